@@ -1,0 +1,110 @@
+# Everything runs in .venv, which is made from constraints.txt when first needed.
+# Needed beforehand: Python 3.11 to 3.14 with venv, and a package index.
+
+PYTHON ?= python3
+ARGS ?=
+
+# A PYTHON that was asked for is used or refused; the default may be replaced.
+ifeq ($(origin PYTHON),file)
+CANDIDATES = $(PYTHON) python3.13 python3.12 python3.11 python3.14
+else
+CANDIDATES = $(PYTHON)
+endif
+
+RUN = .venv/bin/python -m
+
+# Keep other projects' packages out, for example those of ROS.
+unexport PYTHONPATH PYTHONHOME
+# Do not ask the network whether there is a newer pyright.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+
+.PHONY: help demo test bench lint format pins clean new-venv
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
+	@echo 'Options: PYTHON=python3.12 makes .venv with that Python;'
+	@echo '         ARGS="..." is handed on by demo, test and bench.'
+
+demo: .venv/.installed ## run the demo
+	.venv/bin/hybridctl demo $(ARGS)
+
+test: lint ## lint, then run the tests (ARGS="-k lqr" for some of them)
+	JAX_PLATFORMS=cpu $(RUN) pytest -n 2 --dist loadgroup $(ARGS)
+
+bench: .venv/.installed ## measure the speed of the closed loop
+	.venv/bin/python benchmarks/speed.py $(ARGS)
+
+lint: .venv/.installed ## check style, format and types
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	$(RUN) pyright --pythonpath .venv/bin/python
+
+format: .venv/.installed ## format the code and repair what ruff can repair
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+pins: ## write constraints.txt anew (needs uv)
+	uv pip compile pyproject.toml --universal --upgrade --extra dev \
+	    --no-header --no-annotate --quiet -o constraints.txt
+
+clean: ## remove .venv, caches and what the demo wrote; runs/ stays
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- the environment
+
+# The stamp is written last and names the folder. So an install that was interrupted,
+# a .venv that was moved, one whose Python is gone and one made with another PYTHON
+# than the one asked for are made anew; newer pins are installed over older ones.
+ABOUT = -c 'import sys; print(sys.base_prefix, sys.version)'
+USABLE := $(shell [ "`cat .venv/.installed 2>&1`" = "`pwd -P`" ] && \
+    .venv/bin/python $(ABOUT) 2>/dev/null)
+ifeq ($(origin PYTHON),command line)
+ifneq ($(USABLE),$(shell $(PYTHON) $(ABOUT) 2>/dev/null))
+USABLE :=
+endif
+endif
+ifeq ($(USABLE),)
+.venv/.installed: new-venv
+endif
+
+.venv/.installed: pyproject.toml constraints.txt
+	@rm -f $@
+	@echo 'Installing the pinned packages into .venv (about 320 MB, a minute or two) ...'
+	@$(RUN) pip install -qq --disable-pip-version-check --no-input \
+	    -c constraints.txt -e '.[dev]'
+	@pwd -P > $@
+
+define PROBE
+import sys
+name = "Python %d.%d.%d" % sys.version_info[:3]
+if (3, 11) <= sys.version_info < (3, 15):
+    try:
+        import ensurepip, venv
+        print("fits")
+    except ImportError:
+        print("is " + name + " without the venv module (on Debian and Ubuntu:"
+              " apt-get install python%d.%d-venv)" % sys.version_info[:2])
+else:
+    print("is " + name)
+endef
+export PROBE
+
+new-venv:
+	@found=; reason=; \
+	for python in $(CANDIDATES); do \
+	    if command -v "$$python" >/dev/null 2>&1; then \
+	        word=`"$$python" -c "$$PROBE" 2>/dev/null` || word='does not run'; \
+	    else word='was not found'; fi; \
+	    if [ "$$word" = fits ]; then found=$$python; break; fi; \
+	    reason=$${reason:-"$$python $$word"}; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "hybridctl needs Python 3.11 to 3.14 with venv, but $$reason." \
+	        "Install one, or name one that you have:" \
+	        "make $(firstword $(MAKECMDGOALS)) PYTHON=python3.12" >&2; \
+	    exit 1; \
+	fi; \
+	echo "Making .venv with $$found"; \
+	"$$found" -m venv --clear .venv

@@ -1,0 +1,117 @@
+"""Hybrid classical-plus-learned control in one JAX closed loop.
+
+Names are loaded when they are first used: importing hybridctl costs nothing, and
+brax is imported only by what trains.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hybridctl.exact import keep_arithmetic_exact
+
+__version__ = "0.1.0"
+keep_arithmetic_exact()
+
+_HOMES = {
+    "plants": "CartPole Equilibrium Plant",
+    "controllers": (
+        "Argmax Constant Controller EnergySwingUp Features Hold Mix Policy "
+        "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
+        "demands fill level machine near"
+    ),
+    "design": "discretize linearize place",
+    "design.feedback": "lqr",
+    "loop": "Actuator Disturbance Loop Sensor Trace simulate",
+    "tasks": "Task",
+    "strategies": "reference template",
+    "learn": "Env Run train",
+    "compare": "evaluate",
+    "deploy": "load register save",
+    "show": "report",
+}
+_NAMES = {name: room for room, names in _HOMES.items() for name in names.split()}
+_ROOMS = (
+    "compare",
+    "controllers",
+    "deploy",
+    "design",
+    "learn",
+    "loop",
+    "plants",
+    "show",
+    "strategies",
+    "tasks",
+)
+
+__all__ = [*sorted(_NAMES), *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        module = importlib.import_module(f"hybridctl.{_NAMES[name]}")
+        return globals().setdefault(name, getattr(module, name))
+    if name in _ROOMS:
+        return importlib.import_module(f"hybridctl.{name}")
+    raise AttributeError(f"hybridctl has no {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+if TYPE_CHECKING:
+    from hybridctl import compare as compare
+    from hybridctl import controllers as controllers
+    from hybridctl import deploy as deploy
+    from hybridctl import design as design
+    from hybridctl import learn as learn
+    from hybridctl import loop as loop
+    from hybridctl import plants as plants
+    from hybridctl import show as show
+    from hybridctl import strategies as strategies
+    from hybridctl import tasks as tasks
+    from hybridctl.plants import CartPole as CartPole
+    from hybridctl.plants import Equilibrium as Equilibrium
+    from hybridctl.plants import Plant as Plant
+    from hybridctl.controllers import Argmax as Argmax
+    from hybridctl.controllers import Constant as Constant
+    from hybridctl.controllers import Controller as Controller
+    from hybridctl.controllers import EnergySwingUp as EnergySwingUp
+    from hybridctl.controllers import Features as Features
+    from hybridctl.controllers import Hold as Hold
+    from hybridctl.controllers import Mix as Mix
+    from hybridctl.controllers import Policy as Policy
+    from hybridctl.controllers import Sequence as Sequence
+    from hybridctl.controllers import Slot as Slot
+    from hybridctl.controllers import StateFeedback as StateFeedback
+    from hybridctl.controllers import StateMachine as StateMachine
+    from hybridctl.controllers import Switch as Switch
+    from hybridctl.controllers import Tick as Tick
+    from hybridctl.controllers import after as after
+    from hybridctl.controllers import beyond as beyond
+    from hybridctl.controllers import demands as demands
+    from hybridctl.controllers import fill as fill
+    from hybridctl.controllers import level as level
+    from hybridctl.controllers import machine as machine
+    from hybridctl.controllers import near as near
+    from hybridctl.design import discretize as discretize
+    from hybridctl.design import linearize as linearize
+    from hybridctl.design import place as place
+    from hybridctl.design.feedback import lqr as lqr
+    from hybridctl.loop import Actuator as Actuator
+    from hybridctl.loop import Disturbance as Disturbance
+    from hybridctl.loop import Loop as Loop
+    from hybridctl.loop import Sensor as Sensor
+    from hybridctl.loop import Trace as Trace
+    from hybridctl.loop import simulate as simulate
+    from hybridctl.tasks import Task as Task
+    from hybridctl.strategies import reference as reference
+    from hybridctl.strategies import template as template
+    from hybridctl.learn import Env as Env
+    from hybridctl.learn import Run as Run
+    from hybridctl.learn import train as train
+    from hybridctl.compare import evaluate as evaluate
+    from hybridctl.deploy import load as load
+    from hybridctl.deploy import register as register
+    from hybridctl.deploy import save as save
+    from hybridctl.show import report as report

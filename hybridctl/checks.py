@@ -1,0 +1,88 @@
+"""Checks on user input: each failure is one sentence with the cure in it."""
+
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import jax
+import numpy as np
+
+
+def as_float(value: Any) -> Any:
+    """Float array: on the host in float64, or as it is where JAX owns it.
+
+    Parameters stay exact (float64) until they meet JAX at a door; see `cast`.
+    """
+    if isinstance(value, jax.Array):
+        return value
+    array = np.asarray(value)
+    return array if array.dtype == object else array.astype(np.float64)
+
+
+def optional_float(value: Any) -> Any:
+    """`as_float`, but None stays None (a part that is off is absent)."""
+    return None if value is None else as_float(value)
+
+
+def as_int(value: Any) -> Any:
+    """Integer array, int32 on the host."""
+    return value if isinstance(value, jax.Array) else np.asarray(value, np.int32)
+
+
+def cast(tree: Any) -> Any:
+    """Every array of a tree as a JAX array: the one cast from host to device."""
+    return jax.tree.map(jax.numpy.asarray, tree)
+
+
+def is_concrete(*values: Any) -> bool:
+    """Whether values can be looked at now (False under jit, vmap or grad)."""
+    return not any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(values))
+
+
+def fail(message: str) -> NoReturn:
+    raise ValueError(message)
+
+
+def require(ok: bool, message: str) -> None:
+    """Raise `ValueError(message)` unless ok."""
+    if not ok:
+        fail(message)
+
+
+def finite(name: str, value: Any) -> None:
+    """Refuse NaN and Inf."""
+    if is_concrete(value):
+        ok = np.all(np.isfinite(np.asarray(value)))
+        require(bool(ok), f"{name}={value} is not finite; give finite numbers")
+
+
+def positive(name: str, value: Any) -> None:
+    """Refuse anything but finite numbers above zero."""
+    finite(name, value)
+    if is_concrete(value):
+        ok = np.all(np.asarray(value) > 0)
+        require(bool(ok), f"{name}={value} must be above 0; give a positive number")
+
+
+def not_negative(name: str, value: Any) -> None:
+    """Refuse anything but finite numbers of at least zero."""
+    finite(name, value)
+    if is_concrete(value):
+        ok = np.all(np.asarray(value) >= 0)
+        require(bool(ok), f"{name}={value} must not be negative; give 0 or more")
+
+
+def shape(name: str, value: Any, expected: tuple[int, ...]) -> None:
+    """Refuse an array of another shape."""
+    got = np.shape(value)
+    require(
+        got == expected,
+        f"{name} has shape {got}, expected {expected}; reshape or trim it",
+    )
+
+
+def one_of(name: str, value: str, known: Iterable[str]) -> None:
+    """Refuse a name that is not in the list, and say the list."""
+    names = sorted(known)
+    require(
+        value in names, f"unknown {name} {value!r}; choose one of: {', '.join(names)}"
+    )

@@ -1,0 +1,20 @@
+"""Who is better: `hybridctl.compare` is this room, and the verb `compare` itself."""
+
+import sys
+from types import ModuleType
+
+from hybridctl.compare.compare import compare as _compare
+from hybridctl.compare.evaluate import Scores as Scores
+from hybridctl.compare.evaluate import evaluate as evaluate
+from hybridctl.compare.evaluate import replay as replay
+from hybridctl.compare.table import Episode as Episode
+from hybridctl.compare.table import Table as Table
+
+
+class _Room(ModuleType):
+    """A module that can be called: `hc.compare(task, controllers)`."""
+
+    __call__ = staticmethod(_compare)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -1,0 +1,185 @@
+"""`evaluate`: one controller on many episodes of a task."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import cast, fail, require
+from hybridctl.controllers import Controller, Slot
+from hybridctl.controllers.inspect import check_dt
+from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
+from hybridctl.loop.simulate import check_output
+from hybridctl.tasks import Task, holds, judge, start_episode
+
+EVALUATION = 0xE7A1  # stream that keeps evaluation starts apart from training
+
+
+class Scores(NamedTuple):
+    """What N episodes scored, in the order of their starts; NumPy, [N] each.
+
+    Attributes:
+        success: never failed and settled at the end.
+        failed: ended early.
+        settle: time [s] from which the state stayed settled, inf without success.
+        cost: integral J of the running cost; a failed episode is charged.
+        effort: ∫ u² dt [N² s].
+        peak_x: largest |x|, the first state.
+        length: control periods until the episode failed or ended.
+        reward: sum of the rewards.
+        finite: no state or cost that was not finite.
+    """
+
+    success: np.ndarray
+    failed: np.ndarray
+    settle: np.ndarray
+    cost: np.ndarray
+    effort: np.ndarray
+    peak_x: np.ndarray
+    length: np.ndarray
+    reward: np.ndarray
+    finite: np.ndarray
+
+
+class _Tally(NamedTuple):
+    """Running sums of one episode."""
+
+    live: Array
+    unsettled: Array  # last tick outside the settling box
+    cost: Array
+    effort: Array
+    peak_x: Array
+    length: Array
+    reward: Array
+    finite: Array
+
+
+def episode_keys(seed: int, n: int) -> Array:
+    """Keys of the evaluation episodes: the same for every controller. [n, 2]."""
+    root = jax.random.fold_in(jax.random.PRNGKey(seed), EVALUATION)
+    return jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(n))
+
+
+def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) -> Scores:
+    """Score a controller on n episodes of a task.
+
+    Episode i of a seed has the same start, plant, noise and pushes whatever the
+    controller, so scores of two controllers can be compared in pairs.
+
+    Args:
+        task: what counts.
+        controller: without open questions: an empty Slot outputs 0.
+        n: number of episodes.
+        seed: of the episodes.
+
+    Returns:
+        Scores of all episodes.
+
+    Raises:
+        ValueError: the controller does not fit the task.
+
+    Example:
+        >>> import hybridctl as hc
+        >>> task = hc.tasks.get("balance", seconds=4.0)
+        >>> bool(evaluate(task, hc.reference("lqr", task), n=8).success.all())
+        True
+    """
+    check_pair(task, controller)
+    require(n > 0, f"n={n} episodes; give at least 1")
+    enable_cache()
+    tally = _episodes(*cast((task, controller)), episode_keys(seed, n))
+    tally = _Tally(*(np.asarray(v) for v in tally))
+    settled = tally.live & (tally.unsettled < task.steps)
+    settle = (tally.unsettled + 1) * task.loop.dt
+    cost = tally.cost.astype(np.float64)
+    return Scores(
+        success=settled,
+        failed=~tally.live,
+        settle=np.where(settled, settle, np.inf),
+        cost=np.where(tally.live, cost, float(task.failure_cost)),
+        effort=tally.effort.astype(np.float64),
+        peak_x=tally.peak_x.astype(np.float64),
+        length=tally.length.astype(np.int64),
+        reward=tally.reward.astype(np.float64),
+        finite=tally.finite,
+    )
+
+
+def start_of(task: Task, seed: int, index: int) -> LoopState:
+    """The closed loop at the start of an evaluation episode, with an empty Slot."""
+    key = episode_keys(seed, index + 1)[index]
+    return start_episode(task, Slot(task.plant.n_u), key)
+
+
+def replay(task: Task, controller: Controller, seed: int, index: int) -> Trace:
+    """An evaluation episode simulated again, to look at it.
+
+    Args:
+        task: what counted.
+        controller: which took part.
+        seed: of the comparison.
+        index: of the episode.
+
+    Returns:
+        Its trace over the whole horizon, beyond a failure too.
+    """
+    start = start_of(task, seed, index)
+    return simulate(
+        start.plant, controller, start.x, task.seconds, loop=task.loop, key=start.key
+    )
+
+
+def check_pair(task: Any, controller: Any) -> None:
+    """Refuse what cannot run together, before anything compiles."""
+    if not isinstance(task, Task):
+        fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
+    if not isinstance(controller, Controller):
+        fail(f"expected a Controller, got {type(controller).__name__}")
+    check_dt(controller, task.loop.dt)
+    check_output(task.plant, controller)
+
+
+@jax.jit
+def _episodes(task: Task, controller: Controller, keys: Array) -> _Tally:
+    return jax.vmap(functools.partial(_episode, task, controller))(keys)
+
+
+def _episode(task: Task, controller: Controller, key: Array) -> _Tally:
+    start = start_episode(task, controller, key)
+    zero = jnp.zeros((), start.x.dtype)
+    first = jnp.where(holds(task.settled, start.x), -1, 0)
+    tally = _Tally(
+        jnp.asarray(True), first, zero, zero, jnp.abs(start.x[0]),
+        jnp.int32(0), zero, jnp.asarray(True),
+    )  # fmt: skip
+
+    def body(carry: tuple[LoopState, _Tally], _: None) -> tuple:
+        return _period(task, controller, *carry), None
+
+    return jax.lax.scan(body, (start, tally), None, task.steps)[0][1]
+
+
+def _period(
+    task: Task, controller: Controller, state: LoopState, tally: _Tally
+) -> tuple[LoopState, _Tally]:
+    """One control period, and the sums after it; nothing counts once it failed."""
+    after, sample = step(task.loop, controller, state)
+    outcome = judge(task, state.x, sample, after.x)
+    live = tally.live
+    add = lambda total, value: total + jnp.where(live, value, 0.0)  # noqa: E731
+    effort = task.loop.dt * jnp.sum(jnp.where(outcome.finite, sample.u, 0.0) ** 2)
+    outside = ~holds(task.settled, after.x)
+    reach = jnp.where(live & outcome.finite, jnp.abs(after.x[0]), 0.0)
+    return after, _Tally(
+        live=live & ~outcome.failed,
+        unsettled=jnp.where(outside, after.k, tally.unsettled),
+        cost=add(tally.cost, outcome.cost),
+        effort=add(tally.effort, effort),
+        peak_x=jnp.maximum(tally.peak_x, reach),
+        length=tally.length + live,
+        reward=add(tally.reward, outcome.reward),
+        finite=tally.finite & (outcome.finite | ~live),
+    )

@@ -1,0 +1,60 @@
+"""Intervals for what is compared."""
+
+import numpy as np
+from scipy.stats import norm
+
+RESAMPLES = 2000
+LEVEL = 0.95
+
+
+def wilson(successes: int, n: int, confidence: float = LEVEL) -> tuple[float, float]:
+    """Wilson score interval of a success rate.
+
+    Args:
+        successes: how many of n.
+        n: number of trials, above 0.
+        confidence: level of the interval.
+
+    Returns:
+        Lower and upper bound, within [0, 1].
+
+    Source: E. B. Wilson, JASA 22 (1927).
+
+    Example:
+        >>> print(np.round(wilson(8, 10), 3))
+        [0.49  0.943]
+    """
+    z = float(norm.ppf(0.5 + confidence / 2))
+    p, shrink = successes / n, 1 + z**2 / n
+    centre = (p + z**2 / (2 * n)) / shrink
+    half = z / shrink * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
+
+
+def bootstrap_mean(
+    values: np.ndarray, seed: int, confidence: float = LEVEL
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean; of differences where they are paired.
+
+    Args:
+        values: shape [n].
+        seed: of the resampling.
+        confidence: level of the interval.
+
+    Returns:
+        Lower and upper bound.
+
+    Source: B. Efron, R. Tibshirani, *An Introduction to the Bootstrap* (1993).
+    """
+    values, n = np.asarray(values, np.float64), len(values)
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(counts @ values / n, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def quantile(values: np.ndarray, q: float) -> float | None:
+    """Quantile that is one of the values; None where that is infinite."""
+    found = float(np.quantile(values, q, method="inverted_cdf"))
+    return found if np.isfinite(found) else None

@@ -1,0 +1,178 @@
+"""The result of a comparison: rows with intervals, worst cases, JSON."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from hybridctl.checks import fail, one_of, require
+from hybridctl.compare.evaluate import Scores, replay
+from hybridctl.compare.statistics import bootstrap_mean, quantile, wilson
+from hybridctl.controllers import Controller
+from hybridctl.loop import Trace
+from hybridctl.tasks import Task
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode of a comparison.
+
+    Attributes:
+        index: of the episode; with the seed it names start, plant and noise.
+        x0: start [n_x].
+        cost: J as charged.
+        success: whether it settled.
+        trace: the episode simulated again.
+    """
+
+    index: int
+    x0: np.ndarray
+    cost: float
+    success: bool
+    trace: Trace
+
+
+@dataclass(frozen=True)
+class Table:
+    """Controllers on the same episodes of a task.
+
+    Attributes:
+        task: what counted.
+        controllers: by name.
+        scores: of every episode, by name.
+        n: number of episodes.
+        seed: of the episodes.
+        against: the column that differences are taken to.
+        step_us: time of one control period of the closed loop [µs] by name, where
+            it was measured.
+    """
+
+    task: Task
+    controllers: dict[str, Controller]
+    scores: dict[str, Scores]
+    n: int
+    seed: int
+    against: str
+    step_us: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain numbers; infinite times are None."""
+        rows = {name: self.row(name) for name in self.controllers}
+        about = {"task": self.task.name, "n": self.n, "seed": self.seed}
+        return {**about, "against": self.against, "rows": rows}
+
+    def row(self, name: str) -> dict[str, Any]:
+        """One controller's figures.
+
+        `success`, `J` and `difference` (of J to the column `against`, in pairs) are
+        {value, low, high} with 95 % intervals; `settle_median` and `settle_p95` are
+        seconds, None where that many episodes never settle; `effort` is the mean of
+        ∫ u² dt; `peak_x` is the largest |x| of all episodes; `step_us` is None
+        unless it was measured.
+        """
+        one_of("controller", name, self.controllers)
+        s, base = self.scores[name], self.scores[self.against]
+        low, high = wilson(int(s.success.sum()), self.n)
+        return {
+            "success": {"value": float(s.success.mean()), "low": low, "high": high},
+            "settle_median": quantile(s.settle, 0.5),
+            "settle_p95": quantile(s.settle, 0.95),
+            "J_mean": float(s.cost.mean()),
+            "J": self._mean(s.cost),
+            "effort": float(s.effort.mean()),
+            "peak_x": float(s.peak_x.max()),
+            "step_us": self.step_us.get(name),
+            "failed": int(s.failed.sum()),
+            "not_finite": int((~s.finite).sum()),
+            "difference": None
+            if name == self.against
+            else self._mean(s.cost - base.cost),
+        }
+
+    def _mean(self, values: np.ndarray) -> dict[str, float]:
+        low, high = bootstrap_mean(values, self.seed)
+        return {"value": float(values.mean()), "low": low, "high": high}
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write `to_dict()` to a file.
+
+        Raises:
+            ValueError: the file cannot be written.
+        """
+        target = Path(path)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
+        except OSError as error:
+            fail(f"cannot write {target}: {error.strerror}; choose another place")
+        return target
+
+    def worst(self, name: str, k: int = 3) -> list[Episode]:
+        """The k episodes that cost a controller most, simulated again.
+
+        Raises:
+            ValueError: an unknown name, or k beyond the number of episodes.
+        """
+        one_of("controller", name, self.controllers)
+        require(0 < k <= self.n, f"k={k} must be in 1 … {self.n}")
+        order = np.argsort(-self.scores[name].cost, kind="stable")
+        return [self.episode(name, int(i)) for i in order[:k]]
+
+    def episode(self, name: str, index: int) -> Episode:
+        """One episode, simulated again."""
+        one_of("controller", name, self.controllers)
+        scores = self.scores[name]
+        trace = replay(self.task, self.controllers[name], self.seed, index)
+        x0 = np.asarray(trace.x[0])
+        cost, success = float(scores.cost[index]), bool(scores.success[index])
+        return Episode(index, x0, cost, success, trace)
+
+    def __rich__(self) -> RichTable:
+        """The table for a terminal."""
+        title = f"{self.task.name}: {self.n} episodes, seed {self.seed}"
+        table = RichTable(title=title, title_justify="left")
+        for i, heading in enumerate(HEADINGS):
+            table.add_column(heading, justify="right" if i else "left", no_wrap=True)
+        for name in self.controllers:
+            table.add_row(name, *cells(self.row(name)))
+        return table
+
+    def __str__(self) -> str:
+        """The table as text."""
+        console = Console(width=150, color_system=None, force_terminal=False)
+        with console.capture() as capture:
+            console.print(self)
+        return capture.get().rstrip()
+
+
+HEADINGS = (
+    "controller", "success [95 %]", "settle med", "p95", "J [95 %]", "ΔJ [95 %]",
+    "∫u² dt", "peak |x|", "µs/step",
+)  # fmt: skip
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A row as text, in the order of the headings after the name."""
+    success, J, apart = row["success"], row["J"], row["difference"]
+    rate = f"{success['value']:.1%} [{success['low']:.1%}, {success['high']:.1%}]"
+    seconds = [_seconds(row[key]) for key in ("settle_median", "settle_p95")]
+    step = "–" if row["step_us"] is None else f"{row['step_us']:.2f}"
+    return [
+        rate,
+        *seconds,
+        f"{J['value']:.3g} [{J['low']:.3g}, {J['high']:.3g}]",
+        "–"
+        if apart is None
+        else f"{apart['value']:+.3g} [{apart['low']:+.3g}, {apart['high']:+.3g}]",
+        f"{row['effort']:.3g}",
+        f"{row['peak_x']:.2f} m",
+        step,
+    ]
+
+
+def _seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.2f} s"

@@ -1,0 +1,113 @@
+"""Controllers made of controllers: Hold, Mix, Argmax."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import require
+from hybridctl.controllers.basic import Constant
+from hybridctl.controllers.controller import Controller, State, Tick, output_of
+
+
+class HoldState(eqx.Module):
+    """Memory of a `Hold`: the held output, the inner memory, whether it is new."""
+
+    u: Array
+    inner: Any
+    fresh: Array
+
+
+class Hold(Controller):
+    """The inner controller on a slower clock: it steps every n-th tick.
+
+    Its own tick counts its own steps (k // every), and its output is held in
+    between. Ticks with k divisible by `every` are common to all Holds, so Holds
+    in different places of a controller stay in step.
+
+    Args:
+        inner: the slow controller.
+        every: number of control periods per inner step.
+    """
+
+    inner: Controller
+    every: int = eqx.field(static=True, default=1)
+
+    def __check_init__(self):
+        require(
+            isinstance(self.every, int) and self.every > 0,
+            f"Hold every={self.every!r} must be a whole number of periods above 0",
+        )
+
+    def init(self, tick: Tick) -> State:
+        """Nothing held yet."""
+        out = output_of(self.inner, tick)
+        held = jnp.zeros(out.shape, out.dtype)
+        return HoldState(held, self.inner.init(self._slow(tick)), jnp.asarray(True))
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """A new output where it is due, the held one elsewhere."""
+        due = state.fresh | (tick.k % self.every == 0)
+        inner, u = self.inner.step(state.inner, self._slow(tick))
+        inner = jax.tree.map(lambda a, b: jnp.where(due, a, b), inner, state.inner)
+        u = jnp.where(due, u, state.u)
+        return HoldState(u, inner, jnp.asarray(False)), u
+
+    def _slow(self, tick: Tick) -> Tick:
+        return eqx.tree_at(lambda t: t.k, tick, tick.k // self.every)
+
+
+class Argmax(Controller):
+    """Index of the inner controller's largest output: a supervisor for `Switch`."""
+
+    inner: Controller
+
+    def init(self, tick: Tick) -> State:
+        """The inner memory."""
+        return self.inner.init(tick)
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """An int32 scalar in 0 … n - 1."""
+        state, scores = self.inner.step(state, tick)
+        return state, jnp.argmax(scores).astype(jnp.int32)
+
+
+def _weights(value: Any) -> Controller:
+    return value if isinstance(value, Controller) else Constant(value)
+
+
+class Mix(Controller):
+    """Weighted sum u = Σ wᵢ uᵢ (a blend, a gain schedule).
+
+    Args:
+        weights: shape [n], or a controller that outputs them (a Slot, say).
+        controllers: n controllers with inputs of one shape.
+    """
+
+    weights: Controller = eqx.field(converter=_weights)
+    controllers: tuple[Controller, ...] = eqx.field(converter=tuple)
+
+    def __check_init__(self):
+        n = len(self.controllers)
+        require(n > 0, "Mix needs at least one controller, got none")
+        if isinstance(self.weights, Constant):
+            given = np.shape(self.weights.u)[0]
+            require(
+                given == n,
+                f"Mix got {given} weights for {n} controllers; give one weight each",
+            )
+
+    def init(self, tick: Tick) -> State:
+        """The memories of weights and controllers."""
+        return self.weights.init(tick), tuple(c.init(tick) for c in self.controllers)
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """All step; their inputs are blended."""
+        scheduler, w = self.weights.step(state[0], tick)
+        pairs = zip(self.controllers, state[1], strict=True)
+        stepped = [c.step(s, tick) for c, s in pairs]
+        u = sum(w[i] * u for i, (_, u) in enumerate(stepped))
+        return (scheduler, tuple(s for s, _ in stepped)), u

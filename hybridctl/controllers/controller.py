@@ -1,0 +1,141 @@
+"""What decides an input: the Tick that is seen and the Controller that answers."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+from jax import Array
+
+from hybridctl.checks import as_float, finite
+
+State = Any  # a controller's memory: any pytree of arrays
+
+
+class Tick(eqx.Module):
+    """What a controller sees at the start of a control period.
+
+    Attributes:
+        t: time [s], scalar.
+        k: number of the period, int scalar; t = k dt.
+        y: measurement, shape [n_y].
+        r: reference, shape [n_r], or None.
+        u_applied: what the actuator applied during the last period, shape [n_u].
+        mode: active mode of the enclosing machine before this period, or None.
+    """
+
+    t: Array
+    k: Array
+    y: Array
+    r: Array | None = None
+    u_applied: Array | None = None
+    mode: Array | None = None
+
+    def seeing(self, y: Array) -> "Tick":
+        """The same tick with another measurement."""
+        return Tick(self.t, self.k, y, self.r, self.u_applied, self.mode)
+
+
+class Controller(eqx.Module):
+    """Everything that decides an input: a frozen pytree with two verbs.
+
+    `init` makes the memory, `step` maps (memory, tick) to (memory, input). Both
+    are pure JAX. Controllers add (`a + b`), scale (`2.0 * a`) and chain
+    (`observer >> a`).
+    """
+
+    __array_ufunc__ = None  # let `numpy_scalar * controller` reach __rmul__
+
+    @abc.abstractmethod
+    def init(self, tick: Tick) -> State:
+        """Memory at the first tick."""
+
+    @abc.abstractmethod
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Memory after this period, and the input u [n_u] to ask for in it."""
+
+    def __add__(self, other: "Controller") -> "Sum":
+        if not isinstance(other, Controller):
+            return NotImplemented
+        return Sum(self, other)
+
+    def __sub__(self, other: "Controller") -> "Sum":
+        if not isinstance(other, Controller):
+            return NotImplemented
+        return Sum(self, Scaled(-1.0, other))
+
+    def __mul__(self, scale: float | Array) -> "Scaled":
+        if isinstance(scale, Controller):
+            return NotImplemented
+        return Scaled(scale, self)
+
+    def __rmul__(self, scale: float | Array) -> "Scaled":
+        return self.__mul__(scale)
+
+    def __neg__(self) -> "Scaled":
+        return Scaled(-1.0, self)
+
+    def __rshift__(self, other: "Controller") -> "Series":
+        if not isinstance(other, Controller):
+            return NotImplemented
+        return Series(self, other)
+
+
+class Sum(Controller):
+    """u = u_a + u_b; written `a + b`."""
+
+    a: Controller
+    b: Controller
+
+    def init(self, tick: Tick) -> State:
+        """Both memories."""
+        return self.a.init(tick), self.b.init(tick)
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Both step on the same tick."""
+        a, u_a = self.a.step(state[0], tick)
+        b, u_b = self.b.step(state[1], tick)
+        return (a, b), u_a + u_b
+
+
+class Scaled(Controller):
+    """u = scale · u_inner; written `scale * inner`. scale: scalar or [n_u]."""
+
+    scale: Array = eqx.field(converter=as_float)
+    inner: Controller
+
+    def __check_init__(self):
+        finite("scale", self.scale)
+
+    def init(self, tick: Tick) -> State:
+        """The inner memory."""
+        return self.inner.init(tick)
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Scale the inner input."""
+        state, u = self.inner.step(state, tick)
+        return state, self.scale * u
+
+
+class Series(Controller):
+    """The observer's output replaces `tick.y`; written `observer >> inner`."""
+
+    observer: Controller
+    inner: Controller
+
+    def init(self, tick: Tick) -> State:
+        """Both memories; the inner one starts on the first estimate."""
+        state = self.observer.init(tick)
+        estimate = self.observer.step(state, tick)[1]
+        return state, self.inner.init(tick.seeing(estimate))
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Estimate, then decide on the estimate."""
+        observer, estimate = self.observer.step(state[0], tick)
+        inner, u = self.inner.step(state[1], tick.seeing(estimate))
+        return (observer, inner), u
+
+
+def output_of(controller: Controller, tick: Tick) -> jax.ShapeDtypeStruct:
+    """Shape and dtype of a controller's output, without computing it."""
+    return jax.eval_shape(lambda: controller.step(controller.init(tick), tick)[1])

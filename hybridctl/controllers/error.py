@@ -1,0 +1,21 @@
+"""Errors between states, angles wrapped, coordinate by coordinate."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+
+def wrap(angle: Array) -> Array:
+    """Angle to (-π, π] by whole turns; an angle within is left bit for bit."""
+    return angle - 2 * np.pi * jnp.round(angle / (2 * np.pi))
+
+
+def deviation(y: Array, x0: Array, angles: Sequence[int]) -> list[Array]:
+    """Coordinates of y - x0, angles wrapped.
+
+    A list, because scalars fuse into one loop under vmap where vectors do not.
+    """
+    errors = [y[i] - x0[i] for i in range(len(x0))]
+    return [wrap(e) if i in angles else e for i, e in enumerate(errors)]

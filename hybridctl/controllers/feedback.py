@@ -1,0 +1,98 @@
+"""Linear state feedback, and the guard on what it demands."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import as_float, finite, optional_float, positive, require
+from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.error import deviation
+from hybridctl.controllers.guards import Guard, Quadratic
+
+
+class StateFeedback(Controller):
+    """u = u0 - K (y - x0), angle errors wrapped, clipped to ±limit where given.
+
+    Args:
+        K: gain, shape [n_u, n_x].
+        x0: state to hold, shape [n_x].
+        u0: input at rest, shape [n_u].
+        X: matrix of the cost-to-go V = eᵀ X e, shape [n_x, n_x], where known.
+        limit: largest |u|, scalar or [n_u], or None.
+        angles: coordinates of y that are angles.
+        dt: control period [s] that K was designed for; None: continuous design.
+
+    Raises:
+        ValueError: shapes do not fit, or a value is not finite.
+
+    Example:
+        >>> StateFeedback([[1.0, 2.0]], x0=[0.0, 0.0], u0=[0.0]).K
+        array([[1., 2.]])
+    """
+
+    K: Array = eqx.field(converter=as_float)
+    x0: Array = eqx.field(converter=as_float)
+    u0: Array = eqx.field(converter=as_float)
+    X: Array | None = eqx.field(converter=optional_float, default=None)
+    limit: Array | None = eqx.field(converter=optional_float, default=None)
+    angles: tuple[int, ...] = eqx.field(static=True, default=())
+    dt: float | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        expected = (np.shape(self.u0)[-1], np.shape(self.x0)[-1])
+        require(
+            np.shape(self.K)[-2:] == expected,
+            f"K has shape {np.shape(self.K)}, expected {expected} = [n_u, n_x] "
+            "from u0 and x0",
+        )
+        for name in ("K", "x0", "u0", "X", "limit"):
+            finite(name, getattr(self, name))
+
+    @property
+    def V(self) -> "Quadratic":
+        """Cost-to-go of the design, for guards: `lqr.V < 1.0`."""
+        require(
+            self.X is not None,
+            "this StateFeedback has no cost-to-go; design it with hc.lqr, or give X",
+        )
+        return Quadratic(self.X, self.x0, self.angles)
+
+    def demand(self, y: Array) -> list[Array]:
+        """The input asked for before any limit, coordinate by coordinate."""
+        errors = deviation(y, self.x0, self.angles)
+        return [
+            self.u0[j] - sum(self.K[j, i] * e for i, e in enumerate(errors))
+            for j in range(len(self.u0))
+        ]
+
+    def init(self, tick: Tick) -> State:
+        """No memory."""
+        del tick
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Feed the measurement back."""
+        u = jnp.stack(self.demand(tick.y))
+        return state, u if self.limit is None else jnp.clip(u, -self.limit, self.limit)
+
+
+class Demands(Guard):
+    """A feedback asks for more than ±limit in some input."""
+
+    feedback: StateFeedback
+    limit: Array = eqx.field(converter=as_float)
+
+    def __check_init__(self):
+        positive("limit", self.limit)
+
+    def __call__(self, tick: Tick, age: Array) -> Array:
+        del age
+        more = jnp.asarray(False)
+        for u in self.feedback.demand(tick.y):
+            more |= ~(jnp.abs(u) <= self.limit)
+        return more
+
+
+def demands(feedback: StateFeedback, limit: float) -> Guard:
+    """The feedback asks for more than ±limit: its input would saturate."""
+    return Demands(feedback, limit)

@@ -1,0 +1,131 @@
+"""Filling the Slots of a template: with an action, or with an agent for good."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import fail, require
+from hybridctl.controllers.basic import Constant, Slot
+from hybridctl.controllers.combine import Hold
+from hybridctl.controllers.controller import Controller, State, Tick, output_of
+from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.machine import mode_of
+
+
+def _is_slot(node: Any) -> bool:
+    return isinstance(node, Slot)
+
+
+def action_size(template: Controller) -> int:
+    """Number of actions that fill a template: the sizes of its Slots together."""
+    return sum(node.size for node, _ in walk(template) if _is_slot(node))
+
+
+def decision_every(template: Controller) -> int:
+    """Periods per decision: what the Holds around all Slots have in common."""
+    return math.gcd(*(every for node, every in walk(template) if _is_slot(node))) or 1
+
+
+def engage(template: Controller, action: Array) -> Controller:
+    """The template with each Slot replaced by its part of the action [n_a]."""
+    start = 0
+
+    def replace(node: Any) -> Any:
+        nonlocal start
+        if not _is_slot(node):
+            return node
+        start += node.size
+        return Constant(action[start - node.size : start])
+
+    return jax.tree.map(replace, template, is_leaf=_is_slot)
+
+
+def observed(tick: Tick, memory: State) -> Tick:
+    """The root tick as an agent sees it: with the active mode of the machine."""
+    return Tick(tick.t, tick.k, tick.y, tick.r, tick.u_applied, mode_of(memory))
+
+
+class Filled(Controller):
+    """A template whose Slots an agent fills.
+
+    The agent decides on the root tick, in whatever mode the template is, and its
+    output engages the Slots: exactly what an environment does with an action.
+
+    Args:
+        template: a controller with Slots.
+        agent: outputs the actions of all Slots, shape [n_a].
+    """
+
+    template: Controller
+    agent: Controller
+
+    def init(self, tick: Tick) -> State:
+        """The memories of both."""
+        memory = self.template.init(tick)
+        return memory, self.agent.init(observed(tick, memory))
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """The agent decides, the engaged template acts."""
+        memory, agent = state
+        agent, action = self.agent.step(agent, observed(tick, memory))
+        memory, u = engage(self.template, action).step(memory, tick)
+        return (memory, agent), u
+
+
+def fill(template: Controller, agent: Controller) -> Filled:
+    """Fill the Slots of a template for good.
+
+    Args:
+        template: a controller with at least one Slot.
+        agent: a controller with as many outputs as the Slots have together; where
+            every Slot is held for n periods it decides every n-th period.
+
+    Returns:
+        A controller without any Slot.
+
+    Raises:
+        ValueError: no Slot, or the wrong number of outputs where that is known.
+
+    Example:
+        >>> from hybridctl.controllers import Constant
+        >>> type(fill(5.0 * Slot(1), Constant([0.2]))).__name__
+        'Filled'
+    """
+    size = action_size(template)
+    require(size > 0, "this controller has no Slot to fill; add one: + 5.0 * Slot(1)")
+    _check_outputs(agent, size)
+    every = decision_every(template)
+    return Filled(template, Hold(agent, every) if every > 1 else agent)
+
+
+def _check_outputs(agent: Any, size: int) -> None:
+    if not isinstance(agent, Controller):
+        fail(f"a Slot takes a Controller, got {type(agent).__name__}")
+    n_y = measurements(agent) or 1
+    given = output_of(agent, blank_tick(n_y)).shape
+    require(
+        given == (size,),
+        f"the Slots take {size} outputs together, the agent gives shape {given}",
+    )
+
+
+def measurements(controller: Controller) -> int | None:
+    """Number of measurements that the parts of a controller expect, if they say."""
+    for node, _ in walk(controller):
+        if hasattr(node, "n_y"):
+            return node.n_y
+        if hasattr(node, "x0"):
+            return int(np.shape(node.x0)[-1])
+        if hasattr(node, "plant"):
+            return node.plant.n_x
+    return None
+
+
+def blank_tick(n_y: int, n_u: int = 1) -> Tick:
+    """A tick of zeros, to learn shapes from."""
+    zeros = (jnp.float32(0), jnp.int32(0), jnp.zeros(n_y))
+    return Tick(*zeros, None, jnp.zeros(n_u))

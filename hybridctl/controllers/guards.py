@@ -1,0 +1,206 @@
+"""Guards: conditions on a tick, as data that can be saved, swept and drawn."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import as_float, as_int, fail, positive, require
+from hybridctl.controllers.controller import Tick
+from hybridctl.controllers.error import deviation
+from hybridctl.plants import Equilibrium
+
+
+class Guard(eqx.Module):
+    """A yes-or-no condition; combine with `&`, `|` and `~`."""
+
+    @abc.abstractmethod
+    def __call__(self, tick: Tick, age: Array) -> Array:
+        """Whether it holds, bool scalar; age: ticks since the mode was entered."""
+
+    def __and__(self, other: "Guard") -> "Guard":
+        return And(self, other)
+
+    def __or__(self, other: "Guard") -> "Guard":
+        return Or(self, other)
+
+    def __invert__(self) -> "Guard":
+        return Not(self)
+
+    def __bool__(self):
+        raise TypeError("a guard has no truth value; combine guards with & | ~")
+
+
+class And(Guard):
+    """Both hold."""
+
+    a: Guard
+    b: Guard
+
+    def __call__(self, tick: Tick, age: Array) -> Array:
+        return self.a(tick, age) & self.b(tick, age)
+
+
+class Or(Guard):
+    """At least one holds."""
+
+    a: Guard
+    b: Guard
+
+    def __call__(self, tick: Tick, age: Array) -> Array:
+        return self.a(tick, age) | self.b(tick, age)
+
+
+class Not(Guard):
+    """The other one does not hold."""
+
+    a: Guard
+
+    def __call__(self, tick: Tick, age: Array) -> Array:
+        return ~self.a(tick, age)
+
+
+class Near(Guard):
+    """|y - centre| <= tolerance in the chosen columns; NaN is never near.
+
+    Args:
+        centre: shape [n].
+        tolerance: shape [n].
+        columns: which coordinates of y, length n.
+        angles: which of those n are angles.
+    """
+
+    centre: Array = eqx.field(converter=as_float)
+    tolerance: Array = eqx.field(converter=as_float)
+    columns: tuple[int, ...] = eqx.field(static=True)
+    angles: tuple[int, ...] = eqx.field(static=True, default=())
+
+    def __check_init__(self):
+        n = len(self.columns)
+        require(
+            n > 0 and np.shape(self.centre)[-1:] == np.shape(self.tolerance)[-1:] == (n,),
+            f"a guard on {n} columns needs {n} centres and tolerances",
+        )
+        positive("tolerance", self.tolerance)
+
+    def __call__(self, tick: Tick, age: Array) -> Array:
+        del age
+        y = [tick.y[c] for c in self.columns]
+        errors = deviation(y, self.centre, self.angles)
+        inside = jnp.asarray(True)
+        for i, e in enumerate(errors):
+            inside &= jnp.abs(e) <= self.tolerance[i]
+        return inside
+
+
+class Quadratic(eqx.Module):
+    """V(y) = (y - x0)ᵀ P (y - x0), angle errors wrapped.
+
+    Args:
+        P: symmetric matrix, shape [n, n].
+        x0: centre, shape [n].
+        angles: coordinates that are angles.
+    """
+
+    P: Array = eqx.field(converter=as_float)
+    x0: Array = eqx.field(converter=as_float)
+    angles: tuple[int, ...] = eqx.field(static=True, default=())
+
+    def __call__(self, y: Array) -> Array:
+        """V at measurement y [n], scalar."""
+        e = deviation(y, self.x0, self.angles)
+        n = range(len(e))
+        return sum(self.P[i, j] * e[i] * e[j] for i in n for j in n)
+
+    def __lt__(self, rho: float) -> "Guard":
+        """The guard `V < rho`."""
+        return Level(self, rho)
+
+
+class Level(Guard):
+    """V(y) < rho: inside a level set; NaN is never inside."""
+
+    V: Quadratic
+    rho: Array = eqx.field(converter=as_float)
+
+    def __check_init__(self):
+        positive("rho", self.rho)
+
+    def __call__(self, tick: Tick, age: Array) -> Array:
+        del age
+        return self.V(tick.y) < self.rho
+
+
+class After(Guard):
+    """At least this many ticks since the mode was entered."""
+
+    ticks: Array = eqx.field(converter=as_int)
+
+    def __call__(self, tick: Tick, age: Array) -> Array:
+        del tick
+        return age >= self.ticks
+
+
+def near(centre: Equilibrium, **tolerance: float) -> Guard:
+    """All named states within their tolerance of an equilibrium.
+
+    Args:
+        centre: the equilibrium, which names the states.
+        **tolerance: largest |error| by state name, in the state's unit.
+
+    Returns:
+        A guard.
+
+    Raises:
+        ValueError: an unknown state, no state, or a tolerance that is not positive.
+
+    Example:
+        >>> from hybridctl.plants import CartPole
+        >>> near(CartPole().upright(), theta=0.2, dtheta=1.0).columns
+        (1, 3)
+    """
+    known = centre.states
+    require(bool(tolerance), f"name at least one state: {', '.join(known)}")
+    for name in tolerance:
+        require(name in known, f"no state {name!r}; the states are {', '.join(known)}")
+    columns = tuple(known.index(name) for name in tolerance)
+    angles = tuple(i for i, c in enumerate(columns) if c in centre.angles)
+    bounds = jnp.stack if any(eqx.is_array(v) for v in tolerance.values()) else np.array
+    return Near(
+        centre.x[np.array(columns)], bounds(list(tolerance.values())), columns, angles
+    )
+
+
+def beyond(centre: Equilibrium, **tolerance: float) -> Guard:
+    """Some named state outside its tolerance (or not finite): `~near(...)`."""
+    return ~near(centre, **tolerance)
+
+
+def level(V: Quadratic | Guard, rho: float | None = None) -> Guard:
+    """Inside a level set of a cost-to-go: `level(lqr.V < 1.0)` or `level(V, 1.0)`."""
+    if isinstance(V, Guard):
+        return V
+    if rho is None:
+        fail("level needs a bound: level(V < rho) or level(V, rho)")
+    return Level(V, rho)
+
+
+def after(time: float, dt: float | None = None) -> Guard:
+    """A time since the mode was entered: ticks (int), or seconds with dt."""
+    return After(ticks("after", time, dt))
+
+
+def ticks(name: str, time: float, dt: float | None) -> int:
+    """Whole ticks from a number of ticks (int), or from seconds and dt."""
+    if isinstance(time, (int, np.integer)):
+        require(time >= 0, f"{name}={time} ticks must not be negative")
+        return int(time)
+    require(
+        dt is not None,
+        f"{name}={time} s needs dt to become ticks; give {name} as a whole number of "
+        f"ticks, or add dt",
+    )
+    require(time >= 0, f"{name}={time} s must not be negative")
+    return round(time / float(dt or 1))

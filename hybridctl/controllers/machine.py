@@ -1,0 +1,209 @@
+"""Switching between modes: Switch, StateMachine and the factory `machine`."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from hybridctl.checks import as_int, require
+from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.guards import Guard, ticks
+from hybridctl.controllers.inspect import design_dt, walk
+
+
+class SwitchState(eqx.Module):
+    """Memory of a `Switch`: the active mode, and the memories below it."""
+
+    mode: Array
+    supervisor: Any
+    modes: tuple
+
+
+class Switch(Controller):
+    """One active mode at a time, chosen by a supervisor.
+
+    The supervisor is a controller whose output is a mode's index (a
+    `StateMachine`, or `Argmax` over a Slot). A mode restarts fresh on entry.
+
+    Args:
+        supervisor: outputs an int scalar in 0 … n - 1.
+        modes: controllers by name, or in a row with `names`.
+        names: names of the modes where `modes` has none.
+    """
+
+    supervisor: Controller
+    modes: tuple[Controller, ...]
+    names: tuple[str, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        supervisor: Controller,
+        modes: Mapping[str, Controller] | Iterable[Controller],
+        names: Iterable[str] | None = None,
+    ):
+        if isinstance(modes, Mapping):
+            modes, names = tuple(modes.values()), tuple(modes)
+        self.supervisor, self.modes = supervisor, tuple(modes)
+        plain = (f"mode{i}" for i in range(len(self.modes)))
+        self.names = tuple(plain if names is None else names)
+
+    def __check_init__(self):
+        n = len(self.modes)
+        require(n > 0, "a Switch needs at least one mode, got none")
+        require(len(self.names) == n, f"{len(self.names)} names for {n} modes")
+        for name, mode in zip(self.names, self.modes, strict=True):
+            require(
+                isinstance(mode, Controller),
+                f"mode {name!r} is {type(mode).__name__}, expected a Controller",
+            )
+
+    def init(self, tick: Tick) -> State:
+        """Every mode's memory is fresh."""
+        memories = tuple(m.init(tick) for m in self.modes)
+        return SwitchState(jnp.int32(0), self.supervisor.init(tick), memories)
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Choose the mode, restart it if it is new, let it decide."""
+        supervisor, mode = self.supervisor.step(state.supervisor, tick)
+        entered = mode != state.mode
+        branches = [self._branch(i) for i in range(len(self.modes))]
+        modes, u = jax.lax.switch(mode, branches, state.modes, entered, tick)
+        return SwitchState(mode.astype(jnp.int32), supervisor, modes), u
+
+    def _branch(self, i: int):
+        def run(memories, entered, tick):
+            start = self.modes[i].init(tick)
+            memory = jax.tree.map(
+                lambda a, b: jnp.where(entered, a, b), start, memories[i]
+            )
+            memory, u = self.modes[i].step(memory, tick)
+            return (*memories[:i], memory, *memories[i + 1 :]), u
+
+        return run
+
+
+class MachineState(eqx.Module):
+    """Memory of a `StateMachine`: mode, ticks in it, ticks until it may be left."""
+
+    mode: Array
+    age: Array
+    locked: Array
+
+
+class StateMachine(Controller):
+    """A finite state machine: outputs the index of the active mode.
+
+    At every tick the edges that leave the active mode are tried in order, and
+    the first whose guard holds is taken: one transition a tick at the most.
+
+    Args:
+        guards: one guard an edge.
+        sources: index of the mode that each edge leaves.
+        targets: index of the mode that each edge enters.
+        dwell: ticks that an entered mode is kept at least.
+        start: index of the first mode; it may be left at once.
+    """
+
+    guards: tuple[Guard, ...] = eqx.field(converter=tuple)
+    sources: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    targets: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    dwell: Array = eqx.field(converter=as_int, default=0)
+    start: int = eqx.field(static=True, default=0)
+
+    def init(self, tick: Tick) -> State:
+        """In the first mode, free to leave it."""
+        del tick
+        return MachineState(jnp.int32(self.start), jnp.int32(0), jnp.int32(0))
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Take the first edge whose guard holds."""
+        free, target = state.locked == 0, state.mode
+        edges = list(zip(self.guards, self.sources, self.targets, strict=True))
+        for guard, source, to in reversed(edges):
+            taken = free & (state.mode == source) & guard(tick, state.age)
+            target = jnp.where(taken, jnp.int32(to), target)
+        moved = target != state.mode
+        rest = jnp.where(moved, self.dwell, state.locked) - 1
+        age = jnp.where(moved, 0, state.age + 1)
+        return MachineState(target, age, jnp.maximum(rest, 0)), target
+
+
+def machine(
+    modes: Mapping[str, Controller],
+    edges: Mapping[tuple[str, str], Guard] | Iterable[tuple[str, str, Guard]],
+    dwell: float = 0,
+    *,
+    dt: float | None = None,
+    start: str | None = None,
+) -> Switch:
+    """Finite state machine over controllers.
+
+    Args:
+        modes: controllers by mode name; the first is the start.
+        edges: guards by (source, target), tried in this order.
+        dwell: time that an entered mode is kept at least: ticks (int), or seconds.
+        dt: control period [s], where seconds must become ticks and no mode knows it.
+        start: name of the first mode.
+
+    Returns:
+        A `Switch` supervised by a `StateMachine`.
+
+    Raises:
+        ValueError: an edge names an unknown mode, leads nowhere else or has no
+            Guard, or a dwell in seconds without any dt.
+
+    Example:
+        >>> from hybridctl.controllers import Constant, after
+        >>> modes = {"a": Constant([1.0]), "b": Constant([-1.0])}
+        >>> machine(modes, {("a", "b"): after(5)}).names
+        ('a', 'b')
+    """
+    names = tuple(modes)
+    require(bool(names), "a machine needs at least one mode, got none")
+    rows = _rows(edges)
+    for source, target, guard in rows:
+        _check_edge(names, source, target, guard)
+    first = names[0] if start is None else start
+    require(first in names, f"start {first!r} is no mode; the modes are {names}")
+    known_dt = dt if dt is not None else design_dt(tuple(modes.values()))
+    supervisor = StateMachine(
+        [guard for _, _, guard in rows],
+        [names.index(source) for source, _, _ in rows],
+        [names.index(target) for _, target, _ in rows],
+        ticks("dwell", dwell, known_dt),
+        names.index(first),
+    )
+    return Switch(supervisor, modes)
+
+
+def _rows(edges: Any) -> list[tuple[str, str, Guard]]:
+    if isinstance(edges, Mapping):
+        return [(*pair, guard) for pair, guard in edges.items()]
+    return [tuple(edge) for edge in edges]  # type: ignore[misc]
+
+
+def _check_edge(names: tuple[str, ...], source: str, target: str, guard: Any) -> None:
+    edge = f"edge {source!r} -> {target!r}"
+    for name in (source, target):
+        require(name in names, f"{edge}: no mode {name!r}; the modes are {names}")
+    require(source != target, f"{edge} leads back to its own mode; remove it")
+    require(
+        isinstance(guard, Guard),
+        f"{edge} has a {type(guard).__name__} where a guard is expected; "
+        "use near, beyond, after or level (guards are data, not functions)",
+    )
+
+
+def mode_names(controller: Any) -> tuple[str, ...]:
+    """Names of the modes of the outermost Switch; empty where there is none."""
+    nodes = (node for node, _ in walk(controller))
+    return next((node.names for node in nodes if isinstance(node, Switch)), ())
+
+
+def mode_of(state: Any) -> Array | None:
+    """Active mode in a controller's memory (int32 scalar), None without one."""
+    nodes = jax.tree.leaves(state, is_leaf=lambda n: isinstance(n, SwitchState))
+    return next((node.mode for node in nodes if isinstance(node, SwitchState)), None)

@@ -1,0 +1,86 @@
+"""A learned policy: an MLP as plain arrays with its normalizer inside."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import as_float, one_of, require
+from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.features import Features
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "swish": jax.nn.swish,
+    "elu": jax.nn.elu,
+}
+
+
+def _arrays(values: Any) -> tuple:
+    return tuple(as_float(v) for v in values)
+
+
+class Policy(Controller):
+    """u = tanh(MLP((φ(tick) - mean) / std)), every output within ±1.
+
+    Args:
+        features: φ, what is observed.
+        weights: one matrix a layer, shape [n_in, n_out].
+        biases: one vector a layer, shape [n_out].
+        mean: of the observations in training, shape [features.size].
+        std: of the observations in training, shape [features.size].
+        activation: of the hidden layers: tanh, relu, swish or elu.
+        dt: period [s] between two decisions that it was trained at.
+
+    Raises:
+        ValueError: layers do not fit together, or an unknown activation.
+    """
+
+    features: Features
+    weights: tuple[Array, ...] = eqx.field(converter=_arrays)
+    biases: tuple[Array, ...] = eqx.field(converter=_arrays)
+    mean: Array = eqx.field(converter=as_float)
+    std: Array = eqx.field(converter=as_float)
+    activation: str = eqx.field(static=True, default="tanh")
+    dt: float | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        one_of("activation", self.activation, ACTIVATIONS)
+        size = self.features.size
+        for name in ("mean", "std"):
+            got = np.shape(getattr(self, name))[-1:]
+            require(got == (size,), f"{name} has {got} entries, expected ({size},)")
+        require(
+            len(self.weights) == len(self.biases) > 0,
+            f"{len(self.weights)} weight matrices for {len(self.biases)} biases",
+        )
+        for w, b in zip(self.weights, self.biases, strict=True):
+            got = (*np.shape(w)[-2:], *np.shape(b)[-1:])
+            size = got[1]
+            require(
+                got == (self._width(w), size, size),
+                f"a layer's weights {got[:2]} do not fit its neighbours",
+            )
+
+    def _width(self, layer: Array) -> int:
+        i = next(i for i, w in enumerate(self.weights) if w is layer)
+        return np.shape(self.weights[i - 1])[-1] if i else self.features.size
+
+    def init(self, tick: Tick) -> State:
+        """No memory."""
+        del tick
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Observe and decide."""
+        h = (self.features(tick) - self.mean) / self.std
+        activate = ACTIVATIONS[self.activation]
+        layers = list(zip(self.weights, self.biases, strict=True))
+        for w, b in layers[:-1]:
+            h = activate(h @ w + b)
+        w, b = layers[-1]
+        return state, jnp.tanh(h @ w + b)

@@ -1,0 +1,169 @@
+"""One RL environment for every template on every task."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from brax.envs import base
+from jax import Array
+
+from hybridctl.checks import cast, fail, require
+from hybridctl.controllers import Controller, Features
+from hybridctl.controllers.fill import action_size, decision_every, engage
+from hybridctl.controllers.inspect import check_dt
+from hybridctl.controllers.machine import mode_names
+from hybridctl.loop import LoopState, step
+from hybridctl.loop.simulate import check_output
+from hybridctl.tasks import Task, judge, start_episode
+
+METRICS = ("cost", "failed", "not_finite")
+
+
+class EpisodeState(eqx.Module):
+    """What an environment carries: the closed loop, and the episode's key."""
+
+    loop: LoopState
+    key: Array
+
+    @property
+    def x(self) -> Array:
+        """State of the plant [n_x]."""
+        return self.loop.x
+
+
+class Env(base.Env):
+    """A task with a template whose Slots the agent's action fills.
+
+    One `step` is one decision: where every Slot is held for n periods it advances
+    n periods and sums their reward. `done` means terminated (failed, not finite,
+    or the goal reached); time limits are the wrapper's.
+
+    Args:
+        task: plant, loop, start, cost and failure.
+        template: a controller with at least one Slot.
+        features: what the agent observes of the root tick; see `default_features`.
+        training: start as in training (wider) rather than as in evaluation.
+
+    Raises:
+        ValueError: no Slot, a wrong number of inputs, or another dt.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        template: Controller,
+        features: Features | None = None,
+        *,
+        training: bool = True,
+    ):
+        if not isinstance(task, Task):
+            fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
+        if not isinstance(template, Controller):
+            fail(f"expected a Controller, got {type(template).__name__}")
+        size = action_size(template)
+        require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
+        check_dt(template, task.loop.dt)
+        check_output(task.plant, template)
+        self.every = decision_every(template)
+        self.features = features or default_features(task, template)
+        self.task, self.template = cast((task, template))
+        self.training = training
+        self._action_size = size
+
+    @property
+    def observation_size(self) -> int:
+        """Length of an observation."""
+        return self.features.size
+
+    @property
+    def action_size(self) -> int:
+        """Length of an action; each entry is meant to lie within ±1."""
+        return self._action_size
+
+    @property
+    def backend(self) -> str:
+        """Name of the physics: ours."""
+        return "hybridctl"
+
+    @property
+    def dt(self) -> float:
+        """Time of one decision [s]."""
+        return self.every * self.task.loop.dt
+
+    @property
+    def episode_length(self) -> int:
+        """Decisions until the task's horizon."""
+        return -(-self.task.steps // self.every)
+
+    def reset(self, rng: Array) -> base.State:
+        """Start the episode that a raw key (`jax.random.PRNGKey`) stands for."""
+        loop = start_episode(self.task, self.template, rng, self.training)
+        zero = jnp.zeros((), loop.x.dtype)
+        metrics = dict.fromkeys(METRICS, zero)
+        return base.State(
+            EpisodeState(loop, rng), self._observe(loop), zero, zero, metrics
+        )  # type: ignore[call-arg]
+
+    def step(self, state: base.State, action: Array) -> base.State:
+        """Advance by one decision with action [action_size]."""
+        before: Any = state.pipeline_state
+        usable = jnp.all(jnp.isfinite(action))
+        controller = engage(self.template, jnp.where(usable, action, 0.0))
+        loop, total = before.loop, None
+        for _ in range(self.every):
+            loop, period = self._period(controller, loop)
+            total = period if total is None else _then(total, period)
+        reward, failed, finite, cost, over = total  # type: ignore[misc]
+        failed, finite = failed | ~usable, finite & usable
+        reward = jnp.where(usable, reward, self.task.failure_reward)
+        values = (cost, failed, ~finite)
+        metrics = {n: v.astype(cost.dtype) for n, v in zip(METRICS, values, strict=True)}
+        return state.replace(
+            pipeline_state=EpisodeState(loop, before.key),
+            obs=self._observe(loop),
+            reward=reward.astype(cost.dtype),
+            done=(over | failed).astype(cost.dtype),
+            metrics={**state.metrics, **metrics},
+        )
+
+    def _period(self, controller: Controller, loop: LoopState) -> tuple:
+        after, sample = step(self.task.loop, controller, loop)
+        outcome = judge(self.task, loop.x, sample, after.x)
+        reward, over = outcome.reward, outcome.failed
+        if self.task.goal is not None:
+            V = self.task.goal.V(after.x)
+            reached = (self.task.goal.rho > V) & ~outcome.failed
+            reward = jnp.where(reached, reward - V, reward)
+            over = over | reached
+        return after, (reward, outcome.failed, outcome.finite, outcome.cost, over)
+
+    def _observe(self, loop: LoopState) -> Array:
+        """Features of the coming tick; never anything that is not finite."""
+        obs = self.features(loop.tick(self.task.loop.dt))
+        return jnp.where(jnp.isfinite(obs), obs, 0.0)
+
+
+def default_features(task: Task, template: Controller) -> Features:
+    """What an agent observes by default.
+
+    All states, angles as sin and cos; the mode where the template has modes; the
+    applied input where the actuator delays or lags it.
+    """
+    actuator = task.loop.actuator
+    slow = actuator is not None and (actuator.delay > 0 or actuator.lag is not None)
+    n_modes = len(mode_names(template))
+    return Features.of(task.plant, applied=slow, n_modes=n_modes)
+
+
+def _then(total: tuple, period: tuple) -> tuple:
+    """Add a period to a decision, unless the decision was over before it."""
+    reward, failed, finite, cost, over = total
+    live = lambda value: jnp.where(over, 0.0, value)  # noqa: E731
+    return (
+        reward + live(period[0]),
+        failed | (period[1] & ~over),
+        finite & (period[2] | over),
+        cost + live(period[3]),
+        over | period[4],
+    )

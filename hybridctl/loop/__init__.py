@@ -1,0 +1,12 @@
+"""The closed loop."""
+
+from hybridctl.loop.cache import enable_cache as enable_cache
+from hybridctl.loop.loop import Loop as Loop
+from hybridctl.loop.loop import LoopState as LoopState
+from hybridctl.loop.loop import begin as begin
+from hybridctl.loop.loop import step as step
+from hybridctl.loop.parts import Actuator as Actuator
+from hybridctl.loop.parts import Disturbance as Disturbance
+from hybridctl.loop.parts import Sensor as Sensor
+from hybridctl.loop.simulate import simulate as simulate
+from hybridctl.loop.trace import Trace as Trace

@@ -1,0 +1,170 @@
+"""What stands between a controller and its plant: Sensor, Actuator, Disturbance."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import not_negative, optional_float, positive, require
+
+SENSOR, ACTUATOR, PUSH = 1, 2, 3  # streams of randomness within one period
+
+
+def noise_key(key: Array, k: Array, stream: int) -> Array:
+    """Key of a random part in period k: the order of calls never matters."""
+    return jax.random.fold_in(jax.random.fold_in(key, k), stream)
+
+
+class Sensor(eqx.Module):
+    """y = x + bias + noise.
+
+    Args:
+        noise: standard deviation of white noise, scalar or [n_x]; None: no noise.
+        bias: constant offset, scalar or [n_x]; None: no bias.
+
+    A part that is None is absent from the compiled loop, not merely zero.
+    """
+
+    noise: Array | None = eqx.field(converter=optional_float, default=None)
+    bias: Array | None = eqx.field(converter=optional_float, default=None)
+
+    def __check_init__(self):
+        if self.noise is not None:
+            not_negative("noise", self.noise)
+
+    @property
+    def random(self) -> bool:
+        """Whether a key is needed."""
+        return self.noise is not None
+
+    def __call__(self, x: Array, key: Array | None, k: Array) -> Array:
+        """Measurement y [n_x] of state x [n_x] at period k."""
+        y = x if self.bias is None else x + self.bias
+        if self.noise is None:
+            return y
+        unit = jax.random.normal(noise_key(key, k, SENSOR), x.shape, x.dtype)
+        return y + self.noise * unit
+
+
+class Actuator(eqx.Module):
+    """From the input asked for to the input applied: clip, quantize, delay, lag.
+
+    Args:
+        limit: largest |u|, scalar or [n_u]; None: unlimited.
+        delay: whole control periods between asking and applying.
+        lag: time constant [s] of a first-order lag; None: none.
+        step: size of a quantization step, scalar or [n_u]; None: continuous.
+
+    Raises:
+        ValueError: a limit, lag or step is not positive, or delay is no whole number.
+    """
+
+    limit: Array | None = eqx.field(converter=optional_float, default=None)
+    delay: int = eqx.field(static=True, default=0)
+    lag: Array | None = eqx.field(converter=optional_float, default=None)
+    step: Array | None = eqx.field(converter=optional_float, default=None)
+
+    def __check_init__(self):
+        for name in ("limit", "lag", "step"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+        require(
+            isinstance(self.delay, int) and self.delay >= 0,
+            f"delay={self.delay!r} must be a whole number of periods, 0 or more",
+        )
+
+    def init(self, n_u: int) -> Any:
+        """Empty delay line and a lag at rest."""
+        line = jnp.zeros((self.delay, n_u)) if self.delay else None
+        return line, None if self.lag is None else jnp.zeros(n_u)
+
+    def __call__(self, state: Any, u: Array, dt: float) -> tuple[Any, Array]:
+        """State after this period, and the input that is applied during it."""
+        line, lagged = state
+        if self.limit is not None:
+            u = jnp.clip(u, -self.limit, self.limit)
+        if self.step is not None:
+            u = self.step * jnp.round(u / self.step)
+        if self.delay:
+            line, u = jnp.concatenate([line[1:], u[None]]), line[0]
+        if self.lag is not None:
+            u = lagged + (u - lagged) * -jnp.expm1(-dt / self.lag)
+            lagged = u
+        return (line, lagged), u
+
+
+class Disturbance(eqx.Module):
+    """Pushes added to the applied input, and white noise on it.
+
+    Args:
+        force: size of each push, [n_pushes] or scalar; None: no pushes.
+        at: time [s] of each push.
+        duration: length of a push [s].
+        every: repeat the pushes with this period [s]; None: once.
+        random: scale every push by a draw from U(-1, 1) (of the episode's key).
+        noise: standard deviation of white noise on the input; None: none.
+
+    An impulse of J [N s] is a force J / duration; see `Disturbance.impulse`.
+    """
+
+    force: Array | None = eqx.field(converter=optional_float, default=None)
+    at: Array = eqx.field(converter=np.atleast_1d, default=0.0)
+    duration: Array = eqx.field(converter=optional_float, default=0.1)
+    every: Array | None = eqx.field(converter=optional_float, default=None)
+    random_size: bool = eqx.field(static=True, default=False)
+    noise: Array | None = eqx.field(converter=optional_float, default=None)
+
+    def __check_init__(self):
+        positive("duration", self.duration)
+        not_negative("at", self.at)
+        for name in ("every", "noise"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+
+    @staticmethod
+    def impulse(
+        size: float, at: float = 1.0, duration: float = 0.1, **options: Any
+    ) -> "Disturbance":
+        """A push of `size` [N s] spread evenly over `duration` [s]."""
+        return Disturbance(size / duration, at, duration, **options)
+
+    @property
+    def random(self) -> bool:
+        """Whether a key is needed."""
+        return self.random_size or self.noise is not None
+
+    def __call__(self, key: Array | None, k: Array, dt: float) -> Array:
+        """What is added to every input in period k, scalar."""
+        total = jnp.zeros(())
+        if self.force is not None:
+            total = self._pushes(key, k, dt)
+        if self.noise is not None:
+            unit = jax.random.normal(noise_key(key, k, ACTUATOR))
+            total = total + self.noise * unit
+        return total
+
+    def _pushes(self, key: Array | None, k: Array, dt: float) -> Array:
+        """Time is counted in ticks: a float threshold on the grid would flicker."""
+        since = k - jnp.round(self.at / dt).astype(jnp.int32)
+        turn = jnp.zeros_like(since)
+        if self.every is not None:
+            period = jnp.round(self.every / dt).astype(jnp.int32)
+            turn, since = jnp.maximum(since // period, 0), since % period
+            since = jnp.where(k < jnp.round(self.at / dt), -1, since)
+        length = jnp.maximum(jnp.round(self.duration / dt), 1).astype(jnp.int32)
+        force = jnp.broadcast_to(jnp.asarray(self.force), since.shape)
+        if self.random_size:
+            force = force * self._draws(key, turn)
+        return jnp.sum(jnp.where((since >= 0) & (since < length), force, 0.0))
+
+    def _draws(self, key: Array | None, turn: Array) -> Array:
+        """One draw a push and turn, the same in every period of the push."""
+
+        def draw(push: Array, turn: Array) -> Array:
+            push_key = noise_key(jax.random.fold_in(key, PUSH), turn, push)
+            return jax.random.uniform(push_key, minval=-1.0, maxval=1.0)
+
+        return jax.vmap(draw)(jnp.arange(turn.shape[0]), turn)

@@ -1,0 +1,75 @@
+"""One trace as a picture: states and inputs with units, modes as bands."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from hybridctl.loop.trace import Trace
+
+# Okabe and Ito's colours: distinct in print and to the colour-blind.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+BANDS = ("#F2F2F2", "#FFFFFF", "#E3EEF7", "#FBEFE3", "#E6F4EE")
+STYLE = {
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 10,
+    "font.size": 9,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "hybridctl",
+}
+
+
+def plot_trace(trace: "Trace", label: str | None = None, figure: Any = None) -> Any:
+    """Draw a trace: one panel a state, one an input, mode bands behind.
+
+    Args:
+        trace: a single trace.
+        label: legend entry; call again with the same figure to compare traces.
+        figure: a figure returned by an earlier call, to draw into.
+
+    Returns:
+        The matplotlib figure.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    names, units = (*trace.states, *trace.inputs), dict(trace.units)
+    with rc_context(STYLE):
+        if figure is None:
+            figure = Figure(figsize=(7, 1.25 * len(names)), layout="constrained")
+            figure.subplots(len(names), 1, sharex=True)
+            draw_modes(trace, figure.axes)
+        colour = COLOURS[len(figure.axes[0].lines) % len(COLOURS)]
+        for axis, name in zip(figure.axes, names, strict=True):
+            held = name in trace.inputs
+            draw = axis.step if held else axis.plot
+            style = {"where": "post"} if held else {}
+            y = np.asarray(trace[name])
+            draw(trace.t[: len(y)], y, color=colour, label=label, **style)
+            axis.set_ylabel(f"{name} [{units.get(name, '')}]")
+        figure.axes[-1].set_xlabel("time [s]")
+        if label is not None:
+            figure.axes[0].legend(loc="upper right", ncols=4)
+    return figure
+
+
+def draw_modes(trace: "Trace", axes: Any) -> None:
+    """Shade the time that each mode is active, and name it once at the top."""
+    if trace.mode is None:
+        return
+    mode = np.asarray(trace.mode)
+    edges = [0, *(np.flatnonzero(np.diff(mode)) + 1), len(mode)]
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        span, index = (trace.t[start], trace.t[end]), int(mode[start])
+        for axis in axes:
+            axis.axvspan(*span, color=BANDS[index % len(BANDS)], lw=0, zorder=0)
+        if span[1] - span[0] > 0.06 * trace.t[-1]:
+            axes[0].text(
+                sum(span) / 2, 1.02, trace.modes[index], ha="center", va="bottom",
+                fontsize=8, color="0.35", transform=axes[0].get_xaxis_transform(),
+            )  # fmt: skip

@@ -1,0 +1,161 @@
+"""`simulate`: the closed loop over time, as one compiled scan."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import (
+    as_float,
+    cast,
+    fail,
+    finite,
+    is_concrete,
+    one_of,
+    positive,
+    require,
+)
+from hybridctl.controllers import Controller
+from hybridctl.controllers.controller import output_of
+from hybridctl.controllers.fill import blank_tick
+from hybridctl.controllers.inspect import check_dt
+from hybridctl.controllers.machine import mode_names
+from hybridctl.loop.cache import enable_cache
+from hybridctl.loop.integrate import SOLVERS, flow_of
+from hybridctl.loop.loop import Loop, begin, step
+from hybridctl.loop.trace import Trace
+from hybridctl.plants import Plant
+
+
+def simulate(
+    plant: Plant,
+    controller: Controller,
+    x0: Any,
+    seconds: float,
+    dt: float | None = None,
+    *,
+    loop: Loop | None = None,
+    key: Array | None = None,
+    r: Any = None,
+    solver: str = "rk4",
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+) -> Trace:
+    """Simulate a controller on a plant.
+
+    Args:
+        plant: the plant.
+        controller: decides the input, once every control period.
+        x0: start [n_x], or a batch of starts [N, n_x].
+        seconds: length [s], rounded to whole control periods.
+        dt: control period [s], 0.02 by default; or give a loop.
+        loop: sensor, actuator, disturbance and timing; its dt holds.
+        key: JAX key, needed where the loop draws random numbers.
+        r: reference [n_r] that the controller sees, constant.
+        solver: rk4 (fixed step), or with diffrax dopri5, tsit5, kvaerno5 (stiff).
+        rtol: relative tolerance of an adaptive solver.
+        atol: absolute tolerance of an adaptive solver.
+
+    Returns:
+        A `Trace` with T periods; with a batch of starts, all arrays have a leading
+        axis N.
+
+    Raises:
+        ValueError: shapes, dt or names that do not fit, before anything compiles.
+
+    Example:
+        >>> import hybridctl as hc
+        >>> plant = hc.CartPole()
+        >>> lqr = hc.lqr(plant, plant.upright(), Q=[1, 10, 1, 1], R=[0.1], dt=0.02)
+        >>> trace = hc.simulate(plant, lqr, [0, 3.0, 0, 0], seconds=5.0, dt=0.02)
+        >>> trace.x.shape, trace.u.shape
+        ((251, 4), (250, 1))
+    """
+    loop = _loop(loop, dt)
+    x0 = jnp.asarray(as_float(x0))
+    _check(plant, controller, x0, loop)
+    one_of("solver", solver, SOLVERS)
+    require(
+        key is not None or not loop.random,
+        "this loop draws random numbers; give key=jax.random.PRNGKey(0)",
+    )
+    r = None if r is None else jnp.asarray(as_float(r))
+    enable_cache()
+    arrays = cast((plant, controller, loop)), x0, key, r
+    steps = _steps(seconds, loop.dt)
+    x, asked, u, mode = _run(*arrays, steps=steps, method=(solver, rtol, atol))
+    t = np.arange(steps + 1) * loop.dt
+    return Trace(
+        t, x, u, asked, mode, plant.states, plant.inputs, mode_names(controller),
+        tuple(plant.units.items()), plant.angles,
+    )  # fmt: skip
+
+
+@functools.partial(jax.jit, static_argnames=("steps", "method"))
+def _run(system, x0, key, r, *, steps: int, method: tuple) -> tuple:
+    plant, controller, loop = system
+    solver, rtol, atol = method
+    flow = flow_of(solver, loop.dt, loop.substeps, rtol, atol)
+
+    def one(x0):
+        def body(state, _):
+            state, sample = step(loop, controller, state, flow)
+            return state, (state.x, sample)
+
+        start = begin(loop, controller, plant, x0, key, r)
+        _, (xs, sample) = jax.lax.scan(body, start, None, steps)
+        x = jnp.concatenate([x0[None], xs])
+        return x, sample.asked, sample.u, sample.mode
+
+    return jax.vmap(one)(x0) if x0.ndim == 2 else one(x0)
+
+
+def _loop(loop: Loop | None, dt: float | None) -> Loop:
+    if loop is None:
+        return Loop(0.02 if dt is None else dt)
+    require(
+        dt is None or abs(dt - loop.dt) <= 1e-9 * loop.dt,
+        f"dt={dt} but the loop has dt={loop.dt}; give one of the two",
+    )
+    return loop
+
+
+def _steps(seconds: float, dt: float) -> int:
+    positive("seconds", seconds)
+    steps = round(seconds / dt)
+    require(steps > 0, f"seconds={seconds} is shorter than one period of {dt} s")
+    return steps
+
+
+def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> None:
+    if not isinstance(plant, Plant):
+        fail(f"expected a Plant, got {type(plant).__name__}; for example hc.CartPole()")
+    if not isinstance(controller, Controller):
+        fail(f"expected a Controller, got {type(controller).__name__}")
+    require(
+        x0.ndim in (1, 2) and x0.shape[-1] == plant.n_x,
+        f"x0 has shape {x0.shape}, expected ({plant.n_x},) or (N, {plant.n_x}): "
+        f"{', '.join(plant.states)}",
+    )
+    finite("x0", x0)
+    check_dt(controller, loop.dt)
+    check_output(plant, controller)
+
+
+def check_output(plant: Plant, controller: Controller) -> None:
+    """Refuse a controller whose output is not the plant's input.
+
+    Raises:
+        ValueError: names both shapes.
+    """
+    if is_concrete(controller):
+        tick = blank_tick(plant.n_x, plant.n_u)
+        given = output_of(controller, tick).shape
+        require(
+            given == (plant.n_u,),
+            f"the controller gives an input of shape {given}, {type(plant).__name__} "
+            f"takes ({plant.n_u},): {', '.join(plant.inputs)}",
+        )

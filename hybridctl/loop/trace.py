@@ -1,0 +1,121 @@
+"""What a simulation shows: signals by name, modes, settling."""
+
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import fail, require
+from hybridctl.plants import Equilibrium
+
+
+class Trace(eqx.Module):
+    """The signals of a closed loop over T control periods.
+
+    Attributes:
+        t: time [s], [T+1].
+        x: state, [T+1, n_x].
+        u: input that the actuator applied, [T, n_u].
+        asked: input that the controller asked for, [T, n_u].
+        mode: index of the active mode, [T], or None without modes.
+        states, inputs, modes: names.
+        units: unit by name, as pairs.
+        angles: which states are angles.
+
+    With a batch of starts the arrays (but t) have a leading axis; `trace[i]` is
+    one of them, `trace["theta"]` a signal by name.
+    """
+
+    t: Array
+    x: Array
+    u: Array
+    asked: Array
+    mode: Array | None
+    states: tuple[str, ...] = eqx.field(static=True)
+    inputs: tuple[str, ...] = eqx.field(static=True)
+    modes: tuple[str, ...] = eqx.field(static=True)
+    units: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    angles: tuple[int, ...] = eqx.field(static=True, default=())
+
+    def __getitem__(self, name: str | int) -> Any:
+        """A signal by its name, or one trace of a batch by its number."""
+        if isinstance(name, int):
+            return self._lane(name)
+        if name in self.states:
+            return self.x[..., self.states.index(name)]
+        if name in self.inputs:
+            return self.u[..., self.inputs.index(name)]
+        if name in ("t", "mode"):
+            return getattr(self, name)
+        known = ", ".join((*self.states, *self.inputs, "t", "mode"))
+        raise KeyError(f"no signal {name!r}; the signals are {known}")
+
+    def _lane(self, i: int) -> "Trace":
+        require(self.x.ndim == 3, "this trace is not a batch; index it by a name")
+        mode = None if self.mode is None else self.mode[i]
+        parts = self.x[i], self.u[i], self.asked[i], mode
+        where = lambda s: (s.x, s.u, s.asked, s.mode)  # noqa: E731
+        return eqx.tree_at(where, self, parts, is_leaf=lambda n: n is None)
+
+    def switches(self) -> list[tuple[float, str, str]]:
+        """Mode changes as (time [s], from, to)."""
+        self._single()
+        if self.mode is None:
+            return []
+        mode = np.asarray(self.mode)
+        where = np.flatnonzero(np.diff(mode)) + 1
+        name = self.modes.__getitem__
+        return [(float(self.t[k]), name(mode[k - 1]), name(mode[k])) for k in where]
+
+    def settling_time(self, target: Equilibrium, **tolerance: float) -> float:
+        """First time [s] after which all named errors stay within their tolerance.
+
+        Args:
+            target: the equilibrium.
+            **tolerance: largest |error| by state name.
+
+        Returns:
+            The time, inf where the trace does not end settled.
+
+        Raises:
+            ValueError: no state, or an unknown one.
+        """
+        self._single()
+        require(bool(tolerance), f"name at least one state: {', '.join(self.states)}")
+        inside = np.ones(len(self.t), bool)
+        for name, bound in tolerance.items():
+            error = self.error(name, target)
+            inside &= np.abs(error) <= bound
+        out = np.flatnonzero(~inside)
+        if not len(out):
+            return float(self.t[0])
+        last = int(out[-1]) + 1
+        return float(self.t[last]) if last < len(self.t) else float("inf")
+
+    def error(self, name: str, target: Equilibrium) -> np.ndarray:
+        """Deviation of a state from an equilibrium, angles wrapped to ±π, [T+1]."""
+        require(name in self.states, f"no state {name!r}; there are {self.states}")
+        i = self.states.index(name)
+        error = np.asarray(self.x[..., i], np.float64) - float(target.x[i])
+        turn = 2 * np.pi
+        return error - turn * np.round(error / turn) if i in self.angles else error
+
+    def to_dict(self) -> dict[str, Any]:
+        """All signals as lists by name, with t, modes and units: ready for JSON."""
+        names = (*self.states, *self.inputs)
+        signals = {name: np.asarray(self[name]).tolist() for name in names}
+        mode = None if self.mode is None else np.asarray(self.mode).tolist()
+        extra = {"mode": mode, "modes": list(self.modes), "units": dict(self.units)}
+        return {"t": np.asarray(self.t).tolist(), **signals, **extra}
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the signals over time; see `hybridctl.loop.plot.plot_trace`."""
+        self._single()
+        from hybridctl.loop.plot import plot_trace  # matplotlib is heavy
+
+        return plot_trace(self, **options)
+
+    def _single(self) -> None:
+        if self.x.ndim != 2:
+            fail("this trace is a batch; choose one first: trace[0]")

@@ -1,0 +1,51 @@
+"""What counts as good: tasks by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hybridctl.checks import one_of
+from hybridctl.tasks.cartpole import balance as balance
+from hybridctl.tasks.cartpole import global_ as global_
+from hybridctl.tasks.cartpole import swingup as swingup
+from hybridctl.tasks.cost import Cost as Cost
+from hybridctl.tasks.start import Box as Box
+from hybridctl.tasks.start import Either as Either
+from hybridctl.tasks.start import Vary as Vary
+from hybridctl.tasks.task import Goal as Goal
+from hybridctl.tasks.task import Outcome as Outcome
+from hybridctl.tasks.task import Task as Task
+from hybridctl.tasks.task import holds as holds
+from hybridctl.tasks.task import judge as judge
+from hybridctl.tasks.task import start_episode as start_episode
+
+_FACTORIES: dict[str, Callable[..., Task]] = {
+    "balance": balance,
+    "swingup": swingup,
+    "global": global_,
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names of the registered tasks."""
+    return tuple(_FACTORIES)
+
+
+def get(name: str, **options: Any) -> Task:
+    """A registered task by name.
+
+    Args:
+        name: one of `names()`.
+        **options: of its factory: plant, loop, and any field of `Task`.
+
+    Returns:
+        The task.
+
+    Raises:
+        ValueError: an unknown name or option.
+
+    Example:
+        >>> get("swingup").steps
+        1000
+    """
+    one_of("task", name, _FACTORIES)
+    return _FACTORIES[name](**options)

@@ -1,0 +1,47 @@
+"""The running cost of a task."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import as_float, not_negative, require
+
+
+class Cost(eqx.Module):
+    """c(x, u) = Σ qᵢ d(xᵢ - x0ᵢ) + Σ rⱼ uⱼ², with d(e) = e², or 1 - cos e of angles.
+
+    Args:
+        x0: state that costs nothing, shape [n_x].
+        q: state weights, shape [n_x].
+        r: input weights, shape [n_u].
+        angles: which states are angles.
+    """
+
+    x0: Array = eqx.field(converter=as_float)
+    q: Array = eqx.field(converter=as_float)
+    r: Array = eqx.field(converter=as_float)
+    angles: tuple[int, ...] = eqx.field(static=True, default=())
+
+    def __check_init__(self):
+        require(
+            np.shape(self.x0) == np.shape(self.q),
+            f"q has shape {np.shape(self.q)}, expected {np.shape(self.x0)} as x0",
+        )
+        not_negative("q", self.q)
+        not_negative("r", self.r)
+
+    def __call__(self, x: Array, u: Array) -> Array:
+        """Cost rate [1/s] at state x [n_x] and applied input u [n_u]."""
+        total = sum(self.r[j] * u[j] ** 2 for j in range(len(self.r)))
+        for i in range(len(self.q)):
+            apart = self._turn if i in self.angles else self._square
+            total = total + self.q[i] * apart(x[i], self.x0[i])
+        return total
+
+    def _square(self, x: Array, x0: Array) -> Array:
+        return (x - x0) ** 2
+
+    def _turn(self, x: Array, x0: Array) -> Array:
+        """1 - cos(x - x0), from the sin x and cos x that the dynamics need anyway."""
+        return 1.0 - (jnp.cos(x) * jnp.cos(x0) + jnp.sin(x) * jnp.sin(x0))

@@ -1,0 +1,116 @@
+"""Where episodes start, and which plant they are given."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import as_float, finite, is_concrete, one_of, require
+from hybridctl.plants import Plant
+
+
+CHOICE = 31  # stream of a start's key that chooses between two distributions
+
+
+class Start(eqx.Module):
+    """A distribution of starts."""
+
+    @abc.abstractmethod
+    def __call__(self, key: Array) -> Array:
+        """A start x0 [n_x]."""
+
+
+class Box(Start):
+    """Uniform between two corners; equal corners are one point.
+
+    Args:
+        low: shape [n_x].
+        high: shape [n_x].
+    """
+
+    low: Array = eqx.field(converter=as_float)
+    high: Array = eqx.field(converter=as_float)
+
+    def __check_init__(self):
+        finite("low", self.low)
+        finite("high", self.high)
+        if is_concrete(self.low, self.high):
+            ok = np.all(np.asarray(self.low) <= np.asarray(self.high))
+            require(bool(ok), f"low={self.low} exceeds high={self.high}; swap them")
+
+    @staticmethod
+    def around(centre: Any, half: Any) -> "Box":
+        """centre ± half."""
+        centre, half = np.asarray(centre, float), np.asarray(half, float)
+        return Box(centre - half, centre + half)
+
+    def __call__(self, key: Array) -> Array:
+        """A draw."""
+        low, high = jnp.asarray(self.low), jnp.asarray(self.high)
+        return jax.random.uniform(key, low.shape, minval=low, maxval=high)
+
+
+class Either(Start):
+    """From `a` with probability `share`, otherwise from `b`."""
+
+    a: Start
+    b: Start
+    share: Array = eqx.field(converter=as_float, default=0.5)
+
+    def __call__(self, key: Array) -> Array:
+        """A draw."""
+        first = jax.random.uniform(jax.random.fold_in(key, CHOICE)) < self.share
+        return jnp.where(first, self.a(key), self.b(key))
+
+
+_WARPS = ("linear", "log", "square")
+
+
+class Vary(eqx.Module):
+    """A random plant for every episode.
+
+    Each named parameter is drawn from [low, high] with u ~ U(0, 1): linear is
+    low + (high - low) u, log is low (high / low)^u, square is low + (high - low) u².
+
+    Args:
+        names: parameters of the plant.
+        low: smallest values, shape [n].
+        high: largest values, shape [n].
+        warps: linear, log or square for each; linear by default.
+    """
+
+    names: tuple[str, ...] = eqx.field(static=True, converter=tuple)
+    low: Array = eqx.field(converter=as_float)
+    high: Array = eqx.field(converter=as_float)
+    warps: tuple[str, ...] = eqx.field(static=True, converter=tuple, default=())
+
+    def __check_init__(self):
+        n = (len(self.names),)
+        require(
+            np.shape(self.low) == np.shape(self.high) == n,
+            f"Vary of {n[0]} parameters needs {n[0]} values in low and in high",
+        )
+        finite("low", self.low)
+        finite("high", self.high)
+        for warp in self.warps:
+            one_of("warp", warp, _WARPS)
+
+    def __call__(self, key: Array, plant: Plant) -> Plant:
+        """The plant with new parameters."""
+        missing = [n for n in self.names if not hasattr(plant, n)]
+        require(not missing, f"{type(plant).__name__} has no parameters {missing}")
+        u = jax.random.uniform(key, (len(self.names),))
+        warps = self.warps or ("linear",) * len(self.names)
+        values = [self._value(i, warp, u[i]) for i, warp in enumerate(warps)]
+        where = lambda p: [getattr(p, name) for name in self.names]  # noqa: E731
+        return eqx.tree_at(where, plant, values)
+
+    def _value(self, i: int, warp: str, u: Array) -> Array:
+        low, high = self.low[i], self.high[i]
+        if warp == "log":
+            return low * (high / low) ** u
+        return low + (high - low) * (u**2 if warp == "square" else u)

@@ -1,0 +1,128 @@
+"""What counts as good: start, cost, failure, goal and horizon of an episode."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from hybridctl.checks import as_float, one_of, positive
+from hybridctl.controllers import Controller, Guard, Quadratic, Tick
+from hybridctl.loop import Loop, LoopState, begin
+from hybridctl.loop.loop import Sample
+from hybridctl.plants import Equilibrium, Plant
+from hybridctl.tasks.cost import Cost
+from hybridctl.tasks.start import Start, Vary
+
+REWARDS = ("alive", "cost")
+START, PLANT, LOOP = 11, 12, 13  # streams of an episode's key
+
+
+class Goal(eqx.Module):
+    """Where a training episode may end well: V(x) < rho, charged V as cost-to-go."""
+
+    V: Quadratic
+    rho: Array = eqx.field(converter=as_float)
+
+
+class Task(eqx.Module):
+    """What counts as good on a plant in a loop.
+
+    Attributes:
+        name: of the task.
+        plant: nominal plant.
+        loop: sensor, actuator, disturbance and timing.
+        target: equilibrium to reach.
+        start: where evaluation episodes start.
+        cost: running cost, whose integral J is what benchmarks charge.
+        failure: guard on the state that ends an episode.
+        settled: guard on the state; an episode succeeds if it ends inside it and
+            never failed.
+        seconds: horizon [s]; reaching it truncates an episode.
+        train_start: where training episodes start; None: as in evaluation.
+        reward: "alive" (1 a period) or "cost" (minus the cost of the period).
+        failure_reward: reward of the period in which the episode fails.
+        failure_cost: J that a failed episode is charged.
+        vary: a random plant for every episode; None: the nominal one.
+        goal: where training may end well; None: nowhere.
+    """
+
+    name: str = eqx.field(static=True)
+    plant: Plant
+    loop: Loop
+    target: Equilibrium
+    start: Start
+    cost: Cost
+    failure: Guard
+    settled: Guard
+    seconds: float = eqx.field(static=True, converter=float, default=20.0)
+    train_start: Start | None = None
+    reward: str = eqx.field(static=True, default="cost")
+    failure_reward: Array = eqx.field(converter=as_float, default=-200.0)
+    failure_cost: Array = eqx.field(converter=as_float, default=600.0)
+    vary: Vary | None = None
+    goal: Goal | None = None
+
+    def __check_init__(self):
+        one_of("reward", self.reward, REWARDS)
+        positive("seconds", self.seconds)
+
+    @property
+    def steps(self) -> int:
+        """Control periods in an episode."""
+        return round(self.seconds / self.loop.dt)
+
+
+class Outcome(NamedTuple):
+    """How one control period counts."""
+
+    cost: Array
+    reward: Array
+    failed: Array
+    finite: Array
+
+
+def holds(guard: Guard, x: Array) -> Array:
+    """Whether a guard holds at a state x [n_x]."""
+    return guard(Tick(jnp.zeros(()), jnp.int32(0), x), jnp.int32(0))
+
+
+def start_episode(
+    task: Task, controller: Controller, key: Array, training: bool = False
+) -> LoopState:
+    """The closed loop at the start of the episode that a key stands for."""
+    start = task.train_start if training and task.train_start else task.start
+    plant = task.plant
+    if task.vary is not None:
+        plant = task.vary(jax.random.fold_in(key, PLANT), plant)
+    x0 = start(jax.random.fold_in(key, START))
+    noise = jax.random.fold_in(key, LOOP) if task.loop.random else None
+    return begin(task.loop, controller, plant, x0, noise)
+
+
+def judge(task: Task, x: Array, sample: Sample, after: Array) -> Outcome:
+    """Cost, reward and failure of a control period.
+
+    The cost is the trapezoidal integral of the running cost over the period. A
+    period that ends in a state or cost that is not finite is a failure.
+
+    Args:
+        task: what counts.
+        x: state before the period [n_x].
+        sample: what was applied in it.
+        after: state after the period [n_x].
+
+    Returns:
+        Scalars; all are finite.
+    """
+    rate = task.cost(x, sample.u) + task.cost(after, sample.u)
+    cost = 0.5 * task.loop.dt * rate
+    finite = jnp.isfinite(cost)
+    for i in range(len(task.target.x)):
+        finite &= jnp.isfinite(after[i])
+    failed = ~finite | holds(task.failure, after)
+    cost = jnp.where(finite, cost, 0.0)
+    good = jnp.ones_like(cost) if task.reward == "alive" else -cost
+    reward = jnp.where(failed, jnp.asarray(task.failure_reward, cost.dtype), good)
+    return Outcome(cost, reward, failed, finite)

@@ -33,7 +33,11 @@ def score(gains: MachineGains, episodes: int, seed: int) -> float:
 
 
 def main(
-    rounds: int = 12, size: int = 40, episodes: int = 512, seed: int = 1, spread: float = 0.6
+    rounds: int = 12,
+    size: int = 40,
+    episodes: int = 512,
+    seed: int = 1,
+    spread: float = 0.6,
 ) -> None:
     """Search for better gains around the ones that are shipped."""
     rng = np.random.default_rng(seed)

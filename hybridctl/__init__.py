@@ -22,10 +22,9 @@ _HOMES = {
     "design": "discretize linearize place",
     "design.feedback": "lqr",
     "loop": "Actuator Disturbance Loop Sensor Trace simulate",
-    "tasks": "Task",
+    "tasks": "Task evaluate",
     "strategies": "reference template",
     "learn": "Env Run train",
-    "compare": "evaluate",
     "deploy": "load register save",
     "show": "report",
 }
@@ -70,9 +69,6 @@ if TYPE_CHECKING:
     from hybridctl import show as show
     from hybridctl import strategies as strategies
     from hybridctl import tasks as tasks
-    from hybridctl.plants import CartPole as CartPole
-    from hybridctl.plants import Equilibrium as Equilibrium
-    from hybridctl.plants import Plant as Plant
     from hybridctl.controllers import Argmax as Argmax
     from hybridctl.controllers import Constant as Constant
     from hybridctl.controllers import Controller as Controller
@@ -94,24 +90,27 @@ if TYPE_CHECKING:
     from hybridctl.controllers import level as level
     from hybridctl.controllers import machine as machine
     from hybridctl.controllers import near as near
+    from hybridctl.deploy import load as load
+    from hybridctl.deploy import register as register
+    from hybridctl.deploy import save as save
     from hybridctl.design import discretize as discretize
     from hybridctl.design import linearize as linearize
     from hybridctl.design import place as place
     from hybridctl.design.feedback import lqr as lqr
+    from hybridctl.learn import Env as Env
+    from hybridctl.learn import Run as Run
+    from hybridctl.learn import train as train
     from hybridctl.loop import Actuator as Actuator
     from hybridctl.loop import Disturbance as Disturbance
     from hybridctl.loop import Loop as Loop
     from hybridctl.loop import Sensor as Sensor
     from hybridctl.loop import Trace as Trace
     from hybridctl.loop import simulate as simulate
-    from hybridctl.tasks import Task as Task
+    from hybridctl.plants import CartPole as CartPole
+    from hybridctl.plants import Equilibrium as Equilibrium
+    from hybridctl.plants import Plant as Plant
+    from hybridctl.show import report as report
     from hybridctl.strategies import reference as reference
     from hybridctl.strategies import template as template
-    from hybridctl.learn import Env as Env
-    from hybridctl.learn import Run as Run
-    from hybridctl.learn import train as train
-    from hybridctl.compare import evaluate as evaluate
-    from hybridctl.deploy import load as load
-    from hybridctl.deploy import register as register
-    from hybridctl.deploy import save as save
-    from hybridctl.show import report as report
+    from hybridctl.tasks import Task as Task
+    from hybridctl.tasks import evaluate as evaluate

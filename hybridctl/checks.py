@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import jax
+import jax.core
 import numpy as np
 
 
@@ -49,8 +50,8 @@ def require(ok: bool, message: str) -> None:
 
 
 def finite(name: str, value: Any) -> None:
-    """Refuse NaN and Inf."""
-    if is_concrete(value):
+    """Refuse NaN and Inf; None (an absent part) passes."""
+    if value is not None and is_concrete(value):
         ok = np.all(np.isfinite(np.asarray(value)))
         require(bool(ok), f"{name}={value} is not finite; give finite numbers")
 

@@ -4,11 +4,11 @@ import sys
 from types import ModuleType
 
 from hybridctl.compare.compare import compare as _compare
-from hybridctl.compare.evaluate import Scores as Scores
-from hybridctl.compare.evaluate import evaluate as evaluate
-from hybridctl.compare.evaluate import replay as replay
 from hybridctl.compare.table import Episode as Episode
 from hybridctl.compare.table import Table as Table
+from hybridctl.tasks.evaluate import Scores as Scores
+from hybridctl.tasks.evaluate import evaluate as evaluate
+from hybridctl.tasks.evaluate import replay as replay
 
 
 class _Room(ModuleType):

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import jax
 
 from hybridctl.checks import fail, one_of, require
-from hybridctl.compare.evaluate import check_pair, evaluate, start_of
 from hybridctl.compare.table import Table
 from hybridctl.controllers import Controller
 from hybridctl.loop import simulate
 from hybridctl.tasks import Task
+from hybridctl.tasks.evaluate import check_pair, evaluate, start_of
 
 
 def compare(
@@ -67,7 +67,12 @@ def step_us(task: Task, controller: Controller, repeats: int = 3) -> float:
     def once() -> float:
         began = time.perf_counter()
         trace = simulate(
-            start.plant, controller, start.x, task.seconds, loop=task.loop, key=start.key
+            start.plant,
+            controller,
+            start.x,
+            task.seconds,
+            loop=task.loop,
+            key=start.key,
         )
         jax.block_until_ready(trace.x)
         return time.perf_counter() - began

@@ -28,7 +28,8 @@ def wilson(successes: int, n: int, confidence: float = LEVEL) -> tuple[float, fl
     p, shrink = successes / n, 1 + z**2 / n
     centre = (p + z**2 / (2 * n)) / shrink
     half = z / shrink * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
+    low, high = min(centre - half, p), max(centre + half, p)  # whatever rounding does
+    return max(float(low), 0.0), min(float(high), 1.0)
 
 
 def bootstrap_mean(

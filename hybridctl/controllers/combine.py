@@ -11,6 +11,7 @@ from jax import Array
 from hybridctl.checks import require
 from hybridctl.controllers.basic import Constant
 from hybridctl.controllers.controller import Controller, State, Tick, output_of
+from hybridctl.controllers.error import total
 
 
 class HoldState(eqx.Module):
@@ -109,5 +110,5 @@ class Mix(Controller):
         scheduler, w = self.weights.step(state[0], tick)
         pairs = zip(self.controllers, state[1], strict=True)
         stepped = [c.step(s, tick) for c, s in pairs]
-        u = sum(w[i] * u for i, (_, u) in enumerate(stepped))
-        return (scheduler, tuple(s for s, _ in stepped)), u
+        parts = [w[i] * u for i, (_, u) in enumerate(stepped)]
+        return (scheduler, tuple(s for s, _ in stepped)), total(parts)

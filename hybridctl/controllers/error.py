@@ -1,5 +1,7 @@
 """Errors between states, angles wrapped, coordinate by coordinate."""
 
+import functools
+import operator
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -12,7 +14,14 @@ def wrap(angle: Array) -> Array:
     return angle - 2 * np.pi * jnp.round(angle / (2 * np.pi))
 
 
-def deviation(y: Array, x0: Array, angles: Sequence[int]) -> list[Array]:
+def total(parts: Sequence[Array]) -> Array:
+    """Sum from left to right, without the 0 that `sum` starts from."""
+    return functools.reduce(operator.add, parts)
+
+
+def deviation(
+    y: Array | Sequence[Array], x0: Array, angles: Sequence[int]
+) -> list[Array]:
     """Coordinates of y - x0, angles wrapped.
 
     A list, because scalars fuse into one loop under vmap where vectors do not.

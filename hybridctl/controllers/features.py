@@ -82,9 +82,11 @@ class Features(eqx.Module):
             out += [jnp.sin(value), jnp.cos(value)] if turned else [value]
         if self.n_u:
             applied = tick.u_applied
-            out += [(fail("this tick has no applied input"))] if applied is None else [
-                applied[i] for i in range(self.n_u)
-            ]
+            out += (
+                [(fail("this tick has no applied input"))]
+                if applied is None
+                else [applied[i] for i in range(self.n_u)]
+            )
         if self.n_modes:
             mode = jnp.int32(0) if tick.mode is None else tick.mode
             out += list(jax.nn.one_hot(mode, self.n_modes))

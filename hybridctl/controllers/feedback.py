@@ -7,7 +7,7 @@ from jax import Array
 
 from hybridctl.checks import as_float, finite, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
-from hybridctl.controllers.error import deviation
+from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.guards import Guard, Quadratic
 
 
@@ -46,8 +46,10 @@ class StateFeedback(Controller):
             f"K has shape {np.shape(self.K)}, expected {expected} = [n_u, n_x] "
             "from u0 and x0",
         )
-        for name in ("K", "x0", "u0", "X", "limit"):
+        for name in ("K", "x0", "u0", "X"):
             finite(name, getattr(self, name))
+        if self.limit is not None:
+            positive("limit", self.limit)
 
     @property
     def V(self) -> "Quadratic":
@@ -62,7 +64,7 @@ class StateFeedback(Controller):
         """The input asked for before any limit, coordinate by coordinate."""
         errors = deviation(y, self.x0, self.angles)
         return [
-            self.u0[j] - sum(self.K[j, i] * e for i, e in enumerate(errors))
+            self.u0[j] - total([self.K[j, i] * e for i, e in enumerate(errors)])
             for j in range(len(self.u0))
         ]
 
@@ -86,6 +88,7 @@ class Demands(Guard):
         positive("limit", self.limit)
 
     def __call__(self, tick: Tick, age: Array) -> Array:
+        """Whether the feedback would saturate."""
         del age
         more = jnp.asarray(False)
         for u in self.feedback.demand(tick.y):

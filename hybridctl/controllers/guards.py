@@ -9,7 +9,7 @@ from jax import Array
 
 from hybridctl.checks import as_float, as_int, fail, positive, require
 from hybridctl.controllers.controller import Tick
-from hybridctl.controllers.error import deviation
+from hybridctl.controllers.error import deviation, total
 from hybridctl.plants import Equilibrium
 
 
@@ -40,6 +40,7 @@ class And(Guard):
     b: Guard
 
     def __call__(self, tick: Tick, age: Array) -> Array:
+        """Whether both hold."""
         return self.a(tick, age) & self.b(tick, age)
 
 
@@ -50,6 +51,7 @@ class Or(Guard):
     b: Guard
 
     def __call__(self, tick: Tick, age: Array) -> Array:
+        """Whether one holds."""
         return self.a(tick, age) | self.b(tick, age)
 
 
@@ -59,6 +61,7 @@ class Not(Guard):
     a: Guard
 
     def __call__(self, tick: Tick, age: Array) -> Array:
+        """Whether the other does not hold."""
         return ~self.a(tick, age)
 
 
@@ -80,12 +83,14 @@ class Near(Guard):
     def __check_init__(self):
         n = len(self.columns)
         require(
-            n > 0 and np.shape(self.centre)[-1:] == np.shape(self.tolerance)[-1:] == (n,),
+            n > 0
+            and np.shape(self.centre)[-1:] == np.shape(self.tolerance)[-1:] == (n,),
             f"a guard on {n} columns needs {n} centres and tolerances",
         )
         positive("tolerance", self.tolerance)
 
     def __call__(self, tick: Tick, age: Array) -> Array:
+        """Whether y is near the centre."""
         del age
         y = [tick.y[c] for c in self.columns]
         errors = deviation(y, self.centre, self.angles)
@@ -112,7 +117,7 @@ class Quadratic(eqx.Module):
         """V at measurement y [n], scalar."""
         e = deviation(y, self.x0, self.angles)
         n = range(len(e))
-        return sum(self.P[i, j] * e[i] * e[j] for i in n for j in n)
+        return total([self.P[i, j] * e[i] * e[j] for i in n for j in n])
 
     def __lt__(self, rho: float) -> "Guard":
         """The guard `V < rho`."""
@@ -129,6 +134,7 @@ class Level(Guard):
         positive("rho", self.rho)
 
     def __call__(self, tick: Tick, age: Array) -> Array:
+        """Whether V is below rho."""
         del age
         return self.V(tick.y) < self.rho
 
@@ -139,6 +145,7 @@ class After(Guard):
     ticks: Array = eqx.field(converter=as_int)
 
     def __call__(self, tick: Tick, age: Array) -> Array:
+        """Whether the time is over."""
         del tick
         return age >= self.ticks
 

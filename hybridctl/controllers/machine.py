@@ -44,11 +44,11 @@ class Switch(Controller):
         modes: Mapping[str, Controller] | Iterable[Controller],
         names: Iterable[str] | None = None,
     ):
-        if isinstance(modes, Mapping):
-            modes, names = tuple(modes.values()), tuple(modes)
-        self.supervisor, self.modes = supervisor, tuple(modes)
+        known = modes if isinstance(modes, Mapping) else {}
+        self.supervisor = supervisor
+        self.modes = tuple(known.values() or modes)  # type: ignore[arg-type]
         plain = (f"mode{i}" for i in range(len(self.modes)))
-        self.names = tuple(plain if names is None else names)
+        self.names = tuple(known) or tuple(plain if names is None else names)
 
     def __check_init__(self):
         n = len(self.modes)
@@ -86,7 +86,7 @@ class Switch(Controller):
 
 
 class MachineState(eqx.Module):
-    """Memory of a `StateMachine`: mode, ticks in it, ticks until it may be left."""
+    """Memory of a `StateMachine`: mode, ticks since its entry, ticks still locked."""
 
     mode: Array
     age: Array
@@ -127,7 +127,7 @@ class StateMachine(Controller):
             target = jnp.where(taken, jnp.int32(to), target)
         moved = target != state.mode
         rest = jnp.where(moved, self.dwell, state.locked) - 1
-        age = jnp.where(moved, 0, state.age + 1)
+        age = jnp.where(moved, 0, state.age) + 1
         return MachineState(target, age, jnp.maximum(rest, 0)), target
 
 

@@ -5,8 +5,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import as_float, finite, optional_float, require
+from hybridctl.checks import as_float, finite, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.error import total
 from hybridctl.plants import MechanicalPlant
 
 WALL = 100.0  # braking per metre that the stopping point lies off the track [1/s²]
@@ -56,10 +57,12 @@ class EnergySwingUp(Controller):
             isinstance(self.plant, MechanicalPlant) and len(self.plant.actuated) == 1,
             "EnergySwingUp needs a mechanical plant with one actuated coordinate",
         )
-        names = ("pump", "stiffness", "damping", "kick", "margin", "drive")
-        for name in (*names, "track", "limit"):
+        names = ("pump", "stiffness", "damping", "kick", "margin")
+        for name in names:
+            finite(name, getattr(self, name))
+        for name in ("drive", "track", "limit"):
             if getattr(self, name) is not None:
-                finite(name, getattr(self, name))
+                positive(name, getattr(self, name))
 
     def init(self, tick: Tick) -> State:
         """No memory."""
@@ -71,7 +74,7 @@ class EnergySwingUp(Controller):
         (driven,) = self.plant.actuated
         drift, gain = self._affine(tick)
         error, slope = self._energy(tick.y)
-        power = sum(slope[i] * gain[n + i] for i in range(n) if i != driven)
+        power = total([slope[i] * gain[n + i] for i in range(n) if i != driven])
         power = power / gain[n + driven]
         power = power + jnp.where(power < 0, -self.kick, self.kick)
         pumping = jnp.clip(self.pump * error * power, -self.drive, self.drive)
@@ -88,7 +91,7 @@ class EnergySwingUp(Controller):
         return pull + WALL * (stop - jnp.clip(stop, -self.track, self.track))
 
     def _affine(self, tick: Tick) -> tuple[Array, Array]:
-        """f and g of ẋ = f + g u at the measured state."""
+        """F and g of ẋ = f + g u at the measured state."""
         drift = self.plant.ode(tick.t, tick.y, jnp.zeros(1))
         return drift, self.plant.ode(tick.t, tick.y, jnp.ones(1)) - drift
 

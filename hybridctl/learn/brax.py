@@ -3,6 +3,7 @@
 import contextlib
 import io
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 _began = time.perf_counter()
-with contextlib.redirect_stdout(io.StringIO()):
-    # prints "Failed to import warp" where NVIDIA's warp is not installed
+with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    # mujoco prints "Failed to import warp" where NVIDIA's warp is not installed,
+    # and brax imports a package that warns of being unmaintained
+    warnings.simplefilter("ignore", DeprecationWarning)
     import mujoco.mjx.warp  # noqa: F401
-from brax.training.agents.ppo import networks as ppo_networks  # noqa: E402
-from brax.training.agents.ppo import train as ppo  # noqa: E402
+    from brax.training.agents.ppo import networks as ppo_networks
+    from brax.training.agents.ppo import train as ppo
 
 __all__ = ["IMPORT_SECONDS", "ppo", "ppo_networks", "trainable"]
 IMPORT_SECONDS = time.perf_counter() - _began

@@ -3,7 +3,6 @@
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from brax.envs import base
 from jax import Array
@@ -100,14 +99,13 @@ class Env(base.Env):
         """Start the episode that a raw key (`jax.random.PRNGKey`) stands for."""
         loop = start_episode(self.task, self.template, rng, self.training)
         zero = jnp.zeros((), loop.x.dtype)
-        metrics = dict.fromkeys(METRICS, zero)
-        return base.State(
-            EpisodeState(loop, rng), self._observe(loop), zero, zero, metrics
-        )  # type: ignore[call-arg]
+        metrics: Any = dict.fromkeys(METRICS, zero)
+        episode: Any = EpisodeState(loop, rng)
+        return base.State(episode, self._observe(loop), zero, zero, metrics)
 
-    def step(self, state: base.State, action: Array) -> base.State:
+    def step(self, state: Any, action: Array) -> base.State:
         """Advance by one decision with action [action_size]."""
-        before: Any = state.pipeline_state
+        before: EpisodeState = state.pipeline_state
         usable = jnp.all(jnp.isfinite(action))
         controller = engage(self.template, jnp.where(usable, action, 0.0))
         loop, total = before.loop, None
@@ -118,7 +116,9 @@ class Env(base.Env):
         failed, finite = failed | ~usable, finite & usable
         reward = jnp.where(usable, reward, self.task.failure_reward)
         values = (cost, failed, ~finite)
-        metrics = {n: v.astype(cost.dtype) for n, v in zip(METRICS, values, strict=True)}
+        metrics = {
+            n: v.astype(cost.dtype) for n, v in zip(METRICS, values, strict=True)
+        }
         return state.replace(
             pipeline_state=EpisodeState(loop, before.key),
             obs=self._observe(loop),

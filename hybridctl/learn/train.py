@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from hybridctl.checks import fail, require
-from hybridctl.compare.evaluate import Scores, check_pair, evaluate
 from hybridctl.controllers import Controller, Features, Policy, StateFeedback, fill
 from hybridctl.controllers.inspect import walk
 from hybridctl.learn.brax import IMPORT_SECONDS
@@ -18,6 +17,7 @@ from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run
 from hybridctl.loop import enable_cache
 from hybridctl.tasks import Goal, Task
+from hybridctl.tasks.evaluate import Scores, check_pair, evaluate
 
 VALIDATION, CONFIRMATION = 1_000_001, 1_000_002  # seeds that are not for comparing
 
@@ -78,9 +78,7 @@ def train(
 class _Session:
     """Validates every policy that training offers and keeps the best."""
 
-    def __init__(
-        self, task: Task, template: Controller, config: Config, watch: Watch
-    ):
+    def __init__(self, task: Task, template: Controller, config: Config, watch: Watch):
         check_pair(task, template)
         self.task, self.template, self.config = task, template, config
         self.watch = watch
@@ -187,7 +185,11 @@ def score_of(task: Task, scores: Scores) -> float:
 
 
 def _resolve(
-    task: Task, config: Config | str | None, algorithm: str, steps: int | None, changes: dict
+    task: Task,
+    config: Config | str | None,
+    algorithm: str,
+    steps: int | None,
+    changes: dict,
 ) -> Config:
     if config is None:
         config = "balance" if task.reward == "alive" else "swing"

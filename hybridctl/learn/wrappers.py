@@ -22,7 +22,7 @@ class FreshReset(base.Wrapper):
     them draw, and all only when more than that ended together.
     """
 
-    def step(self, state: base.State, action: Array) -> base.State:
+    def step(self, state: Any, action: Array) -> base.State:
         """Step, and begin anew where that ended an episode."""
         steps = jnp.where(state.done > 0, 0.0, state.info["steps"])
         state.info.update(steps=steps)

@@ -55,7 +55,7 @@ def adaptive(dt: float, solver: str, rtol: float, atol: float) -> Flow:
     control = diffrax.PIDController(rtol=rtol, atol=atol)
 
     def flow(plant: Plant, t: Array, x: Array, u: Array) -> Array:
-        term = diffrax.ODETerm(lambda t, x, u: plant.ode(t, x, u))
+        term = diffrax.ODETerm(lambda t, x, u: plant.ode(jnp.asarray(t), x, u))
         solution = diffrax.diffeqsolve(
             term, method, t, t + dt, None, x, u,
             stepsize_controller=control, max_steps=4096,

@@ -8,13 +8,21 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import not_negative, optional_float, positive, require
+from hybridctl.checks import (
+    as_float,
+    finite,
+    not_negative,
+    optional_float,
+    positive,
+    require,
+)
 
 SENSOR, ACTUATOR, PUSH = 1, 2, 3  # streams of randomness within one period
 
 
-def noise_key(key: Array, k: Array, stream: int) -> Array:
+def noise_key(key: Array | None, k: Array, stream: Any) -> Array:
     """Key of a random part in period k: the order of calls never matters."""
+    assert key is not None  # `Loop.random` made the door ask for one
     return jax.random.fold_in(jax.random.fold_in(key, k), stream)
 
 
@@ -32,6 +40,7 @@ class Sensor(eqx.Module):
     bias: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):
+        finite("bias", self.bias)
         if self.noise is not None:
             not_negative("noise", self.noise)
 
@@ -96,6 +105,11 @@ class Actuator(eqx.Module):
         return (line, lagged), u
 
 
+def _row(value: Any) -> Any:
+    value = as_float(value)
+    return value if np.ndim(value) else value[None]
+
+
 class Disturbance(eqx.Module):
     """Pushes added to the applied input, and white noise on it.
 
@@ -111,13 +125,14 @@ class Disturbance(eqx.Module):
     """
 
     force: Array | None = eqx.field(converter=optional_float, default=None)
-    at: Array = eqx.field(converter=np.atleast_1d, default=0.0)
+    at: Array = eqx.field(converter=_row, default=0.0)
     duration: Array = eqx.field(converter=optional_float, default=0.1)
     every: Array | None = eqx.field(converter=optional_float, default=None)
     random_size: bool = eqx.field(static=True, default=False)
     noise: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):
+        finite("force", self.force)
         positive("duration", self.duration)
         not_negative("at", self.at)
         for name in ("every", "noise"):
@@ -164,7 +179,7 @@ class Disturbance(eqx.Module):
         """One draw a push and turn, the same in every period of the push."""
 
         def draw(push: Array, turn: Array) -> Array:
-            push_key = noise_key(jax.random.fold_in(key, PUSH), turn, push)
+            push_key = jax.random.fold_in(noise_key(key, turn, PUSH), push)
             return jax.random.uniform(push_key, minval=-1.0, maxval=1.0)
 
         return jax.vmap(draw)(jnp.arange(turn.shape[0]), turn)

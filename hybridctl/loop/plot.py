@@ -1,5 +1,6 @@
 """One trace as a picture: states and inputs with units, modes as bands."""
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours: distinct in print and to the colour-blind.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 BANDS = ("#F2F2F2", "#FFFFFF", "#E3EEF7", "#FBEFE3", "#E6F4EE")
-STYLE = {
+STYLE: Any = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -64,7 +65,7 @@ def draw_modes(trace: "Trace", axes: Any) -> None:
         return
     mode = np.asarray(trace.mode)
     edges = [0, *(np.flatnonzero(np.diff(mode)) + 1), len(mode)]
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         span, index = (trace.t[start], trace.t[end]), int(mode[start])
         for axis in axes:
             axis.axvspan(*span, color=BANDS[index % len(BANDS)], lw=0, zorder=0)

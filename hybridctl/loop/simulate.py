@@ -75,14 +75,14 @@ def simulate(
         ((251, 4), (250, 1))
     """
     loop = _loop(loop, dt)
-    x0 = jnp.asarray(as_float(x0))
+    x0 = jnp.asarray(as_float(x0), float)
     _check(plant, controller, x0, loop)
     one_of("solver", solver, SOLVERS)
     require(
         key is not None or not loop.random,
         "this loop draws random numbers; give key=jax.random.PRNGKey(0)",
     )
-    r = None if r is None else jnp.asarray(as_float(r))
+    r = None if r is None else jnp.asarray(as_float(r), float)
     enable_cache()
     arrays = cast((plant, controller, loop)), x0, key, r
     steps = _steps(seconds, loop.dt)

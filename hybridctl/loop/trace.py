@@ -27,7 +27,7 @@ class Trace(eqx.Module):
     one of them, `trace["theta"]` a signal by name.
     """
 
-    t: Array
+    t: Array | np.ndarray
     x: Array
     u: Array
     asked: Array
@@ -38,9 +38,9 @@ class Trace(eqx.Module):
     units: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     angles: tuple[int, ...] = eqx.field(static=True, default=())
 
-    def __getitem__(self, name: str | int) -> Any:
+    def __getitem__(self, name: str | int | np.integer) -> Any:
         """A signal by its name, or one trace of a batch by its number."""
-        if isinstance(name, int):
+        if isinstance(name, (int, np.integer)):
             return self._lane(name)
         if name in self.states:
             return self.x[..., self.states.index(name)]
@@ -51,8 +51,11 @@ class Trace(eqx.Module):
         known = ", ".join((*self.states, *self.inputs, "t", "mode"))
         raise KeyError(f"no signal {name!r}; the signals are {known}")
 
-    def _lane(self, i: int) -> "Trace":
+    def _lane(self, i: int | np.integer) -> "Trace":
         require(self.x.ndim == 3, "this trace is not a batch; index it by a name")
+        n = len(self.x)
+        if not -n <= i < n:  # JAX would clamp it, and `for` would never end
+            raise IndexError(f"no trace {i} in a batch of {n}")
         mode = None if self.mode is None else self.mode[i]
         parts = self.x[i], self.u[i], self.asked[i], mode
         where = lambda s: (s.x, s.u, s.asked, s.mode)  # noqa: E731

@@ -5,10 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybridctl.checks import one_of
-from hybridctl.controllers import Controller, EnergySwingUp, StateFeedback, Switch
-from hybridctl.controllers import demands, machine, near
+from hybridctl.checks import fail, one_of
+from hybridctl.controllers import (
+    Controller,
+    EnergySwingUp,
+    StateFeedback,
+    Switch,
+    demands,
+    machine,
+    near,
+)
 from hybridctl.design.feedback import lqr as design_lqr
+from hybridctl.plants import MechanicalPlant
 from hybridctl.tasks import Task
 
 Q, R = (1.0, 10.0, 1.0, 1.0), (0.1,)  # the quadratic part of the tasks' cost
@@ -78,6 +86,8 @@ def build_machine(
 def build_pump(task: Task, gains: MachineGains = GAINS) -> EnergySwingUp:
     """The swing mode's energy controller."""
     plant = task.plant
+    if not isinstance(plant, MechanicalPlant):
+        fail(f"no energy swing-up for {type(plant).__name__}: it has no energies")
     end = plant.limits.get(plant.states[plant.actuated[0]])
     return EnergySwingUp(
         plant, gains.pump, gains.stiffness, gains.damping, gains.kick, gains.margin,

@@ -8,8 +8,12 @@ from hybridctl.tasks.cartpole import balance as balance
 from hybridctl.tasks.cartpole import global_ as global_
 from hybridctl.tasks.cartpole import swingup as swingup
 from hybridctl.tasks.cost import Cost as Cost
+from hybridctl.tasks.evaluate import Scores as Scores
+from hybridctl.tasks.evaluate import evaluate as evaluate
+from hybridctl.tasks.evaluate import replay as replay
 from hybridctl.tasks.start import Box as Box
 from hybridctl.tasks.start import Either as Either
+from hybridctl.tasks.start import Start as Start
 from hybridctl.tasks.start import Vary as Vary
 from hybridctl.tasks.task import Goal as Goal
 from hybridctl.tasks.task import Outcome as Outcome

@@ -6,6 +6,7 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import as_float, not_negative, require
+from hybridctl.controllers.error import total
 
 
 class Cost(eqx.Module):
@@ -33,11 +34,11 @@ class Cost(eqx.Module):
 
     def __call__(self, x: Array, u: Array) -> Array:
         """Cost rate [1/s] at state x [n_x] and applied input u [n_u]."""
-        total = sum(self.r[j] * u[j] ** 2 for j in range(len(self.r)))
+        rate = total([self.r[j] * u[j] ** 2 for j in range(len(self.r))])
         for i in range(len(self.q)):
             apart = self._turn if i in self.angles else self._square
-            total = total + self.q[i] * apart(x[i], self.x0[i])
-        return total
+            rate = rate + self.q[i] * apart(x[i], self.x0[i])
+        return rate
 
     def _square(self, x: Array, x0: Array) -> Array:
         return (x - x0) ** 2

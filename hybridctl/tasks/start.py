@@ -12,7 +12,6 @@ from jax import Array
 from hybridctl.checks import as_float, finite, is_concrete, one_of, require
 from hybridctl.plants import Plant
 
-
 CHOICE = 31  # stream of a start's key that chooses between two distributions
 
 
@@ -44,7 +43,7 @@ class Box(Start):
 
     @staticmethod
     def around(centre: Any, half: Any) -> "Box":
-        """centre ± half."""
+        """Centre ± half."""
         centre, half = np.asarray(centre, float), np.asarray(half, float)
         return Box(centre - half, centre + half)
 

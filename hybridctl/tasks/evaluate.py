@@ -13,7 +13,7 @@ from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
 from hybridctl.loop.simulate import check_output
-from hybridctl.tasks import Task, holds, judge, start_episode
+from hybridctl.tasks.task import Task, holds, judge, start_episode
 
 EVALUATION = 0xE7A1  # stream that keeps evaluation starts apart from training
 
@@ -47,14 +47,14 @@ class Scores(NamedTuple):
 class _Tally(NamedTuple):
     """Running sums of one episode."""
 
-    live: Array
-    unsettled: Array  # last tick outside the settling box
-    cost: Array
-    effort: Array
-    peak_x: Array
-    length: Array
-    reward: Array
-    finite: Array
+    live: Any
+    unsettled: Any  # last tick outside the settling box
+    cost: Any
+    effort: Any
+    peak_x: Any
+    length: Any
+    reward: Any
+    finite: Any
 
 
 def episode_keys(seed: int, n: int) -> Array:
@@ -90,8 +90,12 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     check_pair(task, controller)
     require(n > 0, f"n={n} episodes; give at least 1")
     enable_cache()
-    tally = _episodes(*cast((task, controller)), episode_keys(seed, n))
-    tally = _Tally(*(np.asarray(v) for v in tally))
+    sums = _episodes(*cast((task, controller)), episode_keys(seed, n))
+    return _scores(task, _Tally(*(np.asarray(v) for v in sums)))
+
+
+def _scores(task: Task, tally: "_Tally") -> Scores:
+    """From the sums of the episodes to what they count."""
     settled = tally.live & (tally.unsettled < task.steps)
     settle = (tally.unsettled + 1) * task.loop.dt
     cost = tally.cost.astype(np.float64)
@@ -152,7 +156,7 @@ def _episode(task: Task, controller: Controller, key: Array) -> _Tally:
     zero = jnp.zeros((), start.x.dtype)
     first = jnp.where(holds(task.settled, start.x), -1, 0)
     tally = _Tally(
-        jnp.asarray(True), first, zero, zero, jnp.abs(start.x[0]),
+        jnp.asarray(True), first, zero, zero, jnp.nan_to_num(jnp.abs(start.x[0])),
         jnp.int32(0), zero, jnp.asarray(True),
     )  # fmt: skip
 

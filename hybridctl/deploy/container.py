@@ -1,0 +1,137 @@
+"""Bytes of a file: safetensors, with a hashed JSON manifest as its metadata."""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from hybridctl import __version__
+from hybridctl.checks import fail, require
+from hybridctl.deploy.encode import Arrays
+
+SCHEMA = 1  # raise it with every change of the manifest, and read the older ones
+FILE_CAP, HEADER_CAP = 256 * 2**20, 2**20  # bytes
+METADATA = "hybridctl"  # where the manifest is in the metadata
+KEYS = frozenset("schema hybridctl sha256 controller arrays dt signals".split())
+
+
+def pack(manifest: dict[str, Any], arrays: Arrays) -> bytes:
+    """Bytes of a file: the same content always gives the same bytes.
+
+    Args:
+        manifest: JSON values; schema, versions, arrays and hash are added.
+        arrays: by name, contiguous.
+
+    Example:
+        >>> manifest = dict.fromkeys(("controller", "dt", "signals"))
+        >>> unpack(pack(manifest, {"y": np.zeros(3)}))[0]["arrays"]
+        {'y': {'dtype': 'float64', 'shape': [3]}}
+    """
+    versions = {"schema": SCHEMA, "hybridctl": __version__}
+    manifest = {**versions, **manifest, "arrays": describe(arrays)}
+    manifest["sha256"] = digest(manifest, arrays)
+    return safetensors.numpy.save(arrays, {METADATA: canonical(manifest)})
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
+    """Manifest and arrays of a file, after every check that needs no controller.
+
+    Args:
+        data: the bytes of a file, from anywhere.
+
+    Returns:
+        The manifest, and the arrays by name.
+
+    Raises:
+        ValueError: not a file of `pack`, of a newer schema, or damaged.
+    """
+    text = _metadata(_header(data))
+    manifest = _parse(text, "manifest")
+    _check_schema(manifest)
+    require(canonical(manifest) == text, "damaged: the manifest is not as written")
+    arrays = _arrays(data)
+    require(
+        manifest["arrays"] == describe(arrays)
+        and manifest["sha256"] == digest(manifest, arrays),
+        "damaged: the content does not match its hash; take a good copy, or save anew",
+    )
+    return manifest, arrays
+
+
+def canonical(manifest: dict[str, Any]) -> str:
+    """The one JSON text of a manifest."""
+    return json.dumps(manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def describe(arrays: Arrays) -> dict[str, Any]:
+    """Dtype and shape of each array."""
+    return {
+        name: {"dtype": a.dtype.name, "shape": list(a.shape)}
+        for name, a in sorted(arrays.items())
+    }
+
+
+def digest(manifest: dict[str, Any], arrays: Arrays) -> str:
+    """SHA-256 over the manifest but its hash, then over every array, by name."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    sha = hashlib.sha256(canonical(rest).encode())
+    for name in sorted(arrays):
+        sha.update(arrays[name].tobytes())
+    return sha.hexdigest()
+
+
+def _header(data: bytes) -> Any:
+    """The JSON header of a safetensors file, sizes checked first."""
+    require(len(data) <= FILE_CAP, f"larger than {FILE_CAP >> 20} MiB")
+    require(len(data) > 8, f"not a safetensors file, {len(data)} bytes are too few")
+    size = int.from_bytes(data[:8], "little")
+    require(
+        size <= len(data) - 8,
+        "not a safetensors file, or cut short: "
+        f"its header would be {size} of {len(data)} bytes",
+    )
+    require(
+        size <= HEADER_CAP,
+        f"a header of {size} bytes, expected at most {HEADER_CAP}; "
+        "the controller has too many parts",
+    )
+    return _parse(data[8 : 8 + size], "header")
+
+
+def _parse(text: bytes | str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not a safetensors file of hybridctl: its {what} "
+                         f"is no JSON ({error})") from error  # fmt: skip
+
+
+def _metadata(header: Any) -> str:
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    text = metadata.get(METADATA) if isinstance(metadata, dict) else None
+    if not isinstance(text, str) or metadata != {METADATA: text}:
+        fail("it has no manifest of hybridctl; give a file that hybridctl.save wrote")
+    return text
+
+
+def _check_schema(manifest: Any) -> None:
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if type(schema) is not int or schema < 1:
+        fail(f"damaged: the manifest's schema is {schema!r}, expected 1 to {SCHEMA}")
+    require(
+        schema <= SCHEMA,
+        f"schema {schema} of hybridctl {manifest.get('hybridctl')} is newer than "
+        f"this hybridctl {__version__} reads ({SCHEMA}); update hybridctl",
+    )
+    keys = ", ".join(sorted(KEYS ^ set(manifest)))
+    require(not keys, f"damaged: keys of the manifest lacking or unknown: {keys}")
+
+
+def _arrays(data: bytes) -> Arrays:
+    try:
+        arrays = safetensors.numpy.load(data)
+    except Exception as error:  # its own class, KeyError, and numpy's
+        raise ValueError(f"damaged: the arrays cannot be read ({error})") from error
+    return {name: np.asarray(array) for name, array in arrays.items()}

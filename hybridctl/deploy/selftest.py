@@ -1,0 +1,161 @@
+"""What a controller answered when it was saved, asked again when it is loaded."""
+
+import contextlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import cast, fail, require
+from hybridctl.controllers import Controller, Tick
+from hybridctl.controllers.controller import output_of
+from hybridctl.controllers.fill import blank_tick, measurements
+from hybridctl.controllers.machine import mode_of
+from hybridctl.deploy.encode import Arrays
+from hybridctl.loop import enable_cache
+
+TICKS, DRAWS, GUESSES = 32, 8, 64
+LARGEST = 2**26  # numbers in one array: a file could ask for any
+TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
+NUDGE = np.float32(1 + 1e-6)
+Y, U = "test.y", "test.u"  # names of the arrays
+
+
+def record(controller: Controller, dt: float, seed: int) -> Arrays:
+    """Random measurements and the controller's outputs on them.
+
+    A draw that lies on an edge (of a guard, of a saturation) would fail on a machine
+    that rounds otherwise, so a draw is taken whose outputs a nudge leaves alone.
+
+    Args:
+        controller: the controller.
+        dt: control period [s].
+        seed: of the measurements.
+
+    Returns:
+        Measurements "test.y" [T, n_y] and outputs "test.u" [T, ...].
+
+    Raises:
+        ValueError: the controller does not run, or its output is not finite.
+
+    Example:
+        >>> from hybridctl.controllers import Constant
+        >>> record(Constant([1.5]), 0.02, seed=0)["test.u"][:2].tolist()
+        [[1.5], [1.5]]
+    """
+    shape, random = (TICKS, _n_y(controller)), np.random.default_rng(seed)
+    best = None
+    for _ in range(DRAWS):
+        y = random.standard_normal(shape, np.float32)
+        u, nudged = (replay(controller, row, dt) for row in (y, y * NUDGE))
+        if np.isfinite(u).all():
+            best = {Y: y, U: u}
+            if _distance(u, nudged) <= TOLERANCE / 2:
+                break
+    return best or fail(
+        "the controller's output is not finite, so it is not saved; look for NaN in "
+        "its parameters"
+    )
+
+
+def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
+    """Ask again.
+
+    Raises:
+        ValueError: the controller does not run, or answers otherwise.
+    """
+    require(Y in arrays and U in arrays, "it has no self-test")
+    y, u = arrays[Y], arrays[U]
+    require(
+        y.ndim == 2 and y.dtype == np.float32 and len(u.shape) > 0,
+        f"the self-test has measurements of shape {y.shape}, expected [T, n_y]",
+    )
+    shape = (len(y), *_shape(controller, y.shape[1]))
+    require(
+        u.shape == shape,
+        f"the self-test has outputs of shape {u.shape}, the controller gives {shape}",
+    )
+    off = _distance(u, replay(controller, y, dt))
+    require(
+        off <= TOLERANCE,
+        f"the self-test failed: outputs are off by {off:.1e} of the largest one, "
+        f"expected at most {TOLERANCE:g}; load it with the hybridctl that saved it",
+    )
+
+
+def replay(controller: Controller, y: np.ndarray, dt: float) -> np.ndarray:
+    """Outputs [T, ...] on measurements y [T, n_y], from a fresh memory, on the CPU."""
+    enable_cache()
+    host = jax.tree.map(np.asarray, controller)
+    with _cpu(), jax.default_matmul_precision("highest"):
+        arguments = cast(host), jnp.asarray(y), dt
+        size = _largest(_runs(_replay.trace, *arguments).jaxpr.jaxpr)
+        require(size <= LARGEST, f"the controller makes arrays of {size} numbers")
+        return np.asarray(_runs(_replay, *arguments))
+
+
+@jax.jit
+def _replay(controller: Controller, y: Array, dt: float) -> Array:
+    out = output_of(controller, blank_tick(y.shape[1]))
+    vector = len(out.shape) == 1
+
+    def body(carry: Any, row: Any) -> Any:
+        (memory, applied), (k, y) = carry, row
+        tick = Tick(k * dt, k, y, None, applied, mode_of(memory))
+        memory, u = controller.step(memory, tick)
+        return (memory, u if vector else applied), u
+
+    rest = jnp.zeros(out.shape if vector else 1, out.dtype)
+    memory = controller.init(Tick(jnp.zeros(()), jnp.int32(0), y[0], None, rest))
+    return jax.lax.scan(body, (memory, rest), (jnp.arange(len(y)), y))[1]
+
+
+def _largest(jaxpr: Any) -> int:
+    """Numbers in the largest array that a program makes, before it makes it."""
+    made = [getattr(v.aval, "size", 0) for e in jaxpr.eqns for v in e.outvars]
+    values = jax.tree.leaves([list(e.params.values()) for e in jaxpr.eqns])
+    inner = (getattr(value, "jaxpr", value) for value in values)
+    return max([0, *made, *(_largest(p) for p in inner if hasattr(p, "eqns"))])
+
+
+def _n_y(controller: Controller) -> int:
+    """What the parts say, or else the least with which the controller runs."""
+    known = measurements(controller)
+    errors = []
+    for n_y in range(1, GUESSES) if known is None else [known]:
+        try:
+            _shape(controller, n_y)
+            return n_y
+        except ValueError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _shape(controller: Controller, n_y: int) -> tuple[int, ...]:
+    return _runs(lambda: output_of(controller, blank_tick(n_y)).shape)
+
+
+def _runs(function: Any, *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:  # a controller's own code may raise anything
+        first = (str(error).splitlines() or [""])[0]
+        message = f"the controller does not run: {type(error).__name__}: {first}"
+        raise ValueError(message) from error
+
+
+def _distance(u: np.ndarray, other: np.ndarray) -> float:
+    """Largest difference, as a share of the largest output; NaN counts as infinite."""
+    u, other = np.asarray(u, np.float64), np.asarray(other, np.float64)
+    off = np.max(np.abs(u - other), initial=0.0)
+    share = off / max(np.max(np.abs(u), initial=0.0), 1e-30)
+    return float(share) if np.isfinite(share) else np.inf
+
+
+def _cpu() -> Any:
+    try:
+        return jax.default_device(jax.devices("cpu")[0])
+    except RuntimeError:  # JAX_PLATFORMS leaves the CPU out
+        return contextlib.nullcontext()

@@ -1,0 +1,8 @@
+"""For the eye: figures, and a report in one HTML file that works offline."""
+
+from hybridctl.show.figures import plot_traces as plot_traces
+from hybridctl.show.figures import settling_curve as settling_curve
+from hybridctl.show.figures import training_curve as training_curve
+from hybridctl.show.page import report as report
+from hybridctl.show.phase import phase_portrait as phase_portrait
+from hybridctl.show.verdict import verdict as verdict

@@ -1,0 +1,84 @@
+"""How a report was made: versions, machine, seeds and settings."""
+
+import dataclasses
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import jax
+
+from hybridctl.show.figures import best_of
+from hybridctl.show.verdict import Findings
+
+PACKAGES = ("hybridctl", "jax", "brax", "numpy", "mujoco")
+
+
+def versions() -> str:
+    """Versions of Python and of what computes."""
+    known = [f"{name} {_version(name)}" for name in PACKAGES]
+    return ", ".join([f"Python {platform.python_version()}", *known])
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def machine() -> str:
+    """Platform, cores and where JAX computes."""
+    bits = "float64" if jax.config.jax_enable_x64 else "float32"  # type: ignore[attr-defined]
+    where = f"JAX on {jax.default_backend()} in {bits}"
+    return f"{platform.platform()}, {os.cpu_count()} CPU cores, {where}"
+
+
+def rows(
+    found: list[Findings],
+    runs: Mapping[str, Any],
+    command: str | None,
+    timestamp: str | None,
+) -> list[tuple[str, str]]:
+    """Name and text of everything that is needed to make the report again."""
+    lines = [("versions", versions()), ("machine", machine())]
+    lines += [(f"episodes of {f.title}", _episodes(f)) for f in found]
+    lines += [(f"settings of {name}", settings(run)) for name, run in runs.items()]
+    lines += [("made", timestamp)] if timestamp else []
+    return lines + ([("command", command)] if command else [])
+
+
+def _episodes(found: Findings) -> str:
+    table = found.table
+    return f"n = {table.n}, seed = {table.seed}, differences to {table.against}"
+
+
+def settings(run: Any) -> str:
+    """Seed and settings of a run."""
+    config = getattr(run, "config", None)
+    if dataclasses.is_dataclass(config):
+        values = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    else:
+        values = dict(getattr(config, "__dict__", {}))
+    values = {"seed": getattr(run, "seed", None), **values}
+    return ", ".join(f"{k} = {v}" for k, v in values.items() if v is not None)
+
+
+def story(run: Any) -> str:
+    """How a run went, in a sentence."""
+    best = run.curve[best_of(run)]
+    timing = getattr(run, "timing", None) or {}
+    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timing.items())
+    end = f"Seed {getattr(run, 'seed', '–')}, {_stopped(run)} after {_count(run)} decisions"
+    kept = f"kept the policy of {best['steps']:,.0f} with score {best['score']:.4g}"
+    return f"{end}; {kept}." + (f" Time: {spent}." if spent else "")
+
+
+def _count(run: Any) -> str:
+    return f"{run.curve[-1]['steps']:,.0f}"
+
+
+def _stopped(run: Any) -> str:
+    why = getattr(run, "stopped", "finished")
+    return "stopped at its target" if why == "target" else str(why)

@@ -1,0 +1,161 @@
+"""Phase portraits: where a trajectory goes, whatever the time."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from hybridctl.checks import require
+from hybridctl.loop import Trace
+from hybridctl.plants import Equilibrium
+from hybridctl.show.lines import along, fold, unwind
+from hybridctl.show.style import (
+    MUTED,
+    STYLE,
+    Look,
+    blank,
+    centre_of,
+    check_traces,
+    finite_part,
+    legend,
+    looks_of,
+    mark_turns,
+)
+
+MOST_MARKS = 100
+INK = "#444444"
+START = {"marker": "o", "ms": 4.5, "ls": "none"}
+SWITCH = {"marker": "D", "ms": 4, "mfc": "white", "mew": 1.1, "ls": "none"}
+FAILURE = {"marker": "x", "ms": 5.5, "mew": 1.4, "ls": "none"}
+
+
+def phase_portrait(
+    traces: Mapping[str, Trace],
+    *,
+    states: tuple[str, str] | None = None,
+    target: Equilibrium | None = None,
+    failed: Collection[str] = (),
+    looks: Mapping[str, Look] | None = None,
+) -> Any:
+    """Draw two states of traces against each other, with starts and mode changes.
+
+    An angle is shifted by whole turns to end next to the target (π without one);
+    one that turns further is wrapped, and its line cut where it wraps.
+
+    Args:
+        traces: single traces of one plant by name.
+        states: the two states; by default the first angle and its rate.
+        target: marked by a cross.
+        failed: names of the traces whose end is a failure.
+        looks: of the lines by name.
+
+    Returns:
+        The matplotlib figure.
+
+    Raises:
+        ValueError: not a mapping of names to single traces, or an unknown state.
+    """
+    from matplotlib import rc_context
+
+    first = check_traces(traces)
+    pair = states or _first_angle(first)
+    for name in pair:
+        known = ", ".join(first.states)
+        require(name in first.states, f"no state {name!r}; the states are {known}")
+    looks = looks or looks_of(traces)
+    with rc_context(STYLE):
+        figure = blank(1, 3.6)
+        axis = figure.axes[0]
+        for name, trace in traces.items():
+            _draw(axis, trace, pair, looks[name], target, name in failed)
+        _finish(axis, first, pair, target)
+        legend(figure, {name: looks[name] for name in traces}, _marks(traces, failed))
+    return figure
+
+
+def _first_angle(trace: Trace) -> tuple[str, str]:
+    """An angle and its rate, for x = [q, q̇]; the first two states without one."""
+    n = len(trace.states)
+    require(n > 1, f"a phase portrait needs two states; there is {trace.states}")
+    angle = next((i for i in trace.angles if i + n // 2 < n), None)
+    i, j = (0, 1) if angle is None else (angle, angle + n // 2)
+    return trace.states[i], trace.states[j]
+
+
+def _draw(
+    axis: Any,
+    trace: Trace,
+    pair: tuple[str, str],
+    look: Look,
+    target: Equilibrium | None,
+    failed: bool,
+) -> None:
+    a, b = _points(trace, pair, target)
+    keep, centre = along(a, b), centre_of(trace, pair[0], target)
+    turning = trace.states.index(pair[0]) in trace.angles
+    place = (lambda a, b: fold(a, b, centre)) if turning else (lambda a, b: (a, b))
+    line = place(a[keep], b[keep])
+    axis.plot(*line, **look)
+    colour = {"color": look["color"], "zorder": 3}
+    axis.plot(line[0][0], line[1][0], **START, **colour)
+    if len(at := _switches(trace, len(a))):
+        axis.plot(*_wrapped(line, a[at], b[at], centre), **SWITCH, **colour)
+    if failed:
+        axis.plot(line[0][-1], line[1][-1], **FAILURE, **colour)
+
+
+def _points(
+    trace: Trace, pair: tuple[str, str], target: Equilibrium | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both states, angles continuous."""
+    _, x = finite_part(trace)
+    columns = [trace.states.index(name) for name in pair]
+    a, b = (
+        unwind(x[:, i], centre_of(trace, name, target)) if i in trace.angles else x[:, i]
+        for i, name in zip(columns, pair, strict=True)
+    )
+    return a, b
+
+
+def _switches(trace: Trace, end: int) -> np.ndarray:
+    """Samples at which the mode changes, thinned evenly where they are too many."""
+    if trace.mode is None:
+        return np.array([], int)
+    at = np.flatnonzero(np.diff(np.asarray(trace.mode))) + 1
+    at = at[at < end]
+    some = np.linspace(0, len(at) - 1, min(len(at), MOST_MARKS))
+    return at[np.round(some).astype(int)]
+
+
+def _wrapped(
+    line: tuple[np.ndarray, np.ndarray], a: np.ndarray, b: np.ndarray, centre: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points of a curve, on the line as it is drawn."""
+    if not np.isnan(line[0]).any():
+        return a, b
+    return (a - centre + np.pi) % (2 * np.pi) + centre - np.pi, b
+
+
+def _finish(
+    axis: Any, trace: Trace, pair: tuple[str, str], target: Equilibrium | None
+) -> None:
+    units = dict(trace.units)
+    axis.set_xlabel(f"{pair[0]} [{units.get(pair[0], '–')}]")
+    axis.set_ylabel(f"{pair[1]} [{units.get(pair[1], '–')}]")
+    if trace.states.index(pair[0]) in trace.angles:
+        mark_turns(axis.xaxis, float(np.ptp(axis.get_xlim())))
+    if target is not None:
+        aim = [centre_of(trace, name, target) for name in pair]
+        axis.plot(*aim, "+", color=MUTED, ms=14, mew=1.0, zorder=0.5)
+
+
+def _marks(
+    traces: Mapping[str, Trace], failed: Collection[str]
+) -> list[tuple[str, Look]]:
+    """What the marks mean, as far as there are any."""
+    marks = [("start", START)]
+    if any(trace.switches() for trace in traces.values()):
+        marks.append(("mode change", SWITCH))
+    if failed:
+        marks.append(("failure", FAILURE))
+    return [(name, {**mark, "color": INK}) for name, mark in marks]

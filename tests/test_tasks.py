@@ -1,0 +1,105 @@
+"""Tasks: starts, cost, failure and names."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import hybridctl as hc
+from hybridctl.loop.loop import Sample
+from hybridctl.tasks import Box, Cost, Either, Vary, holds, judge
+
+
+def draws(start, n=4000):
+    keys = jax.random.split(jax.random.PRNGKey(0), n)
+    return np.asarray(jax.vmap(start)(keys))
+
+
+def test_names_and_unknown_names():
+    assert hc.tasks.names() == ("balance", "swingup", "global")
+    with pytest.raises(ValueError, match="unknown task 'balanse'; choose one of"):
+        hc.tasks.get("balanse")
+    with pytest.raises(ValueError, match=r"a Task has no \['lenght'\]; it has"):
+        hc.tasks.get("balance", lenght=3)
+
+
+def test_starts_are_what_the_benchmark_says():
+    balance = draws(hc.tasks.get("balance").start) - [0, np.pi, 0, 0]
+    assert np.abs(balance).max() <= 0.05001 and np.abs(balance).max(0).min() > 0.049
+    anywhere = draws(hc.tasks.get("global").start)
+    bound = np.array([1, np.pi, 1, np.pi])
+    assert (np.abs(anywhere) <= bound + 1e-6).all()
+    np.testing.assert_allclose(anywhere.std(0), bound / np.sqrt(3), rtol=0.03)
+    assert (draws(hc.tasks.get("swingup").start, 3) == 0).all()
+
+
+def test_training_starts_are_half_hanging():
+    starts = draws(hc.tasks.get("swingup").train_start)
+    share = (np.abs(starts).max(1) <= 0.05).mean()
+    assert share == pytest.approx(0.5, abs=0.03)
+    corner = Either(Box([0.0], [0.0]), Box([1.0], [1.0]), 0.2)
+    assert draws(corner).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_cost_is_the_benchmarks():
+    cost = hc.tasks.get("global").cost
+    x, u = np.array([0.5, 1.0, -2.0, 3.0]), np.array([4.0])
+    J = 0.25 + 20 * (1 + np.cos(1.0)) + 4 + 9 + 0.1 * 16
+    assert float(cost(x, u)) == pytest.approx(J, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("x", "fails"),
+    [
+        ([0, np.pi, 0, 0], False),
+        ([2.39, np.pi + 0.2, 9, 9], False),
+        ([2.41, np.pi, 0, 0], True),
+        ([0, np.pi - 0.22, 0, 0], True),
+        ([np.nan, np.pi, 0, 0], True),
+        ([0, np.inf, 0, 0], True),
+    ],
+)
+def test_failure_of_balance(x, fails):
+    task = hc.tasks.get("balance")
+    assert bool(holds(task.failure, jnp.array(x))) == fails
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_what_is_not_finite_is_a_failure_without_bonus(bad):
+    task = hc.tasks.get("balance")
+    up = jnp.asarray(task.target.x, jnp.float32)
+    sample = Sample(jnp.zeros(1), jnp.zeros(1), None)
+    outcome = judge(task, up, sample, up.at[2].set(bad))
+    assert bool(outcome.failed) and not bool(outcome.finite)
+    assert float(outcome.reward) == 0 and float(outcome.cost) == 0
+
+
+def test_tasks_take_plant_loop_and_fields():
+    plant = hc.CartPole(m_p=0.3)
+    loop = hc.Loop(0.01, actuator=hc.Actuator(limit=5.0))
+    task = hc.tasks.swingup(plant=plant, loop=loop, seconds=3.0)
+    assert task.steps == 300 and float(task.plant.m_p) == 0.3
+    assert hc.strategies.reference("lqr", task).limit == 5.0
+    assert dataclasses.replace(task, reward="alive").reward == "alive"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Box([1.0], [0.0]), "low=.* exceeds high"),
+        (lambda: Box([np.nan], [0.0]), "not finite"),
+        (lambda: Cost([0.0], [-1.0], [1.0]), "q=.* must not be negative"),
+        (lambda: Cost([0.0], [1.0, 2.0], [1.0]), "q has shape"),
+        (lambda: hc.tasks.get("balance", seconds=-1), "seconds=-1.0 must be above 0"),
+        (lambda: hc.tasks.get("balance", reward="fun"), "unknown reward 'fun'"),
+        (lambda: Vary(("m_c",), [1.0], [2.0], ("cubic",)), "unknown warp 'cubic'"),
+        (lambda: Vary(("m_c",), [1.0, 2.0], [2.0]), "needs 1 values"),
+        (lambda: hc.reference("pid", hc.tasks.get("balance")), "unknown reference"),
+        (lambda: hc.template("magic", hc.tasks.get("balance")), "unknown template"),
+    ],
+)
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -59,7 +59,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from hybridctl import compare as compare
+    from hybridctl.compare.compare import compare as compare
     from hybridctl import controllers as controllers
     from hybridctl import deploy as deploy
     from hybridctl import design as design

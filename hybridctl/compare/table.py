@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -132,21 +133,55 @@ class Table:
         return Episode(index, x0, cost, success, trace)
 
     def __rich__(self) -> RichTable:
-        """The table for a terminal."""
+        """The table for a terminal of 80 columns, intervals below their values."""
         title = f"{self.task.name}: {self.n} episodes, seed {self.seed}"
-        table = RichTable(title=title, title_justify="left")
-        for i, heading in enumerate(HEADINGS):
+        table = RichTable(
+            title=title, title_justify="left", caption=CAPTION, caption_justify="left",
+            box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False,
+        )  # fmt: skip
+        for i, heading in enumerate(TERMINAL):
             table.add_column(heading, justify="right" if i else "left", no_wrap=True)
         for name in self.controllers:
-            table.add_row(name, *cells(self.row(name)))
+            table.add_row(name, *_two_lines(self.row(name)))
         return table
 
     def __str__(self) -> str:
         """The table as text."""
-        console = Console(width=150, color_system=None, force_terminal=False)
+        console = Console(width=100, color_system=None, force_terminal=False)
         with console.capture() as capture:
             console.print(self)
         return capture.get().rstrip()
+
+
+TERMINAL = (
+    "controller", "success %", "settle s", "J", "ΔJ", "effort", "µs",
+)  # fmt: skip
+CAPTION = (
+    "Below: 95 % intervals; of settling the 95th percentile; of effort ∫u²dt the "
+    "largest |x|; µs per simulated period."
+)
+
+
+def _two_lines(row: dict[str, Any]) -> list[str]:
+    """A row for the terminal: every value above its interval."""
+    success, settle = row["success"], [row["settle_median"], row["settle_p95"]]
+    percent = {key: 100 * value for key, value in success.items()}
+    median, p95 = ("never" if t is None else f"{t:.2f}" for t in settle)
+    return [
+        _interval(percent, ".3g"),
+        f"{median}\n[dim]{p95}[/]",
+        _interval(row["J"], ".3g"),
+        _interval(row["difference"], "+.3g"),
+        f"{row['effort']:.3g}\n[dim]{row['peak_x']:.2f} m[/]",
+        "–" if row["step_us"] is None else f"{row['step_us']:.3g}",
+    ]
+
+
+def _interval(value: dict[str, float] | None, form: str) -> str:
+    if value is None:
+        return "–"
+    middle, low, high = (format(value[key], form) for key in ("value", "low", "high"))
+    return f"{middle}\n[dim]\\[{low}, {high}][/]"
 
 
 HEADINGS = (

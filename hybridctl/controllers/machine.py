@@ -44,11 +44,11 @@ class Switch(Controller):
         modes: Mapping[str, Controller] | Iterable[Controller],
         names: Iterable[str] | None = None,
     ):
-        known = modes if isinstance(modes, Mapping) else {}
-        self.supervisor = supervisor
-        self.modes = tuple(known.values() or modes)  # type: ignore[arg-type]
+        if isinstance(modes, Mapping):
+            names, modes = [str(name) for name in modes], list(modes.values())
+        self.supervisor, self.modes = supervisor, tuple(modes)
         plain = (f"mode{i}" for i in range(len(self.modes)))
-        self.names = tuple(known) or tuple(plain if names is None else names)
+        self.names = tuple(plain if names is None else names)
 
     def __check_init__(self):
         n = len(self.modes)
@@ -63,7 +63,9 @@ class Switch(Controller):
     def init(self, tick: Tick) -> State:
         """Every mode's memory is fresh."""
         memories = tuple(m.init(tick) for m in self.modes)
-        return SwitchState(jnp.int32(0), self.supervisor.init(tick), memories)
+        machine = isinstance(self.supervisor, StateMachine)
+        first = self.supervisor.start if machine else 0
+        return SwitchState(jnp.int32(first), self.supervisor.init(tick), memories)
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Choose the mode, restart it if it is new, let it decide."""

@@ -13,6 +13,8 @@ from hybridctl.checks import fail, require
 from hybridctl.deploy.encode import Arrays, check_depth
 from hybridctl.deploy.registry import class_of
 
+PARTS = 1000
+
 
 def decode(node: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     """The value of a node; the arrays that it names are taken out of `arrays`.
@@ -41,13 +43,27 @@ def decode(node: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     return reader(node, path, arrays, depth + 1)
 
 
+def check_size(node: Any) -> None:
+    """Refuse a tree that would take minutes to build and compile.
+
+    Raises:
+        ValueError: more than `PARTS` parts, or as many values in a row.
+    """
+    stack, parts = [node], 0
+    while stack:
+        top = stack.pop()
+        parts += isinstance(top, dict) and "class" in top
+        inside = list(top.values()) if isinstance(top, dict) else top
+        if isinstance(inside, list):
+            widest = max(parts, len(inside))
+            require(widest <= PARTS, f"more than {PARTS} parts, or values in a row")
+            stack += inside
+
+
 def _decode_module(node: Any, path: str, arrays: Arrays, depth: int) -> eqx.Module:
-    name, nodes = node["class"], node["fields"]
+    name = node["class"]
     require(isinstance(name, str), f"{path}: a class needs a name, got {name!r}")
-    require(isinstance(nodes, dict), f"{path}: the fields of {name!r} are no object")
-    cls = class_of(name)
-    items = nodes.items()
-    fields = {n: decode(v, f"{path}.{n}", arrays, depth) for n, v in items}
+    cls, fields = class_of(name), _by_name(node["fields"], path, arrays, depth)
     try:
         return _with_leaves(cls(**fields), fields)
     except Exception as error:  # constructors of users may raise anything
@@ -88,13 +104,13 @@ def _decode_row(node: Any, path: str, arrays: Arrays, depth: int) -> Any:
 
 
 def _decode_dict(node: Any, path: str, arrays: Arrays, depth: int) -> dict:
-    rows = node["dict"]
-    ok = isinstance(rows, list) and all(
-        isinstance(row, list) and len(row) == 2 and not isinstance(row[0], (dict, list))
-        for row in rows
-    )
-    require(ok, f"{path}: a dict needs a list of [key, node]")
-    return {k: decode(v, f"{path}.{i}", arrays, depth) for i, (k, v) in enumerate(rows)}
+    return _by_name(node["dict"], path, arrays, depth)
+
+
+def _by_name(nodes: Any, path: str, arrays: Arrays, depth: int) -> dict[str, Any]:
+    if not isinstance(nodes, dict):
+        fail(f"{path} needs an object of named nodes, got {type(nodes).__name__}")
+    return {k: decode(v, f"{path}.{k}", arrays, depth) for k, v in nodes.items()}
 
 
 def _decode_float(node: Any, path: str, arrays: Arrays, depth: int) -> float:

@@ -50,8 +50,8 @@ def write(path: Path, data: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         raise ValueError(
-            f"cannot write {path}: {error.strerror or error}; what was there is as it "
-            "was, choose another folder or make room"
+            f"cannot write {path}: {error.strerror or error}; make room or choose "
+            "another folder (an older file there is untouched)"
         ) from error
     finally:
         with contextlib.suppress(OSError):

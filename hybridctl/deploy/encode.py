@@ -4,7 +4,7 @@ A node is None, a bool, an int, a str, a finite float, or one of::
 
     {"class": name, "fields": {name: node}}
     {"array": "numpy" | "jax" | "scalar"}
-    {"tuple": [node]}   {"list": [node]}   {"dict": [[key, node]]}
+    {"tuple": [node]}   {"list": [node]}   {"dict": {key: node}}
     {"float": "nan" | "inf" | "-inf"}
 
 An array's values are stored under its path, such as "controller.modes.0.K".
@@ -60,9 +60,7 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     if isinstance(value, (np.generic, jax.Array)) or type(value) is np.ndarray:
         return _encode_array(value, path, arrays)
     if type(value) is dict:
-        keys = [_encode_plain(key, f"a key of {path}") for key in value]
-        nodes = _encode_row(value.values(), path, *down)
-        return {"dict": [list(pair) for pair in zip(keys, nodes, strict=True)]}
+        return {"dict": _encode_dict(value, path, *down)}
     if type(value) in (tuple, list):
         return {type(value).__name__: _encode_row(value, path, *down)}
     return _encode_plain(value, path)
@@ -83,6 +81,7 @@ def _encode_array(value: Any, path: str, arrays: Arrays) -> dict[str, str]:
         f"{path} has dtype {value.dtype}, which a file cannot hold; "
         "make it float32 or float64",
     )
+    require(path not in arrays, f"two arrays are called {path}; rename a key")
     arrays[path] = np.array(value, order="C")
     if isinstance(value, jax.Array):
         return {"array": "jax"}
@@ -91,6 +90,12 @@ def _encode_array(value: Any, path: str, arrays: Arrays) -> dict[str, str]:
 
 def _encode_row(values: Any, path: str, arrays: Arrays, depth: int) -> list:
     return [encode(v, f"{path}.{i}", arrays, depth) for i, v in enumerate(values)]
+
+
+def _encode_dict(values: Any, path: str, arrays: Arrays, depth: int) -> dict:
+    strings = all(type(key) is str for key in values)
+    require(strings, f"{path} has keys {list(values)}, expected strings")
+    return {k: encode(v, f"{path}.{k}", arrays, depth) for k, v in values.items()}
 
 
 def _encode_plain(value: Any, path: str) -> Any:

@@ -76,7 +76,8 @@ def name_of(cls: type) -> str:
         return cls.__name__
     found = (name for name, known in _users.items() if known is cls)
     return next(found, "") or fail(
-        f"{cls.__name__} is not registered; decorate it with @hybridctl.register"
+        f"{cls.__name__} is not registered; decorate it with @hybridctl.register, "
+        "then make the controller"
     )
 
 

@@ -16,7 +16,7 @@ from hybridctl.controllers.machine import mode_of
 from hybridctl.deploy.encode import Arrays
 from hybridctl.loop import enable_cache
 
-TICKS, DRAWS, GUESSES = 32, 8, 64
+TICKS, LONGEST, DRAWS, GUESSES = 32, 1000, 8, 64
 LARGEST = 2**26  # numbers in one array: a file could ask for any
 TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
 NUDGE = np.float32(1 + 1e-6)
@@ -69,7 +69,7 @@ def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
     require(Y in arrays and U in arrays, "it has no self-test")
     y, u = arrays[Y], arrays[U]
     require(
-        y.ndim == 2 and y.dtype == np.float32 and len(u.shape) > 0,
+        y.dtype == np.float32 and y.ndim == 2 and 0 < y.size and len(y) <= LONGEST,
         f"the self-test has measurements of shape {y.shape}, expected [T, n_y]",
     )
     shape = (len(y), *_shape(controller, y.shape[1]))
@@ -90,7 +90,7 @@ def replay(controller: Controller, y: np.ndarray, dt: float) -> np.ndarray:
     enable_cache()
     host = jax.tree.map(np.asarray, controller)
     with _cpu(), jax.default_matmul_precision("highest"):
-        arguments = cast(host), jnp.asarray(y), dt
+        arguments = cast(host), jnp.asarray(y, float), dt
         size = _largest(_runs(_replay.trace, *arguments).jaxpr.jaxpr)
         require(size <= LARGEST, f"the controller makes arrays of {size} numbers")
         return np.asarray(_runs(_replay, *arguments))

@@ -7,12 +7,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from hybridctl import __version__
 from hybridctl.checks import fail, is_concrete, require
 from hybridctl.controllers import Controller
 from hybridctl.controllers.inspect import walk
 from hybridctl.deploy import disk, selftest
 from hybridctl.deploy.container import digest, pack, unpack
-from hybridctl.deploy.decode import decode
+from hybridctl.deploy.decode import check_size, decode
 from hybridctl.deploy.encode import Arrays, encode
 from hybridctl.plants import Plant
 
@@ -116,8 +117,13 @@ def from_bytes(data: bytes) -> Controller:
         ValueError: see `load`.
     """
     manifest, arrays = unpack(data)
-    controller = _rebuild(manifest, arrays)
-    selftest.verify(controller, _test_dt(controller), arrays)
+    try:
+        controller = _rebuild(manifest, arrays)
+        selftest.verify(controller, _test_dt(controller), arrays)
+    except ValueError as error:
+        saved = manifest["hybridctl"]
+        note = "" if saved == __version__ else f" (saved by hybridctl {saved})"
+        raise ValueError(f"{error}{note}") from error
     return controller
 
 
@@ -152,6 +158,7 @@ def _seed(tree: Any, arrays: Arrays) -> int:
 
 def _rebuild(manifest: dict[str, Any], arrays: Arrays) -> Controller:
     parts = {k: v for k, v in arrays.items() if k not in (selftest.Y, selftest.U)}
+    check_size(manifest[ROOT])
     controller = decode(manifest[ROOT], ROOT, parts)
     require(not parts, f"arrays that no part uses: {', '.join(sorted(parts))}")
     if not isinstance(controller, Controller):

@@ -1,11 +1,11 @@
-"""Figures over time: traces, settling and training."""
+"""Figures over time: traces and settling."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import require
 from hybridctl.compare import Table
 from hybridctl.loop import Trace
 from hybridctl.loop.plot import draw_modes
@@ -20,9 +20,12 @@ from hybridctl.show.style import (
     centre_of,
     check_traces,
     finite_part,
+    is_angle,
     legend,
+    levels,
     looks_of,
     mark_turns,
+    rows_of,
 )
 
 MOST_BANDS = 60  # mode changes beyond which bands would be noise
@@ -39,8 +42,8 @@ def plot_traces(
 ) -> Any:
     """Draw traces of one plant over time, a panel a signal.
 
-    Modes are shaded where there is only one trace. An angle is shifted by whole
-    turns to end next to the target (π without one).
+    Modes are shaded where there is only one trace. An angle starts next to the
+    target (π without one), and is wrapped where it turns far from there.
 
     Args:
         traces: single traces by name.
@@ -63,15 +66,14 @@ def plot_traces(
     _check_signals(first, names)
     looks = looks or looks_of(traces)
     with rc_context(STYLE):
-        width, height = size or (WIDTH, 0.5 + 1.15 * len(names))
-        figure = blank(len(names), height, width)
+        width, height = size or (WIDTH, 0.6 + 1.15 * len(names))
+        figure = blank(len(names), height, width, rows_of(traces))
         for axis, name in zip(figure.axes, names, strict=True):
-            _draw_target(axis, first, name, target)
             for key, trace in traces.items():
                 _draw(axis, trace, name, looks[key], target, key in failed)
-            _label_signal(axis, first, name)
+            _finish(axis, first, name, target)
         figure.axes[-1].set_xlabel("time [s]")
-        figure.align_ylabels()
+        figure.axes[-1].set_xlim(0.0, max(float(tr.t[-1]) for tr in traces.values()))
         if len(traces) > 1:
             legend(figure, {name: looks[name] for name in traces})
         elif len(first.switches()) <= MOST_BANDS:
@@ -102,7 +104,7 @@ def _draw(
         return
     t, x = finite_part(trace)
     y = x[:, trace.states.index(name)]
-    if trace.states.index(name) in trace.angles:
+    if is_angle(trace, name):
         centre = centre_of(trace, name, target)
         t, y = thin(t, unwind(y, centre))
         y, t = fold(y, t, centre)
@@ -110,21 +112,15 @@ def _draw(
         t, y = thin(t, y)
     axis.plot(t, y, **look)
     if failed:
-        axis.plot(t[-1], y[-1], "x", color=look["color"], ms=5, mew=1.4)
+        axis.plot(t[-1], y[-1], "x", color=look["color"], ms=5, mew=1.4, clip_on=False)
 
 
-def _draw_target(
-    axis: Any, trace: Trace, name: str, target: Equilibrium | None
-) -> None:
-    if target is not None and name in trace.states:
-        level = centre_of(trace, name, target)
+def _finish(axis: Any, trace: Trace, name: str, target: Equilibrium | None) -> None:
+    """Label a panel, and draw where the target is."""
+    axis.set_ylabel(f"{name} [{dict(trace.units).get(name, '–')}]")
+    for level in levels(trace, name, target, axis.get_ylim()):
         axis.axhline(level, color=MUTED, lw=0.8, ls=(0, (4, 3)), zorder=0.5)
-
-
-def _label_signal(axis: Any, trace: Trace, name: str) -> None:
-    unit = dict(trace.units).get(name, "–")
-    axis.set_ylabel(f"{name} [{unit}]")
-    if name in trace.states and trace.states.index(name) in trace.angles:
+    if is_angle(trace, name):
         mark_turns(axis.yaxis, float(np.ptp(axis.get_ylim())))
 
 
@@ -143,7 +139,7 @@ def settling_curve(table: Table, looks: Mapping[str, Look] | None = None) -> Any
     looks = looks or looks_of(table.controllers)
     grid = np.linspace(0.0, table.task.seconds, 401)
     with rc_context(STYLE):
-        figure = blank(1, 2.5)
+        figure = blank(1, 2.5, above=rows_of(table.scores))
         axis = figure.axes[0]
         for name, scores in table.scores.items():
             settled = np.sort(scores.settle)
@@ -153,75 +149,3 @@ def settling_curve(table: Table, looks: Mapping[str, Look] | None = None) -> Any
         axis.set_xlim(0.0, table.task.seconds)
         legend(figure, {name: looks[name] for name in table.scores})
     return figure
-
-
-def training_curve(
-    runs: Mapping[str, Any], looks: Mapping[str, Look] | None = None
-) -> Any:
-    """Validation score over the decisions trained on; the kept policy is marked.
-
-    Args:
-        runs: what `hc.train` gave, by name.
-        looks: of the lines by name.
-
-    Returns:
-        The matplotlib figure.
-
-    Raises:
-        ValueError: no runs, or one without a curve.
-    """
-    from matplotlib import rc_context
-    from matplotlib.ticker import EngFormatter
-
-    check_runs(runs)
-    require(len(runs) > 0, "no runs to draw; give at least one")
-    looks = looks or looks_of(runs)
-    with rc_context(STYLE):
-        figure = blank(1, 2.4)
-        axis = figure.axes[0]
-        for name, run in runs.items():
-            _draw_run(axis, run, looks[name])
-        axis.set(xlabel="steps [decisions]", ylabel="validation score [–]")
-        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
-        marks = [("best, kept", _ring("#444444"))]
-        if any(target_of(run) is not None for run in runs.values()):
-            marks.append(("target", {"color": MUTED, "ls": (0, (4, 3)), "lw": 0.9}))
-        legend(figure, {name: looks[name] for name in runs}, marks)
-    return figure
-
-
-def _draw_run(axis: Any, run: Any, look: Look) -> None:
-    steps = np.array([point["steps"] for point in run.curve], float)
-    score = np.array([point["score"] for point in run.curve], float)
-    axis.plot(*thin(steps, score), **look)
-    best = best_of(run)
-    axis.plot(steps[best], score[best], **_ring(look["color"]))
-    if (target := target_of(run)) is not None:
-        axis.axhline(target, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0.5)
-
-
-def _ring(colour: str) -> Look:
-    return {"color": colour, "marker": "o", "mfc": "white", "ms": 5, "ls": "none"}
-
-
-def best_of(run: Any) -> int:
-    """Index of the validation whose policy was kept."""
-    scores = [point["score"] for point in run.curve]
-    return int(getattr(run, "best", np.argmax(scores)))
-
-
-def target_of(run: Any) -> float | None:
-    """Validation score at which a run stops early, if any."""
-    return getattr(getattr(run, "config", None), "target", None)
-
-
-def check_runs(runs: Any) -> None:
-    """Refuse what is not a mapping of names to runs with a curve."""
-    if not isinstance(runs, Mapping):
-        fail('give runs by name: {"residual": run}')
-    for name, run in runs.items():
-        curve = getattr(run, "curve", None)
-        require(
-            bool(curve) and all({"steps", "score"} <= set(point) for point in curve),
-            f"{name!r} has no curve of steps and score; give what hc.train returned",
-        )

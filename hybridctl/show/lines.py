@@ -33,7 +33,7 @@ def thin(
     return t[keep], y[keep]
 
 
-def along(a: np.ndarray, b: np.ndarray, points: int = POINTS) -> np.ndarray:
+def along(a: np.ndarray, b: np.ndarray, points: int = 2 * POINTS) -> np.ndarray:
     """At most `points` indices, evenly spread along the curve (a, b)."""
     if len(a) <= points:
         return np.arange(len(a))
@@ -45,15 +45,15 @@ def along(a: np.ndarray, b: np.ndarray, points: int = POINTS) -> np.ndarray:
 
 
 def unwind(angle: np.ndarray, centre: float) -> np.ndarray:
-    """A continuous angle [rad], shifted by whole turns to end next to `centre`."""
+    """A continuous angle [rad], shifted by whole turns to start next to `centre`."""
     angle = np.unwrap(angle)
-    return angle - TURN * np.round((angle[-1] - centre) / TURN)
+    return angle - TURN * np.round((angle[0] - centre) / TURN)
 
 
 def fold(
     angle: np.ndarray, other: np.ndarray, centre: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A curve (angle, other) that stays within a turn of `centre`.
+    """A curve (angle, other) that stays within three half turns of `centre`.
 
     One that does is left alone. Any other is wrapped to centre ± π, and cut (by NaN)
     where it leaves at one side and comes back at the other.
@@ -67,10 +67,10 @@ def fold(
         Both coordinates, longer by three samples a cut.
 
     Example:
-        >>> fold(np.array([0.0, 8.0]), np.array([0.0, 8.0]), centre=0.0)[1].round(2)
-        array([0.  , 3.14, 3.14, 3.14, 8.  ])
+        >>> fold(np.array([0.0, 12.0]), np.array([0.0, 12.0]), centre=0.0)[1].round(1)
+        array([ 0. ,  3.1,  3.1,  3.1, 12. ])
     """
-    if np.all(np.abs(angle - centre) <= TURN):
+    if np.all(np.abs(angle - centre) <= 1.5 * TURN):
         return angle, other
     low = centre - np.pi
     turn = np.floor((angle - low) / TURN)
@@ -83,3 +83,14 @@ def fold(
     where = np.repeat(at + 1, 3)
     wrapped = np.insert(angle - TURN * turn, where, cut.ravel())
     return wrapped, np.insert(other, where, np.repeat(crossing, 3))
+
+
+def copies(centre: float, low: float, high: float) -> list[float]:
+    """All of centre + 2πn in [low, high].
+
+    Example:
+        >>> [round(c, 2) for c in copies(0.0, -1.0, 7.0)]
+        [0.0, 6.28]
+    """
+    first, last = np.ceil((low - centre) / TURN), np.floor((high - centre) / TURN)
+    return [centre + TURN * n for n in np.arange(first, last + 1)]

@@ -1,6 +1,5 @@
 """How a report was made: versions, machine, seeds and settings."""
 
-import dataclasses
 import os
 import platform
 from collections.abc import Mapping
@@ -9,8 +8,9 @@ from typing import Any
 
 import jax
 
-from hybridctl.show.figures import best_of
-from hybridctl.show.verdict import Findings
+from hybridctl.show.findings import Findings
+from hybridctl.show.training import best_of
+from hybridctl.show.words import number
 
 PACKAGES = ("hybridctl", "jax", "brax", "numpy", "mujoco")
 
@@ -57,10 +57,7 @@ def _episodes(found: Findings) -> str:
 def settings(run: Any) -> str:
     """Seed and settings of a run."""
     config = getattr(run, "config", None)
-    if dataclasses.is_dataclass(config):
-        values = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
-    else:
-        values = dict(getattr(config, "__dict__", {}))
+    values = getattr(config, "__dict__", {})
     values = {"seed": getattr(run, "seed", None), **values}
     return ", ".join(f"{k} = {v}" for k, v in values.items() if v is not None)
 
@@ -70,13 +67,12 @@ def story(run: Any) -> str:
     best = run.curve[best_of(run)]
     timing = getattr(run, "timing", None) or {}
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timing.items())
-    end = f"Seed {getattr(run, 'seed', '–')}, {_stopped(run)} after {_count(run)} decisions"
-    kept = f"kept the policy of {best['steps']:,.0f} with score {best['score']:.4g}"
+    decisions = f"{run.curve[-1]['steps']:,.0f} decisions"
+    end = f"Seed {getattr(run, 'seed', '–')}, {_stopped(run)} after {decisions}"
+    kept = (
+        f"kept the policy of {best['steps']:,.0f} with score {number(best['score'], 4)}"
+    )
     return f"{end}; {kept}." + (f" Time: {spent}." if spent else "")
-
-
-def _count(run: Any) -> str:
-    return f"{run.curve[-1]['steps']:,.0f}"
 
 
 def _stopped(run: Any) -> str:

@@ -9,11 +9,14 @@ from typing import Any
 from hybridctl.checks import fail, require
 from hybridctl.compare import Table
 from hybridctl.show import made
-from hybridctl.show.figures import check_runs, training_curve
-from hybridctl.show.parts import facts, grid, overview, worst
+from hybridctl.show.findings import Findings, is_learned
+from hybridctl.show.grid import facts, grid
+from hybridctl.show.parts import overview, worst
 from hybridctl.show.style import Look, looks_of
 from hybridctl.show.svg import to_svg
-from hybridctl.show.verdict import Findings, is_learned, tell
+from hybridctl.show.training import check_runs, training_curve
+from hybridctl.show.verdict import tell
+from hybridctl.show.words import listed
 
 
 def report(
@@ -54,10 +57,9 @@ def report(
     found, runs = _findings(tables), dict(runs or {})
     check_runs(runs)
     target = _place(path)
-    names = [*(n for f in found for n in f.table.controllers), *runs]
-    looks = looks_of(names)
+    looks = _looks(found, runs)
     html = _template().render(
-        title=title or f"hybridctl: {', '.join(f.title for f in found)}",
+        title=title or f"Comparison on {listed([f.title for f in found])}",
         verdicts=[(f.title, tell(f)) for f in found],
         sections=[_section(f, looks, f"f{i}") for i, f in enumerate(found, 1)],
         runs=[_run(n, r, looks, f"r{i}") for i, (n, r) in enumerate(runs.items())],
@@ -90,6 +92,12 @@ def _findings(tables: Any) -> list[Findings]:
 def _check_table(table: Any) -> None:
     if not isinstance(table, Table):
         fail(f"expected a Table, got {type(table).__name__}; see hc.compare")
+
+
+def _looks(found: list[Findings], runs: Mapping[str, Any]) -> dict[str, Look]:
+    """One look a name in all of the page; runs share that of their controllers."""
+    names = [name for f in found for name in f.table.controllers]
+    return looks_of([*names, *runs]) | looks_of(names)
 
 
 def _section(found: Findings, looks: Mapping[str, Look], key: str) -> dict[str, Any]:

@@ -17,9 +17,12 @@ from hybridctl.show.style import (
     centre_of,
     check_traces,
     finite_part,
+    is_angle,
     legend,
+    levels,
     looks_of,
     mark_turns,
+    rows_of,
 )
 
 MOST_MARKS = 100
@@ -39,8 +42,8 @@ def phase_portrait(
 ) -> Any:
     """Draw two states of traces against each other, with starts and mode changes.
 
-    An angle is shifted by whole turns to end next to the target (π without one);
-    one that turns further is wrapped, and its line cut where it wraps.
+    An angle starts next to the target (π without one); one that turns far from there
+    is wrapped, and its line cut where it wraps.
 
     Args:
         traces: single traces of one plant by name.
@@ -63,13 +66,14 @@ def phase_portrait(
         known = ", ".join(first.states)
         require(name in first.states, f"no state {name!r}; the states are {known}")
     looks = looks or looks_of(traces)
+    entries = {name: looks[name] for name in traces} | _marks(traces, failed)
     with rc_context(STYLE):
-        figure = blank(1, 3.6)
+        figure = blank(1, 3.6, above=rows_of(entries))
         axis = figure.axes[0]
         for name, trace in traces.items():
             _draw(axis, trace, pair, looks[name], target, name in failed)
         _finish(axis, first, pair, target)
-        legend(figure, {name: looks[name] for name in traces}, _marks(traces, failed))
+        legend(figure, entries)
     return figure
 
 
@@ -92,9 +96,9 @@ def _draw(
 ) -> None:
     a, b = _points(trace, pair, target)
     keep, centre = along(a, b), centre_of(trace, pair[0], target)
-    turning = trace.states.index(pair[0]) in trace.angles
-    place = (lambda a, b: fold(a, b, centre)) if turning else (lambda a, b: (a, b))
-    line = place(a[keep], b[keep])
+    line = a[keep], b[keep]
+    if is_angle(trace, pair[0]):
+        line = fold(*line, centre)
     axis.plot(*line, **look)
     colour = {"color": look["color"], "zorder": 3}
     axis.plot(line[0][0], line[1][0], **START, **colour)
@@ -107,13 +111,12 @@ def _draw(
 def _points(
     trace: Trace, pair: tuple[str, str], target: Equilibrium | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both states, angles continuous."""
+    """Both states, the first continuous where it is an angle."""
     _, x = finite_part(trace)
     columns = [trace.states.index(name) for name in pair]
-    a, b = (
-        unwind(x[:, i], centre_of(trace, name, target)) if i in trace.angles else x[:, i]
-        for i, name in zip(columns, pair, strict=True)
-    )
+    a, b = x[:, columns[0]], x[:, columns[1]]
+    if is_angle(trace, pair[0]):
+        a = unwind(a, centre_of(trace, pair[0], target))
     return a, b
 
 
@@ -142,20 +145,20 @@ def _finish(
     units = dict(trace.units)
     axis.set_xlabel(f"{pair[0]} [{units.get(pair[0], '–')}]")
     axis.set_ylabel(f"{pair[1]} [{units.get(pair[1], '–')}]")
-    if trace.states.index(pair[0]) in trace.angles:
-        mark_turns(axis.xaxis, float(np.ptp(axis.get_xlim())))
-    if target is not None:
-        aim = [centre_of(trace, name, target) for name in pair]
+    spans = axis.get_xlim(), axis.get_ylim()
+    a, b = (levels(trace, n, target, s) for n, s in zip(pair, spans, strict=True))
+    aims = [(i, j) for i in a for j in b]
+    for aim in aims:
         axis.plot(*aim, "+", color=MUTED, ms=14, mew=1.0, zorder=0.5)
+    if is_angle(trace, pair[0]):
+        mark_turns(axis.xaxis, float(np.ptp(spans[0])))
 
 
-def _marks(
-    traces: Mapping[str, Trace], failed: Collection[str]
-) -> list[tuple[str, Look]]:
+def _marks(traces: Mapping[str, Trace], failed: Collection[str]) -> dict[str, Look]:
     """What the marks mean, as far as there are any."""
-    marks = [("start", START)]
+    marks = {"start": START}
     if any(trace.switches() for trace in traces.values()):
-        marks.append(("mode change", SWITCH))
+        marks["mode change"] = SWITCH
     if failed:
-        marks.append(("failure", FAILURE))
-    return [(name, {**mark, "color": INK}) for name, mark in marks]
+        marks["failure"] = FAILURE
+    return {name: {**mark, "color": INK} for name, mark in marks.items()}

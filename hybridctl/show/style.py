@@ -9,19 +9,26 @@ from hybridctl.checks import fail, require
 from hybridctl.loop import Trace
 from hybridctl.loop import plot as base
 from hybridctl.plants import Equilibrium
+from hybridctl.show.lines import copies
 
 STYLE = base.STYLE | {
     "axes.edgecolor": "#888888",
+    "axes.formatter.limits": (-4, 5),
     "axes.linewidth": 0.6,
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
     "grid.linewidth": 0.6,
-    "legend.handlelength": 1.6,
+    "legend.borderaxespad": 0.2,
+    "legend.borderpad": 0.0,
+    "legend.handlelength": 1.5,
     "svg.fonttype": "none",  # text stays text: small, and the page chooses the font
     "text.parse_math": False,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
 }
 WIDTH = 5.2  # [in]: two beside each other on a desk, one on a phone
+LEFT, RIGHT, BOTTOM, TOP, GAP = 0.72, 0.2, 0.44, 0.1, 0.12  # margins [in]
+LINE = 0.19  # a row of a legend [in]
+ROW = 64  # letters in it
 DASHES = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 MUTED = "#9a9a9a"
 
@@ -38,7 +45,7 @@ def looks_of(names: Iterable[str]) -> dict[str, Look]:
         '#0072B2'
     """
     names = list(dict.fromkeys(names))
-    widths = np.linspace(2.4, 1.2, len(names)) if len(names) > 1 else [1.4]
+    widths = np.linspace(2.2, 1.1, len(names)) if len(names) > 1 else [1.4]
     return {
         name: {
             "color": base.COLOURS[i % len(base.COLOURS)],
@@ -61,7 +68,7 @@ def check_traces(traces: Any) -> Trace:
     first = next(iter(traces.values()))
     for name, trace in traces.items():
         if not isinstance(trace, Trace):
-            fail(f"{name!r} is a {type(trace).__name__}, expected a Trace; see simulate")
+            fail(f"{name!r} is a {type(trace).__name__}; give what simulate returned")
         require(trace.x.ndim == 2, f"{name!r} is a batch; choose one first: trace[0]")
         require(
             (trace.states, trace.inputs) == (first.states, first.inputs),
@@ -71,39 +78,82 @@ def check_traces(traces: Any) -> Trace:
 
 
 def finite_part(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
-    """t and x up to the first sample that is not finite; the start at least."""
+    """Time and state up to the first sample that is not finite; the start at least."""
     x = np.asarray(trace.x, np.float64)
     bad = np.flatnonzero(~np.isfinite(x).all(axis=-1))
     end = max(int(bad[0]), 1) if len(bad) else len(x)
     return np.asarray(trace.t)[:end], np.nan_to_num(x[:end])
 
 
+def is_angle(trace: Trace, name: str) -> bool:
+    """Whether a signal is an angle."""
+    return name in trace.states and trace.states.index(name) in trace.angles
+
+
 def centre_of(trace: Trace, name: str, target: Equilibrium | None) -> float:
-    """Where an angle should end [rad]: at the target, or standing."""
+    """Where a state should be: at the target, or standing without one."""
     return float(target.x[trace.states.index(name)]) if target is not None else np.pi
 
 
-def blank(rows: int, height: float, width: float = WIDTH) -> Any:
-    """A figure with `rows` axes in a stack that share the time axis."""
-    from matplotlib.figure import Figure
+def levels(
+    trace: Trace, name: str, target: Equilibrium | None, span: tuple[float, float]
+) -> list[float]:
+    """Where a state is at the target; an angle in a span may be there many times."""
+    if target is None or name not in trace.states:
+        return []
+    level = centre_of(trace, name, target)
+    return copies(level, *span) or [level] if is_angle(trace, name) else [level]
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+
+def blank(rows: int, height: float, width: float = WIDTH, above: int = 1) -> Any:
+    """A figure with `rows` axes in a stack that share the horizontal axis.
+
+    Margins are given in inches, so that figures below each other align. There is
+    room for `above` lines of text at the top.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(width, height))
     figure.subplots(rows, 1, sharex=True)
+    top = height - TOP - LINE * above
+    tall = (top - BOTTOM - GAP * (rows - 1)) / rows
+    figure.subplots_adjust(
+        left=LEFT / width, right=1 - RIGHT / width, bottom=BOTTOM / height,
+        top=top / height, hspace=GAP / tall,
+    )  # fmt: skip
+    for axis in figure.axes:
+        axis.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axis.yaxis.set_label_coords(-0.58 / (width - LEFT - RIGHT), 0.5)
     return figure
 
 
-def legend(
-    figure: Any, looks: Mapping[str, Look], marks: Sequence[tuple[str, Look]] = ()
-) -> None:
-    """Name the lines, and what marks mean, above a figure."""
+def columns_of(names: Sequence[str]) -> int:
+    """How many names fit beside each other in a legend."""
+    for n in range(len(names), 1, -1):
+        if sum(max(map(len, names[i::n])) + 7 for i in range(n)) <= ROW:
+            return n
+    return 1
+
+
+def rows_of(names: Iterable[str]) -> int:
+    """Lines of a legend."""
+    labels = [_label(name) for name in names]
+    return -(-len(labels) // columns_of(labels))
+
+
+def legend(figure: Any, looks: Mapping[str, Look]) -> None:
+    """Name lines and marks above a figure, row by row."""
     from matplotlib.lines import Line2D
 
-    entries = [*looks.items(), *marks]
-    labels = [_label(name) for name, _ in entries]
-    handles = [Line2D([], [], **look) for _, look in entries]
-    longest = max(len(label) for label in labels)
-    columns = min(len(labels), max(1, 62 // (longest + 6)))
-    figure.legend(handles, labels, loc="outside upper left", ncols=columns)
+    labels = [_label(name) for name in looks]
+    handles = [Line2D([], [], **look) for look in looks.values()]
+    n = columns_of(labels)
+    order = [k for i in range(n) for k in range(i, len(labels), n)]
+    figure.legend(
+        [handles[k] for k in order], [labels[k] for k in order], loc="upper left",
+        bbox_to_anchor=(LEFT / figure.get_figwidth(), 0.995), ncols=n,
+    )  # fmt: skip
 
 
 def _label(name: str) -> str:

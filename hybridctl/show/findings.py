@@ -1,0 +1,98 @@
+"""What a table says, computed once: figures, order, intervals."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hybridctl.compare import Table
+from hybridctl.compare.statistics import bootstrap_mean
+from hybridctl.controllers import Controller, Policy
+from hybridctl.controllers.inspect import walk
+from hybridctl.show.words import number
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A table with what the page says about it more than once.
+
+    Attributes:
+        table: the comparison.
+        title: what it is called.
+    """
+
+    table: Table
+    title: str
+
+    @cached_property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Figures by name."""
+        return {name: self.table.row(name) for name in self.table.controllers}
+
+    @cached_property
+    def order(self) -> list[str]:
+        """Names by success, then by J, the reference first of equals."""
+        rows, against = self.rows, self.table.against
+        rank = lambda n: (-rate(rows[n]), rows[n]["J_mean"], n != against)  # noqa: E731
+        return sorted(rows, key=rank)
+
+    @cached_property
+    def top(self) -> list[str]:
+        """Those with the highest success."""
+        best = rate(self.rows[self.order[0]])
+        return [name for name in self.order if rate(self.rows[name]) == best]
+
+    @cached_property
+    def alike(self) -> bool:
+        """Whether all episodes gave the same, so that they count as one."""
+        fields = ("cost", "effort", "peak_x", "reward", "length")
+        scores = self.table.scores.values()
+        return self.table.n > 1 and all(
+            np.ptp(getattr(s, field)) == 0 for s in scores for field in fields
+        )
+
+    def same(self, name: str, other: str) -> bool:
+        """Whether two cost the same in every episode."""
+        scores = self.table.scores
+        return np.array_equal(scores[name].cost, scores[other].cost)
+
+    def apart(self, name: str, other: str) -> dict[str, float]:
+        """Paired difference of J, name - other, with its interval."""
+        known = self.rows[name]["difference"]
+        if other == self.table.against and known is not None:
+            return known
+        scores = self.table.scores
+        values = scores[name].cost - scores[other].cost
+        low, high = bootstrap_mean(values, self.table.seed)
+        return {"value": float(values.mean()), "low": low, "high": high}
+
+
+def is_learned(controller: Controller) -> bool:
+    """Whether a policy decides something in a controller."""
+    return any(isinstance(node, Policy) for node, _ in walk(controller))
+
+
+def rate(row: dict[str, Any]) -> float:
+    """Share of the episodes that settled."""
+    return row["success"]["value"]
+
+
+def separate(a: dict[str, float], b: dict[str, float]) -> bool:
+    """Whether two intervals do not overlap."""
+    return a["high"] < b["low"] or b["high"] < a["low"]
+
+
+def percent(found: Findings, share: dict[str, float]) -> str:
+    """A rate with its interval."""
+    value, low, high = (f"{share[k]:.1%}" for k in ("value", "low", "high"))
+    return value if found.alike else f"{value} [{low}, {high}]"
+
+
+def amount(found: Findings, size: dict[str, float], signed: bool = True) -> str:
+    """A mean with its interval; unsigned where words say more or less."""
+    values = [size[k] for k in ("value", "low", "high")]
+    if not signed:
+        values = [abs(values[0]), *sorted(abs(v) for v in values[1:])]
+    value, low, high = (number(v) for v in values)
+    return value if found.alike else f"{value} [{low}, {high}]"

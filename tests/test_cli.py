@@ -1,0 +1,113 @@
+"""The command line: results on disk, sentences instead of tracebacks."""
+
+import json
+import subprocess
+import sys
+import typing
+
+import numpy as np
+import pytest
+
+import hybridctl as hc
+from hybridctl import cli
+from hybridctl.learn import PRESETS
+
+
+def run(*arguments: object) -> None:
+    cli.main([str(argument) for argument in arguments])
+
+
+def refused(capsys, *arguments: object) -> str:
+    with pytest.raises(SystemExit) as stop:
+        run(*arguments)
+    assert stop.value.code == 2
+    text = capsys.readouterr().err
+    assert "Traceback" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    "command", ["demo", "design", "simulate", "train", "compare", "report"]
+)
+def test_every_command_has_help_seed_and_out(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(command, "--help")
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "--seed" in text and "--out" in text and "default" in text
+
+
+def test_help_does_not_import_jax():
+    watch = "import atexit, sys; atexit.register(lambda: print('jax' in sys.modules))"
+    code = f"{watch}; from hybridctl import cli; cli.main(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.strip().endswith("False")
+
+
+def test_choices_are_the_registered_ones():
+    assert typing.get_args(cli.TaskName) == hc.tasks.names()
+    template = typing.get_type_hints(cli.Train)["template"]
+    assert typing.get_args(template) == hc.strategies.templates()
+    preset = typing.get_type_hints(cli.Train)["preset"]
+    assert set(typing.get_args(preset)) == {*PRESETS, "auto"}
+
+
+def test_design_then_simulate(tmp_path, capsys):
+    run("design", "--out", tmp_path)
+    assert "51.3603" in capsys.readouterr().out
+    saved = tmp_path / "lqr.safetensors"
+    run("simulate", "--controller", saved, "--task", "balance", "--out", tmp_path)
+    signals = json.loads((tmp_path / "trace.json").read_text())
+    assert len(signals["theta"]) == 1001 and (tmp_path / "trace.png").stat().st_size
+    assert abs(signals["theta"][-1] - np.pi) < 1e-3
+
+
+def test_train_compare_and_report(tmp_path, capsys):
+    folder = tmp_path / "tiny"
+    run("train", "--template", "residual", "--steps", 9000, "--out", folder)
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"controller.safetensors", "curve.csv", "run.json", "curve.png"}
+    saved = folder / "controller.safetensors"
+    out = tmp_path / "report"
+    run(
+        "report",
+        "--controllers",
+        "lqr",
+        saved,
+        "--tasks",
+        "balance",
+        "--n",
+        16,
+        "--out",
+        out,
+    )
+    rows = json.loads((out / "balance.json").read_text())["rows"]
+    assert set(rows) == {"lqr", "tiny"}
+    assert "tiny" in (out / "report.html").read_text()
+    assert "success" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["simulate", "--controller", "nosuch"], "no controller 'nosuch'"),
+        (["simulate", "--task", "nosuch"], "nosuch"),
+        (["train", "--preset", "nosuch"], "nosuch"),
+        (["train", "--steps", "-5"], "steps=-5 must be a finite number above 0"),
+        (["design", "--m-p", "-1"], "m_p=-1.0 must be above 0"),
+        (["design", "--R", "0"], "R"),
+        (["design", "--Q", "1", "1", "1", "nan"], "finite"),
+        (["compare", "--n", "0"], "n=0 episodes"),
+    ],
+)
+def test_user_errors_are_one_sentence(arguments, message, tmp_path, capsys):
+    text = refused(capsys, *arguments, "--out", tmp_path)
+    assert message in text
+
+
+def test_an_unwritable_out_and_a_corrupt_file(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.write_text("this is no controller")
+    assert "cannot write to" in refused(capsys, "design", "--out", file / "deep")
+    text = refused(capsys, "simulate", "--controller", file, "--out", tmp_path)
+    assert "file" in text and len(text.strip().splitlines()) == 1

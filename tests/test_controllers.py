@@ -412,7 +412,7 @@ def test_bad_policies_are_refused(changes, sentence):
 def test_swing_up_gives_the_acceleration_of_its_law():
     plant = hc.CartPole(0.8, 0.3, 0.6, 9.81, cart_friction=0.5, pole_friction=0.02)
     gains = {"pump": 3.0, "stiffness": 1.5, "damping": 0.7, "kick": 0.05}
-    pump = hc.EnergySwingUp(plant, **gains, margin=0.1, drive=4.0)
+    pump = hc.EnergySwingUp(plant, **gains, margin=0.1, drive=4.0, track=1.5)
     y = np.random.default_rng(0).uniform([-2, -4, -2, -6], [2, 4, 2, 6], (200, 4))
     u = run(pump, y)
     given = jax.vmap(lambda x, u: plant.ode(0.0, x, u)[2])(
@@ -424,7 +424,10 @@ def test_swing_up_gives_the_acceleration_of_its_law():
     power = -0.3 * 0.6 * dtheta * np.cos(theta)  # of the cart's acceleration
     power += 0.05 * np.sign(power)
     a = np.clip(3.0 * (weight + 0.1 - energy) * power, -4.0, 4.0)
-    np.testing.assert_allclose(given, a - 1.5 * x - 0.7 * dx, atol=2e-4)
+    stop = x + dx * np.abs(dx) / (2 * 4.0)  # beyond the track's end it brakes
+    a_cart = a - 1.5 * x - 0.7 * dx - 100 * (stop - np.clip(stop, -1.5, 1.5))
+    np.testing.assert_allclose(given, a_cart, atol=1e-3)
+    assert 20 < np.sum(np.abs(stop) < 1.5) < 180
     assert 20 < np.sum(np.abs(a) < 4.0) < 180  # clipped and not
 
 

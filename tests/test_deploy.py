@@ -456,6 +456,7 @@ CRAFTED = {
     "deeper": (put(angles=nest(400)), "levels of parts"),
     "wide": (put(angles={"tuple": [0] * 1001}), "more than 1000 parts"),
     "many": (put(dt=nest_many(1001)), "more than 1000 parts"),
+    "deepest": (put(angles=nest(460)), "levels of parts|no JSON"),
     "shape": (array(K=np.ones((1, 3))), r"K has shape \(1, 3\), expected \(1, 4\)"),
     "nan": (array(K=np.full((1, 4), np.nan)), "not finite"),
     "lacking array": (lack("controller.K"), "no array 'controller.K'"),
@@ -591,9 +592,9 @@ def test_paths(tmp_path):
     (tmp_path / "b.safetensors").mkdir()
     with pytest.raises(ValueError, match="is a folder"):
         save(tmp_path / "b", Slot(1))
-    with pytest.raises(ValueError, match=r"cannot write .*No such file"):
+    with pytest.raises(ValueError, match="cannot write"):
         save(tmp_path / "lacking" / "a", Slot(1))
-    with pytest.raises(ValueError, match=r"cannot write .*Not a directory"):
+    with pytest.raises(ValueError, match="cannot write"):
         save(tmp_path / "a.safetensors" / "c", Slot(1))
     assert sorted(os.listdir(tmp_path)) == ["a.safetensors", "b.safetensors"]
 

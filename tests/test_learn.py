@@ -142,7 +142,9 @@ def test_the_goal_ends_training_with_the_cost_to_go():
     after = jax.jit(env.step)(state, jnp.zeros(1))
     V = float(lqr.V(after.pipeline_state.x))
     assert after.done == 1 and after.metrics["failed"] == 0
-    cost = float(after.metrics["cost"])
+    x = np.stack([s.pipeline_state.x for s in (state, after)])
+    u = after.pipeline_state.loop.u
+    cost = 0.5 * 0.02 * sum(float(task.cost(xi, u)) for xi in x)
     assert float(after.reward) == pytest.approx(-cost - V, rel=1e-4)
 
 

@@ -359,6 +359,8 @@ def test_pushes_repeat_with_their_period():
     d = push(hc.Disturbance(force=3.0, at=0.3, duration=0.04, every=1.0))
     assert np.flatnonzero(d).tolist() == [15, 16, 65, 66, 115, 116, 165, 166]
     assert set(d.tolist()) == {0.0, 3.0}
+    late = push(hc.Disturbance(force=3.0, at=1.3, duration=0.04, every=1.0))
+    assert np.flatnonzero(late).tolist() == [65, 66, 115, 116, 165, 166]
 
 
 def test_random_pushes_keep_their_size_for_one_push_and_differ_after():

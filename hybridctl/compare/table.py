@@ -173,7 +173,7 @@ def _two_lines(row: dict[str, Any]) -> list[str]:
         _interval(row["J"], ".3g"),
         _interval(row["difference"], "+.3g"),
         f"{row['effort']:.3g}\n[dim]{row['peak_x']:.2f} m[/]",
-        "–" if row["step_us"] is None else f"{row['step_us']:.3g}",
+        "–" if row["step_us"] is None else f"{row['step_us']:.0f}",
     ]
 
 

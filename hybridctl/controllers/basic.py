@@ -57,6 +57,7 @@ class Sequence(Controller):
             f"Sequence takes inputs of shape [T, n_u], got shape {np.shape(self.u)}; "
             "use u[:, None] for one input",
         )
+        require(np.shape(self.u)[0] > 0, "Sequence is empty; give at least one input")
         finite("u", self.u)
 
     def init(self, tick: Tick) -> State:
@@ -79,7 +80,7 @@ class Slot(Controller):
 
     Example:
         >>> 5.0 * Slot(1)
-        Scaled(scale=f64[](numpy), inner=Slot(size=1))
+        Scaled(scale=f64[](numpy), inner=Slot())
     """
 
     size: int = eqx.field(static=True, default=1)

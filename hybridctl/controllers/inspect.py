@@ -24,8 +24,8 @@ def walk(node: Any, every: int = 1) -> Iterator[tuple[Any, int]]:
 
 def design_dt(tree: Any) -> float | None:
     """The control period that the parts of a tree were designed for, if any."""
-    known = (getattr(node, "dt", None) for node, _ in walk(tree))
-    return next((dt for dt in known if isinstance(dt, float)), None)
+    known = ((getattr(node, "dt", None), every) for node, every in walk(tree))
+    return next((dt / every for dt, every in known if isinstance(dt, float)), None)
 
 
 def check_dt(controller: Any, dt: float) -> None:

@@ -63,9 +63,9 @@ class Switch(Controller):
     def init(self, tick: Tick) -> State:
         """Every mode's memory is fresh."""
         memories = tuple(m.init(tick) for m in self.modes)
-        machine = isinstance(self.supervisor, StateMachine)
-        first = self.supervisor.start if machine else 0
-        return SwitchState(jnp.int32(first), self.supervisor.init(tick), memories)
+        supervisor = self.supervisor
+        first = supervisor.start if isinstance(supervisor, StateMachine) else 0
+        return SwitchState(jnp.int32(first), supervisor.init(tick), memories)
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Choose the mode, restart it if it is new, let it decide."""

@@ -7,7 +7,6 @@ from jax import Array
 
 from hybridctl.checks import as_float, finite, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
-from hybridctl.controllers.error import total
 from hybridctl.plants import MechanicalPlant
 
 WALL = 100.0  # braking per metre that the stopping point lies off the track [1/s²]
@@ -70,12 +69,13 @@ class EnergySwingUp(Controller):
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Acceleration wanted, then the input that gives it."""
-        n = self.plant.n_x // 2
-        (driven,) = self.plant.actuated
-        drift, gain = self._affine(tick)
-        error, slope = self._energy(tick.y)
-        power = total([slope[i] * gain[n + i] for i in range(n) if i != driven])
-        power = power / gain[n + driven]
+        n, (driven,) = self.plant.n_x // 2, self.plant.actuated
+        zero, one = jnp.zeros(1), jnp.ones(1)
+        drift, gain = jax.jvp(  # f and g of ẋ = f + g u
+            lambda u: self.plant.ode(tick.t, tick.y, u), (zero,), (one,)
+        )
+        slope = [gain[n + i] / gain[n + driven] for i in range(n)]
+        error, power = self._energy(tick.y, slope)
         power = power + jnp.where(power < 0, -self.kick, self.kick)
         pumping = jnp.clip(self.pump * error * power, -self.drive, self.drive)
         wanted = pumping - self._centring(tick.y[driven], tick.y[n + driven])
@@ -90,19 +90,16 @@ class EnergySwingUp(Controller):
         stop = q + 0.5 * dq * jnp.abs(dq) / self.drive
         return pull + WALL * (stop - jnp.clip(stop, -self.track, self.track))
 
-    def _affine(self, tick: Tick) -> tuple[Array, Array]:
-        """F and g of ẋ = f + g u at the measured state."""
-        drift = self.plant.ode(tick.t, tick.y, jnp.zeros(1))
-        return drift, self.plant.ode(tick.t, tick.y, jnp.ones(1)) - drift
+    def _energy(self, y: Array, slope: list[Array]) -> tuple[Array, Array]:
+        """E* + margin - E and p = ∂E/∂q̇ · slope, the actuated coordinate held still.
 
-    def _energy(self, y: Array) -> tuple[Array, Array]:
-        """E* + margin - E and ∂E/∂q̇, the actuated coordinate held still."""
-        n = self.plant.n_x // 2
-        still = [0.0 * y[n + i] if i in self.plant.actuated else y[n + i]
-                 for i in range(n)]  # fmt: skip
-        kinetic, slope = jax.value_and_grad(self.plant.kinetic, argnums=1)(
-            y[:n], jnp.stack(still)
-        )
-        top = jnp.asarray(self.plant.upright().x)[:n]
+        slope: accelerations per unit of actuated acceleration, n of them.
+        """
+        n, driven = self.plant.n_x // 2, self.plant.actuated
+        q, top, zero = y[:n], jnp.asarray(self.plant.upright().x)[:n], jnp.zeros_like(y[0])
+        speeds = jnp.stack([zero if i in driven else y[n + i] for i in range(n)])
+        along = jnp.stack([zero if i in driven else slope[i] for i in range(n)])
+        energy = lambda dq: self.plant.kinetic(q, dq)  # noqa: E731
+        kinetic, power = jax.jvp(energy, (speeds,), (along,))
         target = self.plant.potential(top) + self.margin
-        return target - kinetic - self.plant.potential(y[:n]), slope
+        return target - kinetic - self.plant.potential(q), power

@@ -47,10 +47,8 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
     Raises:
         ValueError: not a file of `pack`, of a newer schema, or damaged.
     """
-    text = _metadata(_header(data))
-    manifest = _parse(text, "manifest")
+    manifest = _manifest(_metadata(_header(data)))
     _check_schema(manifest)
-    require(canonical(manifest) == text, "damaged: the manifest is not as written")
     arrays = _arrays(data)
     require(
         manifest["arrays"] == describe(arrays)
@@ -97,15 +95,11 @@ def _header(data: bytes) -> Any:
         f"a header of {size} bytes, expected at most {HEADER_CAP}; "
         "the controller has too many parts",
     )
-    return _parse(data[8 : 8 + size], "header")
-
-
-def _parse(text: bytes | str, what: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(data[8 : 8 + size])
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"not a safetensors file of hybridctl: its {what} "
-                         f"is no JSON ({error})") from error  # fmt: skip
+        raise ValueError(f"not a safetensors file: its header is no JSON "
+                         f"({error})") from error  # fmt: skip
 
 
 def _metadata(header: Any) -> str:
@@ -114,6 +108,16 @@ def _metadata(header: Any) -> str:
     if not isinstance(text, str) or metadata != {METADATA: text}:
         fail("it has no manifest of hybridctl; give a file that hybridctl.save wrote")
     return text
+
+
+def _manifest(text: str) -> Any:
+    try:
+        manifest = json.loads(text)
+        same = canonical(manifest) == text
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"damaged: the manifest is no JSON ({error})") from error
+    require(same, "damaged: the manifest is not as written")
+    return manifest
 
 
 def _check_schema(manifest: Any) -> None:

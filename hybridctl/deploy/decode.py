@@ -13,7 +13,7 @@ from hybridctl.checks import fail, require
 from hybridctl.deploy.encode import Arrays, check_depth
 from hybridctl.deploy.registry import class_of
 
-PARTS = 1000
+PARTS = 1000  # so that a crafted file does not compile for minutes
 
 
 def decode(node: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
@@ -92,8 +92,8 @@ def _decode_array(node: Any, path: str, arrays: Arrays, depth: int) -> Any:
 
 def _on_device(array: np.ndarray) -> Any:
     """A JAX array, if JAX can hold this dtype now (64 bits need x64)."""
-    exact = jax.dtypes.canonicalize_dtype(array.dtype) == array.dtype
-    return jnp.asarray(array) if exact else np.array(array)
+    moved = jnp.asarray(array)
+    return moved if moved.dtype == array.dtype else np.array(array)
 
 
 def _decode_row(node: Any, path: str, arrays: Arrays, depth: int) -> Any:

@@ -70,7 +70,7 @@ def read(path: str | os.PathLike) -> bytes:
         ValueError: no file, too large, or it cannot be read.
     """
     path = Path(path)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not os.path.exists(path):
         path = path.with_suffix(SUFFIX)
     try:
         return _read(path)
@@ -96,7 +96,7 @@ def _read(path: Path) -> bytes:
 
 
 def _refuse_folder(path: Path) -> None:
-    if path.is_dir():
+    if os.path.isdir(path):
         fail(f"{path} is a folder; give the path of a file")
 
 

@@ -16,7 +16,7 @@ from hybridctl.controllers.machine import mode_of
 from hybridctl.deploy.encode import Arrays
 from hybridctl.loop import enable_cache
 
-TICKS, LONGEST, DRAWS, GUESSES = 32, 1000, 8, 64
+TICKS, LONGEST, DRAWS, GUESSES = 32, 1000, 8, 32
 LARGEST = 2**26  # numbers in one array: a file could ask for any
 TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
 NUDGE = np.float32(1 + 1e-6)
@@ -91,7 +91,7 @@ def replay(controller: Controller, y: np.ndarray, dt: float) -> np.ndarray:
     host = jax.tree.map(np.asarray, controller)
     with _cpu(), jax.default_matmul_precision("highest"):
         arguments = cast(host), jnp.asarray(y, float), dt
-        size = _largest(_runs(_replay.trace, *arguments).jaxpr.jaxpr)
+        size = _largest(_runs(_replay.trace, *arguments).jaxpr)
         require(size <= LARGEST, f"the controller makes arrays of {size} numbers")
         return np.asarray(_runs(_replay, *arguments))
 
@@ -112,12 +112,13 @@ def _replay(controller: Controller, y: Array, dt: float) -> Array:
     return jax.lax.scan(body, (memory, rest), (jnp.arange(len(y)), y))[1]
 
 
-def _largest(jaxpr: Any) -> int:
+def _largest(program: Any) -> int:
     """Numbers in the largest array that a program makes, before it makes it."""
-    made = [getattr(v.aval, "size", 0) for e in jaxpr.eqns for v in e.outvars]
-    values = jax.tree.leaves([list(e.params.values()) for e in jaxpr.eqns])
-    inner = (getattr(value, "jaxpr", value) for value in values)
-    return max([0, *made, *(_largest(p) for p in inner if hasattr(p, "eqns"))])
+    steps = getattr(program, "jaxpr", program).eqns
+    made = [getattr(v.aval, "size", 0) for step in steps for v in step.outvars]
+    values = jax.tree.leaves([list(step.params.values()) for step in steps])
+    inner = (v for v in values if hasattr(getattr(v, "jaxpr", v), "eqns"))
+    return max([0, *made, *map(_largest, inner)])
 
 
 def _n_y(controller: Controller) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from hybridctl import __version__
 from hybridctl.checks import fail, is_concrete, require
 from hybridctl.controllers import Controller
-from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.inspect import design_dt, walk
 from hybridctl.deploy import disk, selftest
 from hybridctl.deploy.container import digest, pack, unpack
 from hybridctl.deploy.decode import check_size, decode
@@ -86,7 +86,9 @@ def load(path: str | os.PathLike) -> Controller:
     try:
         return from_bytes(data)
     except ValueError as error:
-        raise ValueError(f"cannot load {os.fspath(path)}: {error}") from error
+        raise ValueError(
+            f"cannot load {os.fspath(path)}: {str(error)[:500]}"
+        ) from error
 
 
 def to_bytes(controller: Controller) -> bytes:
@@ -100,7 +102,7 @@ def to_bytes(controller: Controller) -> bytes:
     arrays: Arrays = {}
     tree = encode(controller, ROOT, arrays)
     arrays |= selftest.record(controller, _test_dt(controller), _seed(tree, arrays))
-    manifest = {ROOT: tree, "dt": period(controller), "signals": signals(controller)}
+    manifest = {ROOT: tree, "dt": design_dt(controller), "signals": signals(controller)}
     data = pack(manifest, arrays)
     require(
         _same(controller, _rebuild(*unpack(data))),
@@ -127,15 +129,6 @@ def from_bytes(data: bytes) -> Controller:
     return controller
 
 
-def period(controller: Controller) -> float | None:
-    """Control period [s] that the parts were designed for, None where none says.
-
-    A part in a `Hold` was designed for that many control periods.
-    """
-    known = ((getattr(node, "dt", None), every) for node, every in walk(controller))
-    return next((dt / n for dt, n in known if isinstance(dt, float)), None)
-
-
 def signals(controller: Controller) -> dict[str, list] | None:
     """Names and units of measurements and inputs, where a part knows its plant."""
     plants = (node for node, _ in walk(controller) if isinstance(node, Plant))
@@ -148,7 +141,7 @@ def signals(controller: Controller) -> dict[str, list] | None:
 
 
 def _test_dt(controller: Controller) -> float:
-    return period(controller) or TEST_DT
+    return design_dt(controller) or TEST_DT
 
 
 def _seed(tree: Any, arrays: Arrays) -> int:

@@ -16,7 +16,7 @@ from hybridctl.loop import LoopState, step
 from hybridctl.loop.simulate import check_output
 from hybridctl.tasks import Task, judge, start_episode
 
-METRICS = ("cost", "failed", "not_finite")
+METRICS = ("failed", "not_finite")
 
 
 class EpisodeState(eqx.Module):
@@ -112,18 +112,18 @@ class Env(base.Env):
         for _ in range(self.every):
             loop, period = self._period(controller, loop)
             total = period if total is None else _then(total, period)
-        reward, failed, finite, cost, over = total  # type: ignore[misc]
-        failed, finite = failed | ~usable, finite & usable
+        reward, failed, finite, over = total  # type: ignore[misc]
+        failed, finite, dtype = failed | ~usable, finite & usable, loop.x.dtype
         reward = jnp.where(usable, reward, self.task.failure_reward)
-        values = (cost, failed, ~finite)
+        values = (failed, ~finite)
         metrics = {
-            n: v.astype(cost.dtype) for n, v in zip(METRICS, values, strict=True)
+            n: v.astype(dtype) for n, v in zip(METRICS, values, strict=True)
         }
         return state.replace(
             pipeline_state=EpisodeState(loop, before.key),
             obs=self._observe(loop),
-            reward=reward.astype(cost.dtype),
-            done=(over | failed).astype(cost.dtype),
+            reward=reward.astype(dtype),
+            done=(over | failed).astype(dtype),
             metrics={**state.metrics, **metrics},
         )
 
@@ -136,7 +136,7 @@ class Env(base.Env):
             reached = (self.task.goal.rho > V) & ~outcome.failed
             reward = jnp.where(reached, reward - V, reward)
             over = over | reached
-        return after, (reward, outcome.failed, outcome.finite, outcome.cost, over)
+        return after, (reward, outcome.failed, outcome.finite, over)
 
     def _observe(self, loop: LoopState) -> Array:
         """Features of the coming tick; never anything that is not finite."""
@@ -158,12 +158,10 @@ def default_features(task: Task, template: Controller) -> Features:
 
 def _then(total: tuple, period: tuple) -> tuple:
     """Add a period to a decision, unless the decision was over before it."""
-    reward, failed, finite, cost, over = total
-    live = lambda value: jnp.where(over, 0.0, value)  # noqa: E731
+    reward, failed, finite, over = total
     return (
-        reward + live(period[0]),
+        reward + jnp.where(over, 0.0, period[0]),
         failed | (period[1] & ~over),
         finite & (period[2] | over),
-        cost + live(period[3]),
-        over | period[4],
+        over | period[3],
     )

@@ -1,4 +1,4 @@
-"""Batching, time limits and fresh resets for training."""
+"""Time limits, batching and fresh resets for training, as brax expects them."""
 
 from typing import Any
 
@@ -13,6 +13,53 @@ MANY = 1024  # lanes from which drawing for some of them is worth its compile ti
 SHARE = 16  # draw new episodes for one lane in so many, as a rule
 
 
+class Episodes(base.Wrapper):
+    """Count decisions, truncate at the time limit, add up an episode's metrics.
+
+    The bookkeeping of `brax.envs.training.EpisodeWrapper`, for one lane: under
+    `vmap` it fuses with the step, which brax's own does not.
+
+    Args:
+        env: one lane, not batched.
+        episode_length: decisions until an episode is truncated.
+        action_repeat: steps of the environment per decision.
+    """
+
+    def __init__(self, env: base.Env, episode_length: int, action_repeat: int = 1):
+        super().__init__(env)
+        self.episode_length, self.action_repeat = episode_length, action_repeat
+
+    def reset(self, rng: Array) -> base.State:
+        """Everything at zero."""
+        state = self.env.reset(rng)
+        zero = jnp.zeros_like(state.reward)
+        for name in ("steps", "truncation", "episode_done"):
+            state.info[name] = zero
+        sums = dict.fromkeys(("sum_reward", "length", *state.metrics), zero)
+        state.info["episode_metrics"] = sums
+        return state
+
+    def step(self, state: Any, action: Array) -> base.State:
+        """Step; a lane that was done has been given a new episode."""
+        before, reward = state, 0.0
+        for _ in range(self.action_repeat):
+            state: Any = self.env.step(state, action)
+            reward = reward + state.reward
+        going = 1 - before.info["episode_done"]
+        steps = going * before.info["steps"] + self.action_repeat
+        over = (steps >= self.episode_length).astype(steps.dtype)
+        done = jnp.maximum(over, state.done)
+        gains = {"sum_reward": reward, "length": self.action_repeat, **state.metrics}
+        sums = before.info["episode_metrics"]
+        info = {
+            "steps": steps,
+            "truncation": over * (1 - state.done),
+            "episode_done": done,
+            "episode_metrics": {n: going * sums[n] + gains[n] for n in sums},
+        }
+        return state.replace(reward=reward, done=done, info={**before.info, **info})
+
+
 class FreshReset(base.Wrapper):
     """Start a new episode (state, plant, noise) in every lane that is done.
 
@@ -24,11 +71,9 @@ class FreshReset(base.Wrapper):
 
     def step(self, state: Any, action: Array) -> base.State:
         """Step, and begin anew where that ended an episode."""
-        steps = jnp.where(state.done > 0, 0.0, state.info["steps"])
-        state.info.update(steps=steps)
-        state = self.env.step(state.replace(done=jnp.zeros_like(state.done)), action)
-        done = state.done > 0
-        lanes, old = done.shape[0], (state.pipeline_state, state.obs)
+        state: Any = self.env.step(state, action)
+        done, old = state.done > 0, (state.pipeline_state, state.obs)
+        lanes = done.shape[0]
         ended = jnp.where(done, jnp.arange(lanes), lanes)
         if lanes < MANY:
             episode, obs = self._renew(old, ended)
@@ -59,8 +104,16 @@ def wrap(
     action_repeat: int = 1,
     randomization_fn: Any = None,
 ) -> base.Env:
-    """What brax's trainers take as `wrap_env_fn`: batch, time limit, fresh resets."""
-    del randomization_fn  # a Task varies its own plant
-    env = training.VmapWrapper(env)
-    env = training.EpisodeWrapper(env, episode_length, action_repeat)
-    return FreshReset(env)
+    """What brax's trainers take as `wrap_env_fn`: time limit, batch, fresh resets.
+
+    Args:
+        env: an `Env`.
+        episode_length: decisions until an episode is truncated.
+        action_repeat: steps of the environment per decision.
+        randomization_fn: not used, because a Task varies its own plant.
+
+    Returns:
+        The batched environment.
+    """
+    del randomization_fn
+    return FreshReset(training.VmapWrapper(Episodes(env, episode_length, action_repeat)))

@@ -10,7 +10,6 @@ from hybridctl.checks import one_of
 from hybridctl.plants import Plant
 
 Flow = Callable[[Plant, Array, Array, Array], Array]
-UNROLL = 4  # substeps up to here are unrolled: a scan inside a scan does not fuse
 ADAPTIVE = {"dopri5": "Dopri5", "tsit5": "Tsit5", "kvaerno5": "Kvaerno5"}
 SOLVERS = ("rk4", *ADAPTIVE)
 
@@ -29,10 +28,6 @@ def fixed_step(dt: float, substeps: int) -> Flow:
     h = dt / substeps
 
     def flow(plant: Plant, t: Array, x: Array, u: Array) -> Array:
-        if substeps <= UNROLL:
-            for i in range(substeps):
-                x = rk4(plant, t + i * h, x, u, h)
-            return x
         body = lambda x, i: (rk4(plant, t + i * h, x, u, h), None)  # noqa: E731
         return jax.lax.scan(body, x, jnp.arange(substeps))[0]
 

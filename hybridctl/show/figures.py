@@ -64,7 +64,7 @@ def plot_traces(
     first = check_traces(traces)
     names = tuple(signals or (*first.states, *first.inputs))
     _check_signals(first, names)
-    looks = looks or looks_of(traces)
+    looks = looks_of(traces) | dict(looks or {})
     with rc_context(STYLE):
         width, height = size or (WIDTH, 0.6 + 1.15 * len(names))
         figure = blank(len(names), height, width, rows_of(traces))
@@ -136,7 +136,7 @@ def settling_curve(table: Table, looks: Mapping[str, Look] | None = None) -> Any
     """
     from matplotlib import rc_context
 
-    looks = looks or looks_of(table.controllers)
+    looks = looks_of(table.controllers) | dict(looks or {})
     grid = np.linspace(0.0, table.task.seconds, 401)
     with rc_context(STYLE):
         figure = blank(1, 2.5, above=rows_of(table.scores))

@@ -45,12 +45,10 @@ class Findings:
 
     @cached_property
     def alike(self) -> bool:
-        """Whether all episodes gave the same, so that they count as one."""
+        """Whether all episodes gave the same: they count as one, without intervals."""
         fields = ("cost", "effort", "peak_x", "reward", "length")
         scores = self.table.scores.values()
-        return self.table.n > 1 and all(
-            np.ptp(getattr(s, field)) == 0 for s in scores for field in fields
-        )
+        return all(np.ptp(getattr(s, field)) == 0 for s in scores for field in fields)
 
     def same(self, name: str, other: str) -> bool:
         """Whether two cost the same in every episode."""

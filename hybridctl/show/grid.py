@@ -1,28 +1,27 @@
 """A task's facts and its table."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from hybridctl.compare.table import cells
 from hybridctl.controllers.guards import Guard, Near, Not
 from hybridctl.show.findings import Findings
 from hybridctl.show.style import Look, in_turns
 from hybridctl.show.words import number
 from hybridctl.tasks import Task
 
-_HEADINGS = {
+_COLUMNS = {
     "success": "success",
-    "settle_median": "settling, median",
-    "settle_p95": "settling, p95",
     "J": "J",
     "difference": "ΔJ",
+    "settle_median": "settling, median",
+    "settle_p95": "settling, p95",
     "effort": "∫u² dt",
-    "peak_x": "peak |x|",
+    "peak_x": "peak",
     "step_us": "µs/step",
-}  # in the order of `cells`
+    "failed": "failed",
+}
 
 
 def facts(found: Findings) -> str:
@@ -69,54 +68,35 @@ def _error(name: str, centre: float) -> str:
 
 def grid(found: Findings, looks: Mapping[str, Look]) -> dict[str, Any]:
     """Headings and rows of the table: text, interval and whether it is the best."""
-    names, keys = list(found.rows), list(_HEADINGS)
-    columns = [*zip(*(cells(found.rows[name]) for name in names), strict=True)]
-    used = [i for i, column in enumerate(columns) if set(column) != {"–"}]
-    body = [
-        [_cell(found, keys[i], columns[i], names, row) for i in used]
-        for row in range(len(names))
-    ]
+    rows, first = found.rows, found.table.task.plant.states[0]
+    headings = _COLUMNS | {"peak_x": f"peak |{first}|"}
+    used = [k for k in headings if any(row[k] is not None for row in rows.values())]
+    used = [k for k in headings if k in used or k.startswith("settle")]
+    best = {key: _best(found, key) for key in used}
     return {
-        "headings": [*(_HEADINGS[keys[i]] for i in used), "failed"],
+        "headings": [headings[key] for key in used],
         "rows": [
-            (name, looks[name]["color"], cell, found.rows[name]["failed"])
-            for name, cell in zip(names, body, strict=True)
+            (name, looks[name]["color"], [_cell(found, k, name, best[k]) for k in used])
+            for name in rows
         ],
         "notes": _notes(found),
     }
 
 
-def _cell(
-    found: Findings, key: str, column: tuple[str, ...], names: list[str], row: int
-) -> dict[str, Any]:
-    if key == "difference" and names[row] == found.table.against:
-        return {"value": "reference", "interval": "", "best": False}
-    value, _, interval = _plain(column[row]).partition(" [")
-    best = column[row] == _best(found, key, column, names)
-    shown = f"[{interval}" if interval and not found.alike else ""
-    return {"value": value, "interval": shown, "best": best}
+def _cell(found: Findings, key: str, name: str, best: str | None) -> dict[str, Any]:
+    value, interval = _texts(found, key, found.rows[name][key])
+    good = value == best and name in found.top
+    return {"value": value, "interval": interval, "best": good}
 
 
-def _plain(text: str) -> str:
-    """Without exponents, and with true minus signs.
-
-    Example:
-        >>> _plain("-1.83e+03 [-2e+03, -1.7e+03]")
-        '−1830 [−2000, −1700]'
-    """
-    text = re.sub(r"\d[\d.]*e\+\d+", lambda m: number(float(m[0])), text)
-    return text.replace("-", "−")
-
-
-def _best(
-    found: Findings, key: str, column: tuple[str, ...], names: list[str]
-) -> str | None:
+def _best(found: Findings, key: str) -> str | None:
     """Text of a column's best entry, of those with the highest success."""
-    if key == "difference" or len(set(column)) == 1:
+    texts = {_texts(found, key, row[key]) for row in found.rows.values()}
+    if key in ("difference", "failed") or len(texts) == 1:
         return None
-    sizes = {name: _size(found.rows[name][key]) for name in found.top}
-    first = (max if key == "success" else min)(sizes, key=lambda name: sizes[name])
-    return column[names.index(first)]
+    values = [found.rows[name][key] for name in found.top]
+    first = (max if key == "success" else min)(values, key=_size)
+    return _texts(found, key, first)[0]
 
 
 def _size(value: Any) -> float:
@@ -124,10 +104,31 @@ def _size(value: Any) -> float:
     return float("inf") if value is None else value
 
 
+def _texts(found: Findings, key: str, value: Any) -> tuple[str, str]:
+    """A figure and its interval as text; no interval where there is none."""
+    if value is None:
+        return {"difference": "reference", "step_us": "–"}.get(key, "never"), ""
+    if isinstance(value, dict):
+        shape = _SHAPES.get(key, number)
+        size, low, high = (shape(value[k]) for k in ("value", "low", "high"))
+        return size, "" if found.alike else f"[{low}, {high}]"
+    plant = found.table.task.plant
+    unit = plant.units.get(plant.states[0], "") if key == "peak_x" else "s"
+    if key in ("peak_x", "settle_median", "settle_p95"):
+        return f"{value:.2f} {unit}".strip(), ""
+    return number(value), ""
+
+
+_SHAPES = {
+    "success": lambda v: f"{v:.1%}",
+    "difference": lambda v: number(v, sign=True),
+}
+
+
 def _notes(found: Findings) -> list[str]:
     against = found.table.against
     notes = [
-        "Brackets: 95 % intervals (Wilson for success, bootstrap for means).",
+        "Brackets: 95% intervals (Wilson for success, bootstrap for means).",
         f"ΔJ: to {against}, in pairs, episode by episode.",
         "Settling: median and 95th percentile of all episodes.",
         "Bold: the best among those with the highest success.",

@@ -54,7 +54,7 @@ def report(
         Traceback (most recent call last):
         ValueError: no tables to report; give what hc.compare returned
     """
-    found, runs = _findings(tables), dict(runs or {})
+    found, runs = _findings(tables), {} if runs is None else runs
     check_runs(runs)
     target = _place(path)
     looks = _looks(found, runs)

@@ -65,7 +65,7 @@ def phase_portrait(
     for name in pair:
         known = ", ".join(first.states)
         require(name in first.states, f"no state {name!r}; the states are {known}")
-    looks = looks or looks_of(traces)
+    looks = looks_of(traces) | dict(looks or {})
     entries = {name: looks[name] for name in traces} | _marks(traces, failed)
     with rc_context(STYLE):
         figure = blank(1, 3.6, above=rows_of(entries))

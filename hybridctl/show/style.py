@@ -25,10 +25,10 @@ STYLE = base.STYLE | {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
 }
-WIDTH = 5.2  # [in]: two beside each other on a desk, one on a phone
+WIDTH = 4.8  # [in]: two beside each other on a desk, one on a phone
 LEFT, RIGHT, BOTTOM, TOP, GAP = 0.72, 0.2, 0.44, 0.1, 0.12  # margins [in]
 LINE = 0.19  # a row of a legend [in]
-ROW = 64  # letters in it
+ROW = 59  # letters in it
 DASHES = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 MUTED = "#9a9a9a"
 
@@ -109,11 +109,12 @@ def blank(rows: int, height: float, width: float = WIDTH, above: int = 1) -> Any
     """A figure with `rows` axes in a stack that share the horizontal axis.
 
     Margins are given in inches, so that figures below each other align. There is
-    room for `above` lines of text at the top.
+    room for `above` lines of text at the top; all but one add to the height.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
+    height += LINE * (above - 1)
     figure = Figure(figsize=(width, height))
     figure.subplots(rows, 1, sharex=True)
     top = height - TOP - LINE * above
@@ -158,7 +159,7 @@ def legend(figure: Any, looks: Mapping[str, Look]) -> None:
 
 def _label(name: str) -> str:
     """A name that fits; matplotlib leaves out what starts with an underscore."""
-    short = name if len(name) <= 40 else f"{name[:39]}…"
+    short = name if len(name) <= 30 else f"{name[:29]}…"
     return f" {short}" if short.startswith("_") else short
 
 

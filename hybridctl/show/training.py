@@ -30,7 +30,7 @@ def training_curve(
 
     check_runs(runs)
     require(len(runs) > 0, "no runs to draw; give at least one")
-    looks = looks or looks_of(runs)
+    looks = looks_of(runs) | dict(looks or {})
     entries = {name: {**looks[name], "linewidth": 1.4} for name in runs}
     marks = {"best, kept": _ring("#444444")}
     if any(target_of(run) is not None for run in runs.values()):

@@ -37,11 +37,10 @@ def tell(found: Findings) -> str:
     """The verdict on a table."""
     if len(found.order) == 1:
         return " ".join(filter(None, [_alone(found), _doubt(found)]))
-    pair, contest = _pair(found), _contest(found)
-    parts = [_lead(found), _cheaper(found)]
-    if (contest is None or set(pair) != set(contest)) and not found.same(*pair):
-        parts.insert(1, f"{pair[0]} {_relation(found, *pair)}.")
-    parts += [_learned(found, *contest)] if contest else []
+    contest, told = _contest(found), _pairs(found)
+    pairs = [pair for pair in told if contest is None or set(pair) != set(contest)]
+    parts = [_lead(found), *(f"{a} {_relation(found, a, b)}." for a, b in pairs)]
+    parts += [_cheaper(found), _learned(found, *contest) if contest else ""]
     return " ".join(filter(None, [*parts, _doubt(found)]))
 
 
@@ -71,16 +70,30 @@ def _lead(found: Findings) -> str:
     else:
         among = f"{listed(top)} have the highest success, {success}"
     same = [lead, *(name for name in top[1:] if found.same(name, lead))]
+    if len(same) == len(top):
+        return f"{among}; they cost the same in every one, J = {J} in the mean."
     if len(same) > 1:
-        equal = f"{listed(same)}, equal in each of them,"
+        equal = f"{listed(same)}, equal in every one,"
         return f"{among}; {equal} have the lowest mean J, {J}."
     return f"{among}; {lead} has the lowest mean J, {J}."
 
 
-def _pair(found: Findings) -> tuple[str, str]:
-    """The leader and the reference, or the next and the leader that it is."""
+def _pairs(found: Findings) -> list[tuple[str, str]]:
+    """Who must be compared: the leader with the reference, and with who is close."""
     lead, against = found.order[0], found.table.against
-    return (found.order[1], lead) if lead == against else (lead, against)
+    others = [name for name in found.order[1:] if not found.same(name, lead)]
+    close = [name for name in others if name != against and _close(found, name, lead)]
+    if lead == against:
+        return [(name, lead) for name in dict.fromkeys([*others[:1], *close])]
+    first = [(lead, against)] if against in others else []
+    return first + [(name, lead) for name in close]
+
+
+def _close(found: Findings, name: str, lead: str) -> bool:
+    """Whether the data leave open that a controller is as good as the leader."""
+    a, b = (found.rows[n]["success"] for n in (name, lead))
+    equal = a["value"] == b["value"] or not (found.alike or separate(a, b))
+    return equal and found.apart(name, lead)["low"] <= 0
 
 
 def _contest(found: Findings) -> tuple[str, str] | None:
@@ -158,6 +171,8 @@ def _cheaper(found: Findings) -> str:
 
 def _doubt(found: Findings) -> str:
     n = found.table.n
+    if n == 1:
+        return "One episode says little, and gives no interval."
     if found.alike:
         return (
             f"All {n} episodes are alike (one start, nothing random), so they count as "

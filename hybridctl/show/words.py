@@ -1,18 +1,18 @@
 """Numbers and names in sentences."""
 
 
-def number(value: float, digits: int = 3) -> str:
-    """A number for reading: no exponent up to a million, a true minus sign.
+def number(value: float, digits: int = 3, sign: bool = False) -> str:
+    """A number for reading: no exponent up to a million, true minus and plus signs.
 
     Example:
-        >>> number(1834.2), number(-0.0041236), number(2e7)
-        ('1830', '−0.00412', '2e+07')
+        >>> number(1834.2), number(-0.0041236), number(13.24, sign=True)
+        ('1830', '−0.00412', '+13.2')
     """
     size = abs(value)
     plain = 0 < size and 10**digits <= size < 1e6
     step = 10 ** max(len(f"{size:.0f}") - digits, 0) if plain else 1
     text = f"{round(value / step) * step}" if plain else f"{value:.{digits}g}"
-    return text.replace("-", "−", 1) if value < 0 else text
+    return f"+{text}" if sign and value > 0 else text.replace("-", "−")
 
 
 def listed(names: list[str]) -> str:

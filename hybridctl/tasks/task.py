@@ -16,6 +16,7 @@ from hybridctl.tasks.cost import Cost
 from hybridctl.tasks.start import Start, Vary
 
 REWARDS = ("alive", "cost")
+HUGE = 1e15  # a state beyond this counts as not finite; its square still is
 START, PLANT, LOOP = 11, 12, 13  # streams of an episode's key
 
 
@@ -105,7 +106,8 @@ def judge(task: Task, x: Array, sample: Sample, after: Array) -> Outcome:
     """Cost, reward and failure of a control period.
 
     The cost is the trapezoidal integral of the running cost over the period. A
-    period that ends in a state or cost that is not finite is a failure.
+    period that ends in a state that is not finite, or so large that its square
+    would not be, is a failure.
 
     Args:
         task: what counts.
@@ -118,9 +120,9 @@ def judge(task: Task, x: Array, sample: Sample, after: Array) -> Outcome:
     """
     rate = task.cost(x, sample.u) + task.cost(after, sample.u)
     cost = 0.5 * task.loop.dt * rate
-    finite = jnp.isfinite(cost)
+    finite = jnp.asarray(True)
     for i in range(len(task.target.x)):
-        finite &= jnp.isfinite(after[i])
+        finite &= jnp.abs(after[i]) < HUGE
     failed = ~finite | holds(task.failure, after)
     cost = jnp.where(finite, cost, 0.0)
     good = jnp.ones_like(cost) if task.reward == "alive" else -cost

@@ -51,8 +51,8 @@ def learning() -> str:
     wall = result["wall_seconds"]
     steps = [run["cold"]["steps"] for run in result["runs"]]
     return (
-        f"**Learning.** PPO on `balance` with at most 1 N holds the pole on 128 episodes "
-        f"it never saw for {result['solved']} of {result['seeds']} seeds, after "
+        f"**Learning.** PPO on `balance` with at most 1 N holds the pole on 128 "
+        f"episodes it never saw for {result['solved']} of {result['seeds']} seeds, after "
         f"{min(steps):,} to {max(steps):,} steps. A new process, imports and compiling "
         f"included, on {result['about']['cores']} core: {wall['cold']['min']:.0f}–"
         f"{wall['cold']['max']:.0f} s with an empty compilation cache, "
@@ -69,13 +69,13 @@ def speed() -> str:
     kinds = ("residual", "machine")
     plain = [tasks["global"]["ratio_to_plain"][kind] for kind in kinds]
     return (
-        f"**Speed.** At {result['lanes']} lanes on {result['about']['cores']} core, the "
-        "environment in brax's wrappers, with rewards, observations and fresh random "
+        f"**Speed.** At {result['lanes']} lanes on {result['about']['cores']} core, "
+        "the environment in brax's wrappers, with rewards, observations and fresh random "
         "resets, runs at "
         + " and ".join(f"{ratio:.2f} (`{name}`)" for name, ratio in bare.items())
         + " of a bare RK4 `vmap` and `scan` with the same substeps and starts. On "
-        f"`global` the residual template runs at {plain[0]:.2f} and the state machine at "
-        f"{plain[1]:.2f} of the plain one. From `benchmarks/speed.py`."
+        f"`global` the residual template runs at {plain[0]:.2f} and the state machine "
+        f"at {plain[1]:.2f} of the plain one. From `benchmarks/speed.py`."
     )
 
 

@@ -59,7 +59,6 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from hybridctl.compare.compare import compare as compare
     from hybridctl import controllers as controllers
     from hybridctl import deploy as deploy
     from hybridctl import design as design
@@ -69,6 +68,7 @@ if TYPE_CHECKING:
     from hybridctl import show as show
     from hybridctl import strategies as strategies
     from hybridctl import tasks as tasks
+    from hybridctl.compare.compare import compare as compare
     from hybridctl.controllers import Argmax as Argmax
     from hybridctl.controllers import Constant as Constant
     from hybridctl.controllers import Controller as Controller

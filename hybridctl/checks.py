@@ -16,7 +16,11 @@ def as_float(value: Any) -> Any:
     if isinstance(value, jax.Array):
         return value
     array = np.asarray(value)
-    return array if array.dtype == object else array.astype(np.float64)
+    if array.dtype == object and any(is_tracer(v) for v in array.flat):
+        return jax.numpy.asarray(value)
+    if array.dtype.kind not in "bif":
+        fail(f"{value!r} is not a number; give real numbers")
+    return array.astype(np.float64)
 
 
 def optional_float(value: Any) -> Any:
@@ -34,9 +38,14 @@ def cast(tree: Any) -> Any:
     return jax.tree.map(jax.numpy.asarray, tree)
 
 
+def is_tracer(value: Any) -> bool:
+    """Whether JAX is tracing a value (under jit, vmap or grad)."""
+    return isinstance(value, jax.core.Tracer)
+
+
 def is_concrete(*values: Any) -> bool:
     """Whether values can be looked at now (False under jit, vmap or grad)."""
-    return not any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(values))
+    return not any(is_tracer(v) for v in jax.tree.leaves(values))
 
 
 def fail(message: str) -> NoReturn:

@@ -122,6 +122,7 @@ def write_run(folder: Path, result: Any) -> list[Path]:
         writer.writeheader()
         writer.writerows(result.curve)
     about = {
+        "task": result.task,
         "config": dataclasses.asdict(result.config),
         "seed": result.seed,
         "stopped": result.stopped,

@@ -44,8 +44,8 @@ def compare(
         >>> import hybridctl as hc
         >>> task = hc.tasks.get("balance", seconds=4.0)
         >>> lqr = hc.reference("lqr", task)
-        >>> table = hc.compare(task, {"lqr": lqr, "half": 0.5 * lqr}, n=64)
-        >>> table.to_dict()["rows"]["half"]["success"]["value"]
+        >>> table = hc.compare(task, {"lqr": lqr, "none": hc.Constant([0.0])}, n=64)
+        >>> table.to_dict()["rows"]["none"]["success"]["value"]
         0.0
     """
     if not isinstance(controllers, Mapping):

@@ -1,7 +1,7 @@
 """Intervals for what is compared."""
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -24,7 +24,7 @@ def wilson(successes: int, n: int, confidence: float = LEVEL) -> tuple[float, fl
         >>> print(np.round(wilson(8, 10), 3))
         [0.49  0.943]
     """
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = float(ndtri(0.5 + confidence / 2))
     p, shrink = successes / n, 1 + z**2 / n
     centre = (p + z**2 / (2 * n)) / shrink
     half = z / shrink * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
@@ -49,9 +49,9 @@ def bootstrap_mean(
     """
     values, n = np.asarray(values, np.float64), len(values)
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    means = [values[rng.integers(0, n, n)].mean() for _ in range(RESAMPLES)]
     tail = (1 - confidence) / 2
-    low, high = np.quantile(counts @ values / n, [tail, 1 - tail])
+    low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
 

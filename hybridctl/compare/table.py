@@ -172,15 +172,20 @@ def _two_lines(row: dict[str, Any]) -> list[str]:
         f"{median}\n[dim]{p95}[/]",
         _interval(row["J"], ".3g"),
         _interval(row["difference"], "+.3g"),
-        f"{row['effort']:.3g}\n[dim]{row['peak_x']:.2f} m[/]",
+        f"{_number(row['effort'])}\n[dim]{row['peak_x']:.2f} m[/]",
         "–" if row["step_us"] is None else f"{row['step_us']:.0f}",
     ]
+
+
+def _number(value: float, form: str = ".3g") -> str:
+    """Three digits, or a whole number where that has more."""
+    return format(value, form.replace(".3g", ".0f") if abs(value) >= 1000 else form)
 
 
 def _interval(value: dict[str, float] | None, form: str) -> str:
     if value is None:
         return "–"
-    middle, low, high = (format(value[key], form) for key in ("value", "low", "high"))
+    middle, low, high = (_number(value[key], form) for key in ("value", "low", "high"))
     return f"{middle}\n[dim]\\[{low}, {high}][/]"
 
 

@@ -20,14 +20,25 @@ def _is_slot(node: Any) -> bool:
     return isinstance(node, Slot)
 
 
+def _stays(node: Any) -> bool:
+    """A part below which no Slot is open: one that is filled already."""
+    return _is_slot(node) or isinstance(node, Filled)
+
+
+def _slots(template: Controller) -> list[tuple[Slot, int]]:
+    """The open Slots with their number of periods per step."""
+    parts = walk(template, stop=_stays)
+    return [(node, every) for node, every in parts if _is_slot(node)]
+
+
 def action_size(template: Controller) -> int:
     """Number of actions that fill a template: the sizes of its Slots together."""
-    return sum(node.size for node, _ in walk(template) if _is_slot(node))
+    return sum(slot.size for slot, _ in _slots(template))
 
 
 def decision_every(template: Controller) -> int:
     """Periods per decision: what the Holds around all Slots have in common."""
-    return math.gcd(*(every for node, every in walk(template) if _is_slot(node))) or 1
+    return math.gcd(*(every for _, every in _slots(template))) or 1
 
 
 def engage(template: Controller, action: Array) -> Controller:
@@ -41,7 +52,7 @@ def engage(template: Controller, action: Array) -> Controller:
         start += node.size
         return Constant(action[start - node.size : start])
 
-    return jax.tree.map(replace, template, is_leaf=_is_slot)
+    return jax.tree.map(replace, template, is_leaf=_stays)
 
 
 def observed(tick: Tick, memory: State) -> Tick:

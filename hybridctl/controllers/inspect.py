@@ -1,6 +1,6 @@
 """Looking into composed controllers: their parts and periods."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -13,13 +13,26 @@ def children(node: Any) -> list[Any]:
     return jax.tree.leaves(node, is_leaf=lambda n: n is not node)
 
 
-def walk(node: Any, every: int = 1) -> Iterator[tuple[Any, int]]:
-    """Every part of a tree with the number of periods between its steps."""
+def walk(
+    node: Any, every: int = 1, stop: Callable[[Any], bool] = lambda node: False
+) -> Iterator[tuple[Any, int]]:
+    """Every part of a tree with the number of periods between its steps.
+
+    Args:
+        node: root of the tree.
+        every: number of periods between the root's steps.
+        stop: parts below which not to look.
+
+    Yields:
+        (part, periods), the root first.
+    """
     yield node, every
+    if stop(node):
+        return
     slow = every * getattr(node, "every", 1)
     for child in children(node):
         if child is not node:
-            yield from walk(child, slow)
+            yield from walk(child, slow, stop)
 
 
 def design_dt(tree: Any) -> float | None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, one_of, require
+from hybridctl.checks import as_float, one_of, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.features import Features
 
@@ -52,6 +52,7 @@ class Policy(Controller):
     def __check_init__(self):
         one_of("activation", self.activation, ACTIVATIONS)
         size = self.features.size
+        positive("std", self.std)
         for name in ("mean", "std"):
             got = np.shape(getattr(self, name))[-1:]
             require(got == (size,), f"{name} has {got} entries, expected ({size},)")

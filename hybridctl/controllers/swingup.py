@@ -96,7 +96,11 @@ class EnergySwingUp(Controller):
         slope: accelerations per unit of actuated acceleration, n of them.
         """
         n, driven = self.plant.n_x // 2, self.plant.actuated
-        q, top, zero = y[:n], jnp.asarray(self.plant.upright().x)[:n], jnp.zeros_like(y[0])
+        q, top, zero = (
+            y[:n],
+            jnp.asarray(self.plant.upright().x)[:n],
+            jnp.zeros_like(y[0]),
+        )
         speeds = jnp.stack([zero if i in driven else y[n + i] for i in range(n)])
         along = jnp.stack([zero if i in driven else slope[i] for i in range(n)])
         energy = lambda dq: self.plant.kinetic(q, dq)  # noqa: E731

@@ -116,9 +116,7 @@ class Env(base.Env):
         failed, finite, dtype = failed | ~usable, finite & usable, loop.x.dtype
         reward = jnp.where(usable, reward, self.task.failure_reward)
         values = (failed, ~finite)
-        metrics = {
-            n: v.astype(dtype) for n, v in zip(METRICS, values, strict=True)
-        }
+        metrics = {n: v.astype(dtype) for n, v in zip(METRICS, values, strict=True)}
         return state.replace(
             pipeline_state=EpisodeState(loop, before.key),
             obs=self._observe(loop),

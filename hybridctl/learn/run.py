@@ -1,7 +1,6 @@
 """What training gives back."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from hybridctl.controllers import Controller
 from hybridctl.learn.config import Config
@@ -18,6 +17,7 @@ class Run:
             success, not_finite.
         timing: import, compile, train, eval and total seconds.
         config: settings, as resolved.
+        task: name of the task.
         seed: of the run.
         stopped: "finished", "target", "interrupted" or "diverged".
         best: index in `curve` of the validation that was kept.
@@ -29,11 +29,11 @@ class Run:
     curve: list[dict[str, float]]
     timing: dict[str, float]
     config: Config
+    task: str
     seed: int
     stopped: str
     best: int
     confirmed: float | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def score(self) -> float:

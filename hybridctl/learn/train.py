@@ -156,6 +156,7 @@ class _Session:
             curve=self.curve,
             timing=self.timing(total),
             config=self.config,
+            task=self.task.name,
             seed=seed,
             stopped=stopped,
             best=self.best,

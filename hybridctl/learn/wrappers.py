@@ -43,7 +43,7 @@ class Episodes(base.Wrapper):
         """Step; a lane that was done has been given a new episode."""
         before, reward = state, 0.0
         for _ in range(self.action_repeat):
-            state: Any = self.env.step(state, action)
+            state = self.env.step(state, action)
             reward = reward + state.reward
         going = 1 - before.info["episode_done"]
         steps = going * before.info["steps"] + self.action_repeat
@@ -71,7 +71,7 @@ class FreshReset(base.Wrapper):
 
     def step(self, state: Any, action: Array) -> base.State:
         """Step, and begin anew where that ended an episode."""
-        state: Any = self.env.step(state, action)
+        state = self.env.step(state, action)
         done, old = state.done > 0, (state.pipeline_state, state.obs)
         lanes = done.shape[0]
         ended = jnp.where(done, jnp.arange(lanes), lanes)
@@ -116,4 +116,6 @@ def wrap(
         The batched environment.
     """
     del randomization_fn
-    return FreshReset(training.VmapWrapper(Episodes(env, episode_length, action_repeat)))
+    return FreshReset(
+        training.VmapWrapper(Episodes(env, episode_length, action_repeat))
+    )

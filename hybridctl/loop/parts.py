@@ -59,7 +59,7 @@ class Sensor(eqx.Module):
 
 
 class Actuator(eqx.Module):
-    """From the input asked for to the input applied: clip, quantize, delay, lag.
+    """From the input asked for to the input applied: quantize, clip, delay, lag.
 
     Args:
         limit: largest |u|, scalar or [n_u]; None: unlimited.
@@ -93,10 +93,10 @@ class Actuator(eqx.Module):
     def __call__(self, state: Any, u: Array, dt: float) -> tuple[Any, Array]:
         """State after this period, and the input that is applied during it."""
         line, lagged = state
-        if self.limit is not None:
-            u = jnp.clip(u, -self.limit, self.limit)
         if self.step is not None:
             u = self.step * jnp.round(u / self.step)
+        if self.limit is not None:
+            u = jnp.clip(u, -self.limit, self.limit)
         if self.delay:
             line, u = jnp.concatenate([line[1:], u[None]]), line[0]
         if self.lag is not None:
@@ -121,7 +121,9 @@ class Disturbance(eqx.Module):
         random: scale every push by a draw from U(-1, 1) (of the episode's key).
         noise: standard deviation of white noise on the input; None: none.
 
-    An impulse of J [N s] is a force J / duration; see `Disturbance.impulse`.
+    An impulse of J [N s] is a force J / duration; see `Disturbance.impulse`. A push
+    lasts whole control periods, at least one, with its force scaled so that the
+    impulse is the one asked for.
     """
 
     force: Array | None = eqx.field(converter=optional_float, default=None)
@@ -166,11 +168,13 @@ class Disturbance(eqx.Module):
         since = k - jnp.round(self.at / dt).astype(jnp.int32)
         turn = jnp.zeros_like(since)
         if self.every is not None:
-            period = jnp.round(self.every / dt).astype(jnp.int32)
+            period = jnp.maximum(jnp.round(self.every / dt), 1).astype(jnp.int32)
             turn, since = jnp.maximum(since // period, 0), since % period
             since = jnp.where(k < jnp.round(self.at / dt), -1, since)
-        length = jnp.maximum(jnp.round(self.duration / dt), 1).astype(jnp.int32)
-        force = jnp.broadcast_to(jnp.asarray(self.force), since.shape)
+        asked = self.duration / dt
+        length = jnp.maximum(jnp.round(asked), 1)
+        force = jnp.asarray(self.force) * (asked / length)  # the impulse stays
+        force = jnp.broadcast_to(force, since.shape)
         if self.random_size:
             force = force * self._draws(key, turn)
         return jnp.sum(jnp.where((since >= 0) & (since < length), force, 0.0))

@@ -20,7 +20,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers import Controller
 from hybridctl.controllers.controller import output_of
-from hybridctl.controllers.fill import blank_tick
+from hybridctl.controllers.fill import blank_tick, measurements
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.loop.cache import enable_cache
@@ -146,12 +146,18 @@ def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> None:
 
 
 def check_output(plant: Plant, controller: Controller) -> None:
-    """Refuse a controller whose output is not the plant's input.
+    """Refuse a controller that does not fit the plant's state or input.
 
     Raises:
-        ValueError: names both shapes.
+        ValueError: names both sizes.
     """
     if is_concrete(controller):
+        expected = measurements(controller)
+        require(
+            expected in (None, plant.n_x),
+            f"the controller expects {expected} measurements, {type(plant).__name__} "
+            f"gives {plant.n_x}: {', '.join(plant.states)}",
+        )
         tick = blank_tick(plant.n_x, plant.n_u)
         given = output_of(controller, tick).shape
         require(

@@ -51,8 +51,8 @@ def learning() -> str:
     wall = result["wall_seconds"]
     steps = [run["cold"]["steps"] for run in result["runs"]]
     return (
-        f"**Learning.** PPO on `balance` with at most 1 N holds the pole on 128 "
-        f"episodes it never saw for {result['solved']} of {result['seeds']} seeds, after "
+        f"**Learning.** PPO on `balance` with at most 1 N holds the pole on "
+        f"128 episodes it never saw for {result['solved']} of {result['seeds']} seeds, after "
         f"{min(steps):,} to {max(steps):,} steps. A new process, imports and compiling "
         f"included, on {result['about']['cores']} core: {wall['cold']['min']:.0f}–"
         f"{wall['cold']['max']:.0f} s with an empty compilation cache, "

@@ -196,7 +196,7 @@ def test_bad_parts_are_refused(call, message):
 
 
 def test_presets_and_discount():
-    assert preset("balance").gamma(0.02) == 0.99
+    assert preset("balance").replace(discounting=0.99).gamma(0.02) == 0.99
     assert preset("swing").gamma(0.08) == pytest.approx(np.exp(-0.02))
     assert Config().replace(steps=5).steps == 5
 

@@ -56,7 +56,7 @@ class Config:
     num_updates_per_batch: int = 4
     learning_rate: float = 3e-3
     final_learning_rate: float = 1.0
-    discounting: float | None = 0.99
+    discounting: float | None = None
     horizon: float = 4.0
     gae_lambda: float = 0.95
     entropy_cost: float = 1e-2
@@ -110,7 +110,6 @@ PRESETS = {
         num_minibatches=8,
         learning_rate=2e-3,
         final_learning_rate=0.05,
-        discounting=None,
         entropy_cost=1e-3,
         hidden=(64, 64),
         evals=11,

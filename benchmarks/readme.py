@@ -48,35 +48,34 @@ def cells(row: dict[str, Any]) -> str:
 def learning() -> str:
     """Seconds to a solved task."""
     result = load("learn")
-    wall = result["wall_seconds"]
+    cold, warm = (result["wall_seconds"][kind] for kind in ("cold", "warm"))
     steps = [run["cold"]["steps"] for run in result["runs"]]
     return (
-        f"**Learning.** PPO on `balance` with at most 1 N holds the pole on "
-        f"128 episodes it never saw for {result['solved']} of {result['seeds']} seeds, after "
-        f"{min(steps):,} to {max(steps):,} steps. A new process, imports and compiling "
-        f"included, on {result['about']['cores']} core: {wall['cold']['min']:.0f}–"
-        f"{wall['cold']['max']:.0f} s with an empty compilation cache, "
-        f"{wall['warm']['min']:.1f}–{wall['warm']['max']:.1f} s with a warm one. From "
-        "`benchmarks/learn.py`."
+        "**Learning.** PPO on `balance` with at most 1 N holds the pole on 128 "
+        f"episodes it never saw for {result['solved']} of {result['seeds']} seeds, "
+        f"after {min(steps):,} to {max(steps):,} steps. A new process, imports and "
+        f"compiling included, on {result['about']['cores']} core: {cold['min']:.1f}–"
+        f"{cold['max']:.1f} s with an empty compilation cache, {warm['min']:.1f}–"
+        f"{warm['max']:.1f} s with a warm one. From `benchmarks/learn.py`."
     )
 
 
 def speed() -> str:
     """Ratios of the composed environment."""
     result = load("speed")
-    tasks = result["tasks"]
-    bare = {name: task["ratio_to_bare"]["plain"] for name, task in tasks.items()}
-    kinds = ("residual", "machine")
-    plain = [tasks["global"]["ratio_to_plain"][kind] for kind in kinds]
-    return (
-        f"**Speed.** At {result['lanes']} lanes on {result['about']['cores']} core, "
-        "the environment in brax's wrappers, with rewards, observations and fresh random "
-        "resets, runs at "
-        + " and ".join(f"{ratio:.2f} (`{name}`)" for name, ratio in bare.items())
-        + " of a bare RK4 `vmap` and `scan` with the same substeps and starts. On "
-        f"`global` the residual template runs at {plain[0]:.2f} and the state machine "
-        f"at {plain[1]:.2f} of the plain one. From `benchmarks/speed.py`."
-    )
+    lines = [
+        f"**Speed.** The environment in brax's wrappers at {result['lanes']} lanes on "
+        f"{result['about']['cores']} core, with rewards, observations and fresh random "
+        "resets; medians over rounds. From `benchmarks/speed.py`.",
+        "",
+        "| task | plain, of a bare RK4 scan | residual, of plain | machine, of plain |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, task in result["tasks"].items():
+        plain = task["ratio_to_plain"]
+        ratios = (task["ratio_to_bare"]["plain"], plain["residual"], plain["machine"])
+        lines.append(f"| {name} | {' | '.join(f'{r:.2f}' for r in ratios)} |")
+    return "\n".join(lines)
 
 
 def machine() -> str:

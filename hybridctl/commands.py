@@ -109,8 +109,20 @@ def demo(command: cli.Demo) -> None:
         tables.append(_compare(task, controllers, command.n, 7, command.out, "machine"))
     runs = {"ppo on balance": ppo, "residual on swingup": residual}
     path = command.out / "report.html"
-    _saved(show.report(tables, path, runs=runs, command=_typed()))
+    picture = _swingup_picture(tables[tasks.names().index("swingup")], command.out)
+    _saved(picture, show.report(tables, path, runs=runs, command=_typed()))
     console.print(f"done in {time.perf_counter() - began:.0f} s")
+
+
+def _swingup_picture(table: Table, out: Path) -> Path:
+    """The first eight seconds of machine and residual from hanging at rest."""
+    traces = {name: table.episode(name, 0).trace for name in ("machine", "residual")}
+    figure = show.plot_traces(
+        traces, target=table.task.target, signals=("x", "theta", "force"), size=(8, 4.5)
+    )
+    figure.axes[-1].set_xlim(0, 8)
+    figure.savefig(out / "swingup.png", dpi=110)
+    return out / "swingup.png"
 
 
 def write_run(folder: Path, result: Any) -> list[Path]:

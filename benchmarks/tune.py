@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from about import about
 from rich.progress import track
 
 from hybridctl import tasks
@@ -56,7 +57,12 @@ def main(
             best = MachineGains(*np.exp(draws[int(np.argmin(values))]).tolist())
             print(f"{best_score:.3f} {best}", flush=True)
     best = MachineGains(*(float(f"{g:.4g}") for g in dataclasses.astuple(best)))
-    record = {"score": best_score, "seed": seed, "gains": dataclasses.asdict(best)}
+    record = {
+        "about": about(),
+        "score": best_score,
+        "seed": seed,
+        "gains": dataclasses.asdict(best),
+    }
     RESULT.write_text(json.dumps(record, indent=1) + "\n")
 
 

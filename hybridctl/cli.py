@@ -93,7 +93,7 @@ class Demo:
 
     n: int = 1024
     """episodes of each task"""
-    steps: int = 600_000
+    steps: int = 450_000
     """decisions that the residual trains on"""
     seed: int = 0
     """of training; comparisons use episodes that training never sees"""

@@ -2,9 +2,8 @@
 
 On x86 CPUs, XLA lets the compiler contract `a * b + c` into one fused instruction
 with one rounding, wherever both happen to land in the same loop. So a controller
-would round differently inside an environment, a simulation and a batch. Compiling
-without that instruction costs a few percent of speed, and then what was trained is
-bit for bit what is simulated.
+would round differently inside an environment, a simulation and a batch. Compiled
+without that instruction, what was trained is bit for bit what is simulated.
 """
 
 import os

@@ -178,8 +178,10 @@ def _two_lines(row: dict[str, Any]) -> list[str]:
 
 
 def _number(value: float, form: str = ".3g") -> str:
-    """Three digits, or a whole number where that has more."""
-    return format(value, form.replace(".3g", ".0f") if abs(value) >= 1000 else form)
+    """Three digits: whole from 1000 on, at most three decimals below 1."""
+    size = abs(value)
+    digits = ".0f" if size >= 1000 else ".3f" if 0 < size < 1 else ".3g"
+    return format(value, form.replace(".3g", digits))
 
 
 def _interval(value: dict[str, float] | None, form: str) -> str:

@@ -16,8 +16,7 @@ class Watch:
         self.began = time.perf_counter()
         self.progress = Progress(
             TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} steps"),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[status]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
@@ -29,12 +28,14 @@ class Watch:
 
     def show(self, point: dict[str, float]) -> None:
         """A new validation."""
-        speed = point["steps"] / max(time.perf_counter() - self.began, 1e-9)
+        steps = point["steps"]
+        speed = steps / max(time.perf_counter() - self.began, 1e-9)
         status = (
-            f"score {point['score']:.1f} · settled {point['success']:.0%} · "
-            f"{speed:,.0f} steps/s"
+            f"{steps / 1e3:,.0f}k steps · score {point['score']:.4g} · "
+            f"settled {point['success']:.0%} · {speed / 1e3:.1f}k/s"
         )
-        self.progress.update(self.bar, completed=point["steps"], status=status)
+        total = self.progress.tasks[0].total or steps
+        self.progress.update(self.bar, completed=min(steps, total), status=status)
 
     def say(self, message: str) -> None:
         """A line above the bar."""

@@ -57,12 +57,8 @@ def main(
             best = MachineGains(*np.exp(draws[int(np.argmin(values))]).tolist())
             print(f"{best_score:.3f} {best}", flush=True)
     best = MachineGains(*(float(f"{g:.4g}") for g in dataclasses.astuple(best)))
-    record = {
-        "about": about(),
-        "score": best_score,
-        "seed": seed,
-        "gains": dataclasses.asdict(best),
-    }
+    found = {"score": best_score, "seed": seed, "gains": dataclasses.asdict(best)}
+    record = {"about": about(), **found}
     RESULT.write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -111,3 +111,13 @@ def test_an_unwritable_out_and_a_corrupt_file(tmp_path, capsys):
     assert "cannot write to" in refused(capsys, "design", "--out", file / "deep")
     text = refused(capsys, "simulate", "--controller", file, "--out", tmp_path)
     assert "file" in text and len(text.strip().splitlines()) == 1
+
+
+def test_a_truncated_file_and_another_dt(tmp_path, capsys):
+    run("design", "--dt", 0.01, "--out", tmp_path)
+    saved = tmp_path / "lqr.safetensors"
+    use = ("simulate", "--controller", saved, "--out", tmp_path)
+    text = refused(capsys, *use)
+    assert "dt=0.02 but this StateFeedback was designed for dt=0.01" in text
+    saved.write_bytes(saved.read_bytes()[:-100])
+    assert "lqr.safetensors" in refused(capsys, *use)

@@ -22,7 +22,8 @@ def strategies() -> str:
         f"{result['seed']}, never trained on). J is ∫ x² + 20(1 + cos θ) + ẋ² + θ̇² + "
         "0.1 u² dt over 20 s; a failed episode is charged 600. PPO trains on "
         f"`balance`, the residual on `global`, {result['seeds']} seeds each: mean and "
-        "95 % interval over seeds, success of the worst seed. From `benchmarks/strategies.py`.",
+        "95 % interval over seeds, success of the worst seed. From "
+        "`benchmarks/strategies.py`.",
         "",
         "| task | strategy | success | settles (median) | J |",
         "| --- | --- | --- | --- | --- |",

@@ -49,7 +49,7 @@ def cells(row: dict[str, Any]) -> str:
 def learning() -> str:
     """Seconds to a solved task."""
     result = load("learn")
-    cold, warm = (result["wall_seconds"][kind] for kind in ("cold", "warm"))
+    cold, warm = (result["seconds"][kind] for kind in ("cold", "warm"))
     steps = [run["cold"]["steps"] for run in result["runs"]]
     return (
         "**Learning.** PPO on `balance` with at most 1 N holds the pole on 128 "

@@ -140,7 +140,8 @@ class Table:
             box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False,
         )  # fmt: skip
         for i, heading in enumerate(TERMINAL):
-            table.add_column(heading, justify="right" if i else "left", no_wrap=True)
+            side = "right" if i else "left"
+            table.add_column(heading, justify=side, no_wrap=True, min_width=3)
         for name in self.controllers:
             table.add_row(name, *_two_lines(self.row(name)))
         return table
@@ -178,9 +179,9 @@ def _two_lines(row: dict[str, Any]) -> list[str]:
 
 
 def _number(value: float, form: str = ".3g") -> str:
-    """Three digits: whole from 1000 on, at most three decimals below 1."""
-    size = abs(value)
-    digits = ".0f" if size >= 1000 else ".3f" if 0 < size < 1 else ".3g"
+    """Three digits: whole from 1000 on, few decimals below 1."""
+    size, small = abs(value), ".2f" if form.startswith("+") else ".3f"
+    digits = ".0f" if size >= 1000 else small if 0 < size < 1 else ".3g"
     return format(value, form.replace(".3g", digits))
 
 

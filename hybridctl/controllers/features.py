@@ -81,12 +81,9 @@ class Features(eqx.Module):
             turned = c in self.angles
             out += [jnp.sin(value), jnp.cos(value)] if turned else [value]
         if self.n_u:
-            applied = tick.u_applied
-            out += (
-                [(fail("this tick has no applied input"))]
-                if applied is None
-                else [applied[i] for i in range(self.n_u)]
-            )
+            if tick.u_applied is None:
+                fail("this tick has no applied input; give u_applied, or Features with n_u=0")
+            out += [tick.u_applied[i] for i in range(self.n_u)]
         if self.n_modes:
             mode = jnp.int32(0) if tick.mode is None else tick.mode
             out += list(jax.nn.one_hot(mode, self.n_modes))

@@ -82,7 +82,7 @@ class Features(eqx.Module):
             out += [jnp.sin(value), jnp.cos(value)] if turned else [value]
         if self.n_u:
             if tick.u_applied is None:
-                fail("this tick has no applied input; give u_applied, or Features with n_u=0")
+                fail("this tick has no applied input; give u_applied, or n_u=0")
             out += [tick.u_applied[i] for i in range(self.n_u)]
         if self.n_modes:
             mode = jnp.int32(0) if tick.mode is None else tick.mode

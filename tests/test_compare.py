@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 import hybridctl as hc
-from hybridctl.compare.statistics import bootstrap_mean, quantile, wilson
+from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
 
 TASK = zoo.task("swingup")
 GLOBAL = hc.tasks.get("global")

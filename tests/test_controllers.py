@@ -352,7 +352,7 @@ def test_features_with_input_and_mode():
 def test_chosen_columns_come_in_their_order():
     features = hc.Features(4, columns=(3, 1), angles=(1,))
     assert features.names(PLANT.states) == ("dtheta", "sin theta", "cos theta")
-    seen = features(tick([9.0, np.pi / 6, 9.0, 7.0]))
+    seen = features.now(tick([9.0, np.pi / 6, 9.0, 7.0]))
     np.testing.assert_allclose(seen, [7.0, 0.5, np.sqrt(0.75)], rtol=1e-6)
     with pytest.raises(ValueError, match="reach beyond 4 measurements"):
         hc.Features(4, columns=(0, 4))

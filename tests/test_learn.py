@@ -18,7 +18,7 @@ from hybridctl.learn.brax import trainable
 BALANCE = hc.tasks.get("balance")
 TINY = {
     "steps": 8192,
-    "evals": 2,
+    "num_evals": 3,
     "num_envs": 64,
     "batch_size": 64,
     "num_minibatches": 2,
@@ -170,7 +170,7 @@ def test_vary_gives_every_episode_its_own_plant():
         ({"discounting": 1.5}, "discounting=1.5"),
         ({"hidden": ()}, "at least one layer"),
         ({"activation": "sine"}, "unknown activation 'sine'"),
-        ({"algorithm": "magic"}, "unknown algorithm 'magic'; choose one of: ppo"),
+        ({"algorithm": "magic"}, "unknown algorithm 'magic'; choose one of: ppo, sac"),
         ({"lerning_rate": 1.0}, "unknown setting 'lerning_rate'"),
     ],
 )

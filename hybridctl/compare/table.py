@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from hybridctl.checks import fail, one_of, require
-from hybridctl.compare.statistics import bootstrap_mean, quantile, wilson
 from hybridctl.controllers import Controller
 from hybridctl.loop import Trace
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, replay
+from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from hybridctl.controllers.guards import Guard as Guard
 from hybridctl.controllers.guards import Quadratic as Quadratic
 from hybridctl.controllers.guards import after as after
 from hybridctl.controllers.guards import beyond as beyond
+from hybridctl.controllers.guards import chosen as chosen
 from hybridctl.controllers.guards import level as level
 from hybridctl.controllers.guards import near as near
 from hybridctl.controllers.machine import StateMachine as StateMachine

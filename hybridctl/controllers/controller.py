@@ -22,6 +22,7 @@ class Tick(eqx.Module):
         r: reference, shape [n_r], or None.
         u_applied: what the actuator applied during the last period, shape [n_u].
         mode: active mode of the enclosing machine before this period, or None.
+        age: ticks since that mode was entered, or None.
     """
 
     t: Array
@@ -30,10 +31,11 @@ class Tick(eqx.Module):
     r: Array | None = None
     u_applied: Array | None = None
     mode: Array | None = None
+    age: Array | None = None
 
     def seeing(self, y: Array) -> "Tick":
         """The same tick with another measurement."""
-        return Tick(self.t, self.k, y, self.r, self.u_applied, self.mode)
+        return Tick(self.t, self.k, y, self.r, self.u_applied, self.mode, self.age)
 
 
 class Controller(eqx.Module):

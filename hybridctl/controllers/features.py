@@ -1,17 +1,19 @@
 """What a policy observes: chosen columns of a tick as one vector."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import fail, require
-from hybridctl.controllers.controller import Tick
+from hybridctl.controllers.controller import State, Tick
 from hybridctl.plants import Plant
 
 
 class Features(eqx.Module):
-    """Map a Tick to an observation vector.
+    """Map Ticks to observation vectors.
 
     Args:
         n_y: number of measurements that are expected.
@@ -19,6 +21,10 @@ class Features(eqx.Module):
         angles: which of those are given as (sin, cos) instead of the angle.
         n_u: number of applied inputs appended (0: none).
         n_modes: length of the one-hot active mode appended (0: none).
+        n_r: number of references appended (0: none).
+        age: append the ticks since the active mode was entered.
+        history: observations of so many decisions before, newest first, appended;
+            with the applied input they tell one plant from another.
 
     Example:
         >>> from hybridctl.plants import CartPole
@@ -31,17 +37,31 @@ class Features(eqx.Module):
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     n_u: int = eqx.field(static=True, default=0)
     n_modes: int = eqx.field(static=True, default=0)
+    n_r: int = eqx.field(static=True, default=0)
+    age: bool = eqx.field(static=True, default=False)
+    history: int = eqx.field(static=True, default=0)
 
     def __check_init__(self):
         require(
             all(0 <= c < self.n_y for c in self.columns),
             f"Features columns {self.columns} reach beyond {self.n_y} measurements",
         )
+        for name in ("n_u", "n_modes", "n_r", "history"):
+            value = getattr(self, name)
+            ok = isinstance(value, int) and value >= 0
+            require(ok, f"{name}={value!r} must be a whole number of at least 0")
         require(self.size > 0, "Features is empty; choose at least one column")
 
     @staticmethod
     def of(
-        plant: Plant, *, trig: bool = True, applied: bool = False, n_modes: int = 0
+        plant: Plant,
+        *,
+        trig: bool = True,
+        applied: bool = False,
+        n_modes: int = 0,
+        n_r: int = 0,
+        age: bool = False,
+        history: int = 0,
     ) -> "Features":
         """All states of a plant, its angles as sin and cos.
 
@@ -50,41 +70,75 @@ class Features(eqx.Module):
             trig: angles as (sin, cos); False: the measurement as it is.
             applied: append the applied input.
             n_modes: append the active mode, one-hot.
+            n_r: append the reference.
+            age: append the time in the active mode.
+            history: append the observations of so many decisions before.
 
         Returns:
             Features of a full state measurement.
         """
-        angles = plant.angles if trig else ()
+        angles, columns = plant.angles if trig else (), tuple(range(plant.n_x))
         n_u = plant.n_u if applied else 0
-        return Features(plant.n_x, tuple(range(plant.n_x)), angles, n_u, n_modes)
+        return Features(plant.n_x, columns, angles, n_u, n_modes, n_r, age, history)
+
+    @property
+    def frame(self) -> int:
+        """Length of what is observed at one tick."""
+        turned = sum(c in self.angles for c in self.columns)
+        extra = self.n_u + self.n_modes + self.n_r + self.age
+        return len(self.columns) + turned + extra
 
     @property
     def size(self) -> int:
         """Length of the observation."""
-        turned = sum(c in self.angles for c in self.columns)
-        return len(self.columns) + turned + self.n_u + self.n_modes
+        return self.frame * (1 + self.history)
 
     def names(self, states: tuple[str, ...]) -> tuple[str, ...]:
         """Names of the observation's columns, from the names of the states."""
-        out: list[str] = []
+        now: list[str] = []
         for c in self.columns:
             name = states[c]
-            out += [f"sin {name}", f"cos {name}"] if c in self.angles else [name]
-        applied = (f"applied {i}" for i in range(self.n_u))
-        return (*out, *applied, *(f"mode {i}" for i in range(self.n_modes)))
+            now += [f"sin {name}", f"cos {name}"] if c in self.angles else [name]
+        now += [f"applied {i}" for i in range(self.n_u)]
+        now += [f"mode {i}" for i in range(self.n_modes)]
+        now += [f"reference {i}" for i in range(self.n_r)] + ["age"] * self.age
+        past = range(1, self.history + 1)
+        return (*now, *(f"{name}, {i} before" for i in past for name in now))
 
-    def __call__(self, tick: Tick) -> Array:
-        """Observation, shape [size]."""
-        out = []
+    def init(self, tick: Tick) -> State:
+        """Memory at the first tick: as if it had always been so; None if not needed."""
+        return [self.now(tick)] * self.history if self.history else None
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Memory after this decision, and the observation [size] for it."""
+        now = self.now(tick)
+        if not self.history:
+            return state, now
+        return [now, *state[:-1]], jnp.concatenate([now, *state])
+
+    def now(self, tick: Tick) -> Array:
+        """What is observed at one tick, shape [frame]."""
+        out: list[Any] = []
         for c in self.columns:
             value = tick.y[c]
             turned = c in self.angles
             out += [jnp.sin(value), jnp.cos(value)] if turned else [value]
         if self.n_u:
-            if tick.u_applied is None:
-                fail("this tick has no applied input; give u_applied, or n_u=0")
-            out += [tick.u_applied[i] for i in range(self.n_u)]
+            applied = _known("applied input", "u_applied", tick.u_applied, "n_u=0")
+            out += [applied[i] for i in range(self.n_u)]
         if self.n_modes:
             mode = jnp.int32(0) if tick.mode is None else tick.mode
-            out += list(jax.nn.one_hot(mode, self.n_modes))
+            out += list(jax.nn.one_hot(mode, self.n_modes, dtype=tick.y.dtype))
+        if self.n_r:
+            reference = _known("reference", "r", tick.r, "n_r=0")
+            out += [reference[i] for i in range(self.n_r)]
+        if self.age:
+            age = _known("mode of a machine", "age", tick.age, "age=False")
+            out.append(age.astype(tick.y.dtype))
         return jnp.stack(out)
+
+
+def _known(what: str, name: str, value: Array | None, cure: str) -> Array:
+    if value is None:
+        fail(f"this tick has no {what}; give {name}, or {cure}")
+    return value

@@ -60,6 +60,17 @@ class StateFeedback(Controller):
         )
         return Quadratic(self.X, self.x0, self.angles)
 
+    def unsaturated(self, limit: float) -> float:
+        """Largest rho for which no state with V < rho demands more than ±limit.
+
+        On V = rho the largest |K e|² is rho K X⁻¹ Kᵀ, so rho = limit² / (K X⁻¹ Kᵀ).
+        """
+        K, P = np.asarray(self.K), np.asarray(self.V.P)
+        room = np.broadcast_to(limit, len(K)) - np.abs(np.asarray(self.u0))
+        reach = np.einsum("ji,ij->j", K, np.linalg.solve(P, K.T))
+        require(bool((room > 0).all()), f"limit={limit} leaves nothing beside u0")
+        return float(np.min(room**2 / reach))
+
     def demand(self, y: Array) -> list[Array]:
         """The input asked for before any limit, coordinate by coordinate."""
         errors = deviation(y, self.x0, self.angles)

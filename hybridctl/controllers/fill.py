@@ -11,9 +11,15 @@ from jax import Array
 from hybridctl.checks import fail, require
 from hybridctl.controllers.basic import Constant, Slot
 from hybridctl.controllers.combine import Hold
-from hybridctl.controllers.controller import Controller, State, Tick, output_of
+from hybridctl.controllers.controller import (
+    Controller,
+    Series,
+    State,
+    Tick,
+    output_of,
+)
 from hybridctl.controllers.inspect import walk
-from hybridctl.controllers.machine import mode_of
+from hybridctl.controllers.machine import age_of, mode_of
 
 
 def _is_slot(node: Any) -> bool:
@@ -55,9 +61,35 @@ def engage(template: Controller, action: Array) -> Controller:
     return jax.tree.map(replace, template, is_leaf=_stays)
 
 
-def observed(tick: Tick, memory: State) -> Tick:
-    """The root tick as an agent sees it: with the active mode of the machine."""
-    return Tick(tick.t, tick.k, tick.y, tick.r, tick.u_applied, mode_of(memory))
+def observed(template: Controller, memory: State, tick: Tick) -> Tick:
+    """The root tick as an agent sees it.
+
+    Observers that the whole template stands behind come first: their estimate is
+    what the agent sees. Mode and time in it are those of the enclosing machine.
+    """
+    while isinstance(template, Series):
+        tick = tick.seeing(template.observer.step(memory[0], tick)[1])
+        template, memory = template.inner, memory[1]
+    mode, age = mode_of(memory), age_of(memory)
+    return Tick(tick.t, tick.k, tick.y, tick.r, tick.u_applied, mode, age)
+
+
+def check_sight(template: Controller) -> None:
+    """Refuse a Slot behind an observer that the agent does not stand behind.
+
+    Raises:
+        ValueError: says how to move the observer.
+    """
+    while isinstance(template, Series) and not action_size(template.observer):
+        template = template.inner
+    for node, _ in walk(template, stop=_stays):
+        hidden = isinstance(node, Series) and action_size(node.inner)
+        require(
+            not hidden,
+            "a Slot stands behind an observer within the template, where the agent "
+            "cannot see the estimate; put the observer in front of all: "
+            "observer >> (everything else)",
+        )
 
 
 class Filled(Controller):
@@ -77,12 +109,13 @@ class Filled(Controller):
     def init(self, tick: Tick) -> State:
         """The memories of both."""
         memory = self.template.init(tick)
-        return memory, self.agent.init(observed(tick, memory))
+        return memory, self.agent.init(observed(self.template, memory, tick))
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """The agent decides, the engaged template acts."""
         memory, agent = state
-        agent, action = self.agent.step(agent, observed(tick, memory))
+        seen = observed(self.template, memory, tick)
+        agent, action = self.agent.step(agent, seen)
         memory, u = engage(self.template, action).step(memory, tick)
         return (memory, agent), u
 
@@ -99,7 +132,8 @@ def fill(template: Controller, agent: Controller) -> Filled:
         A controller without any Slot.
 
     Raises:
-        ValueError: no Slot, or the wrong number of outputs where that is known.
+        ValueError: no Slot, one behind an observer inside the template, or the wrong
+            number of outputs where that is known.
 
     Example:
         >>> from hybridctl.controllers import Constant
@@ -108,6 +142,7 @@ def fill(template: Controller, agent: Controller) -> Filled:
     """
     size = action_size(template)
     require(size > 0, "this controller has no Slot to fill; add one: + 5.0 * Slot(1)")
+    check_sight(template)
     _check_outputs(agent, size)
     every = decision_every(template)
     return Filled(template, Hold(agent, every) if every > 1 else agent)
@@ -136,7 +171,8 @@ def measurements(controller: Controller) -> int | None:
     return None
 
 
-def blank_tick(n_y: int, n_u: int = 1) -> Tick:
+def blank_tick(n_y: int, n_u: int = 1, n_r: int = 0) -> Tick:
     """A tick of zeros, to learn shapes from."""
     zeros = (jnp.float32(0), jnp.int32(0), jnp.zeros(n_y))
-    return Tick(*zeros, None, jnp.zeros(n_u))
+    r, start = jnp.zeros(n_r) if n_r else None, jnp.int32(0)
+    return Tick(*zeros, r, jnp.zeros(n_u), start, start)

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, as_int, fail, positive, require
-from hybridctl.controllers.controller import Tick
+from hybridctl.checks import as_float, as_int, fail, finite, positive, require
+from hybridctl.controllers.controller import Controller, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.plants import Equilibrium
 
@@ -148,6 +148,56 @@ class After(Guard):
         """Whether the time is over."""
         del tick
         return age >= self.ticks
+
+
+class Chosen(Guard):
+    """The output of a controller without memory is above a bound.
+
+    With a Slot inside, an agent decides whether an edge is taken.
+
+    Args:
+        inner: a Slot, held or not, or any other controller without memory.
+        above: the bound; an empty Slot outputs 0.
+    """
+
+    inner: Controller
+    above: Array = eqx.field(converter=as_float, default=0.5)
+
+    def __check_init__(self):
+        finite("above", self.above)
+
+    def __call__(self, tick: Tick, age: Array) -> Array:
+        """Whether the first output is above the bound."""
+        del age
+        _, u = self.inner.step(self.inner.init(tick), tick)
+        return u[0] > self.above
+
+
+def chosen(inner: Controller, above: float = 0.5) -> Guard:
+    """An edge that an agent decides on: `chosen(Slot(1))`.
+
+    Args:
+        inner: a Slot, or another controller without memory.
+        above: the edge is taken where the first output exceeds this; with a bound
+            of at least 0 an empty Slot never takes it.
+
+    Returns:
+        A guard.
+
+    Raises:
+        ValueError: not a Controller.
+
+    Example:
+        >>> from hybridctl.controllers import Slot
+        >>> from hybridctl.controllers.fill import action_size
+        >>> action_size(chosen(Slot(1)))
+        1
+    """
+    require(
+        isinstance(inner, Controller),
+        f"chosen takes a Controller such as Slot(1), got {type(inner).__name__}",
+    )
+    return Chosen(inner, above)
 
 
 def near(centre: Equilibrium, **tolerance: float) -> Guard:

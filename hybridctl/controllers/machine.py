@@ -209,3 +209,9 @@ def mode_of(state: Any) -> Array | None:
     """Active mode in a controller's memory (int32 scalar), None without one."""
     nodes = jax.tree.leaves(state, is_leaf=lambda n: isinstance(n, SwitchState))
     return next((node.mode for node in nodes if isinstance(node, SwitchState)), None)
+
+
+def age_of(state: Any) -> Array | None:
+    """Ticks since the mode was entered (int32 scalar), None without a machine."""
+    nodes = jax.tree.leaves(state, is_leaf=lambda n: isinstance(n, MachineState))
+    return next((node.age for node in nodes if isinstance(node, MachineState)), None)

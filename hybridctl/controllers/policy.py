@@ -73,12 +73,13 @@ class Policy(Controller):
         return np.shape(self.weights[i - 1])[-1] if i else self.features.size
 
     def init(self, tick: Tick) -> State:
-        """No memory."""
-        del tick
+        """The memory of its features."""
+        return self.features.init(tick)
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Observe and decide."""
-        h = (self.features(tick) - self.mean) / self.std
+        state, obs = self.features.step(state, tick)
+        h = (obs - self.mean) / self.std
         activate = ACTIVATIONS[self.activation]
         layers = list(zip(self.weights, self.biases, strict=True))
         for w, b in layers[:-1]:

@@ -1,10 +1,13 @@
 """Filling the Slot: environments and training."""
 
 import hybridctl.learn.brax  # noqa: F401  (before anything of brax)
-from hybridctl.learn.config import PRESETS as PRESETS
+from hybridctl.learn import presets as presets
+from hybridctl.learn.checkpoint import Checkpoint as Checkpoint
 from hybridctl.learn.config import Config as Config
-from hybridctl.learn.config import preset as preset
 from hybridctl.learn.env import Env as Env
+from hybridctl.learn.presets import PRESETS as PRESETS
+from hybridctl.learn.presets import preset as preset
 from hybridctl.learn.run import Run as Run
+from hybridctl.learn.run import Runs as Runs
 from hybridctl.learn.train import train as train
 from hybridctl.learn.wrappers import wrap as wrap

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -20,8 +21,42 @@ with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
     from brax.training.agents.ppo import networks as ppo_networks
     from brax.training.agents.ppo import train as ppo
 
-__all__ = ["IMPORT_SECONDS", "ppo", "ppo_networks", "trainable"]
+__all__ = ["IMPORT_SECONDS", "lent", "ppo", "ppo_networks", "trainable"]
 IMPORT_SECONDS = time.perf_counter() - _began
+
+_lock = threading.Lock()
+_borrowers: dict[tuple[int, str], int] = {}
+_ABSENT = object()
+
+
+@contextlib.contextmanager
+def lent(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Give a module another attribute for a while; several threads may borrow it."""
+    key = (id(owner), name)
+    with _lock:
+        old = getattr(owner, name, _ABSENT)
+        first = _borrowers.get(key, 0) == 0
+        _borrowers[key] = _borrowers.get(key, 0) + 1
+        if first:
+            _originals[key] = old
+            setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        with _lock:
+            _borrowers[key] -= 1
+            if _borrowers[key] == 0:
+                _give_back(owner, name, _originals.pop(key))
+
+
+_originals: dict[tuple[int, str], Any] = {}
+
+
+def _give_back(owner: Any, name: str, old: Any) -> None:
+    if old is _ABSENT:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, old)
 
 
 def _device_put_replicated(tree: Any, devices: Any) -> Any:
@@ -36,18 +71,14 @@ def _device_put_replicated(tree: Any, devices: Any) -> Any:
     return jax.tree.map(lambda x: jax.device_put(copies(x), sharding), tree)
 
 
-@contextlib.contextmanager
-def trainable() -> Iterator[None]:
+_HAS_IT = hasattr(jax, "device_put_replicated")
+
+
+def trainable() -> contextlib.AbstractContextManager[None]:
     """Give brax 0.14 `jax.device_put_replicated`, which JAX 0.10 took away.
 
     See google/brax issue 671. Nothing is touched where JAX still has it.
     """
-    name = "device_put_replicated"
-    if hasattr(jax, name):
-        yield
-        return
-    setattr(jax, name, _device_put_replicated)
-    try:
-        yield
-    finally:
-        delattr(jax, name)
+    if _HAS_IT:
+        return contextlib.nullcontext()
+    return lent(jax, "device_put_replicated", _device_put_replicated)

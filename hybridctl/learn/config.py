@@ -1,4 +1,4 @@
-"""How to train: one frozen dataclass, and values of it that work unattended."""
+"""How to train: one frozen dataclass."""
 
 import dataclasses
 import math
@@ -7,12 +7,25 @@ from typing import Any
 from hybridctl.checks import one_of, require
 from hybridctl.controllers.policy import ACTIVATIONS
 
-ALGORITHMS = ("ppo",)
+ALGORITHMS = ("ppo", "sac")
 _POSITIVE = (
     "steps", "num_envs", "unroll_length", "batch_size", "num_minibatches",
     "num_updates_per_batch", "learning_rate", "final_learning_rate", "horizon",
-    "clipping_epsilon", "reward_scaling", "max_grad_norm", "evals", "eval_episodes",
+    "clipping_epsilon", "reward_scaling", "num_evals", "num_eval_envs",
+    "vf_loss_coefficient", "desired_kl", "learning_rate_schedule_min_lr",
+    "learning_rate_schedule_max_lr", "action_repeat", "tau", "grad_updates_per_step",
 )  # fmt: skip
+_POSITIVE_OR_NONE = (
+    "max_grad_norm", "clipping_epsilon_value", "normalize_until_count",
+    "max_devices_per_host", "episode_length", "max_replay_size", "lock",
+)  # fmt: skip
+_NOT_NEGATIVE = ("entropy_cost", "normalize_observations_std_eps", "min_replay_size")
+_CHOICES = {
+    "algorithm": ALGORITHMS,
+    "activation": tuple(ACTIVATIONS),
+    "learning_rate_schedule": ("ADAPTIVE_KL",),
+    "normalize_observations_mode": ("welford", "ema"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,73 +33,132 @@ class Config:
     """Settings of a training run; the names are brax's and the field's own.
 
     Attributes:
-        algorithm: the trainer.
-        steps: decisions at most.
+        algorithm: the trainer, "ppo" or "sac".
+        steps: decisions at most (brax's num_timesteps).
         num_envs: environments side by side.
+        episode_length: decisions until truncation; None: the task's horizon.
+        action_repeat: steps of the environment per decision.
+        max_devices_per_host: devices to use; None: all.
         unroll_length: decisions that each environment makes per update.
-        batch_size: unrolls in a minibatch.
+        batch_size: unrolls in a minibatch; of SAC, transitions.
         num_minibatches: minibatches per epoch.
         num_updates_per_batch: epochs over the same data.
         learning_rate: of Adam, at the start.
         final_learning_rate: as a share of the first, reached linearly at the end.
+        learning_rate_schedule: "ADAPTIVE_KL" adapts the rate to `desired_kl`.
+        learning_rate_schedule_min_lr: smallest adapted rate.
+        learning_rate_schedule_max_lr: largest adapted rate.
+        desired_kl: KL divergence per update that the adapted rate aims at.
         discounting: γ per decision; None: exp(-decision time / horizon).
         horizon: time constant [s] of the discount where none is given.
         gae_lambda: λ of the advantage estimate.
         entropy_cost: weight of the entropy bonus.
         clipping_epsilon: of PPO's ratio.
+        clipping_epsilon_value: of the value's change; None: not clipped.
+        normalize_advantage: to mean 0 and deviation 1.
+        vf_loss_coefficient: weight of the value's loss.
         reward_scaling: factor on all rewards.
-        max_grad_norm: gradient clipping.
-        hidden: widths of the hidden layers of policy and value.
+        max_grad_norm: gradient clipping; None: none.
+        normalize_observations: to mean 0 and deviation 1.
+        normalize_observations_std_eps: added under the root of the variance.
+        normalize_observations_mode: "welford" or "ema".
+        normalize_until_count: observations after which "ema" stands still.
+        hidden: widths of the policy's hidden layers.
+        value_hidden: of the value's; None: as the policy's.
         activation: of the hidden layers.
-        evals: validations during training.
-        eval_episodes: episodes of each validation.
+        tau: SAC: how fast the target critic follows.
+        grad_updates_per_step: SAC: updates after every step of all environments.
+        min_replay_size: SAC: decisions before the first update.
+        max_replay_size: SAC: decisions that are remembered; None: all.
+        num_evals: validations, the one before training included.
+        num_eval_envs: episodes of each validation.
         target: validation score at which training stops early, once confirmed on
-            other episodes; None: train to the end. The score is the mean return
-            of an "alive" task, and minus the mean cost J of any other.
-        lock: end a training episode well where the cost-to-go of the template's
-            LQR falls below this; None: never.
+            other episodes; inf: never; None: of "alive" tasks 99.5 % of the
+            horizon, of others never. The score is the mean return of an "alive"
+            task, and minus the mean cost J of any other.
+        lock: end a training episode well where the cost-to-go V of the template's
+            LQR is below this share of the largest level on which that LQR does not
+            saturate; None: never.
     """
 
     algorithm: str = "ppo"
     steps: int = 500_000
     num_envs: int = 256
+    episode_length: int | None = None
+    action_repeat: int = 1
+    max_devices_per_host: int | None = None
     unroll_length: int = 16
     batch_size: int = 64
     num_minibatches: int = 4
     num_updates_per_batch: int = 4
     learning_rate: float = 3e-3
     final_learning_rate: float = 1.0
+    learning_rate_schedule: str | None = None
+    learning_rate_schedule_min_lr: float = 1e-5
+    learning_rate_schedule_max_lr: float = 1e-2
+    desired_kl: float = 0.01
     discounting: float | None = None
     horizon: float = 4.0
     gae_lambda: float = 0.95
     entropy_cost: float = 1e-2
     clipping_epsilon: float = 0.3
+    clipping_epsilon_value: float | None = None
+    normalize_advantage: bool = True
+    vf_loss_coefficient: float = 0.5
     reward_scaling: float = 0.1
-    max_grad_norm: float = 1.0
+    max_grad_norm: float | None = 1.0
+    normalize_observations: bool = True
+    normalize_observations_std_eps: float = 0.0
+    normalize_observations_mode: str = "welford"
+    normalize_until_count: int | None = None
     hidden: tuple[int, ...] = (32, 32)
+    value_hidden: tuple[int, ...] | None = None
     activation: str = "tanh"
-    evals: int = 25
-    eval_episodes: int = 128
+    tau: float = 0.005
+    grad_updates_per_step: int = 1
+    min_replay_size: int = 0
+    max_replay_size: int | None = None
+    num_evals: int = 26
+    num_eval_envs: int = 128
     target: float | None = None
     lock: float | None = None
 
     def __post_init__(self):
-        one_of("algorithm", self.algorithm, ALGORITHMS)
-        one_of("activation", self.activation, ACTIVATIONS)
-        for name in _POSITIVE:
-            value = getattr(self, name)
-            ok = isinstance(value, (int, float)) and math.isfinite(value) and value > 0
-            require(ok, f"{name}={value!r} must be a finite number above 0")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) is not None or name == "algorithm":
+                one_of(name, getattr(self, name), choices)
+        for name in (*_POSITIVE, *_POSITIVE_OR_NONE, *_NOT_NEGATIVE):
+            self._check(name, getattr(self, name))
         require(
-            self.batch_size * self.num_minibatches % self.num_envs == 0,
+            self.algorithm != "ppo"
+            or self.batch_size * self.num_minibatches % self.num_envs == 0,
             f"batch_size * num_minibatches = {self.batch_size * self.num_minibatches} "
             f"must be a multiple of num_envs = {self.num_envs}",
         )
-        gamma = self.discounting
+        gamma, share = self.discounting, self.gae_lambda
         require(
             gamma is None or 0 < gamma <= 1, f"discounting={gamma} must be in (0, 1]"
         )
-        require(len(self.hidden) > 0, "hidden needs at least one layer, as (32, 32)")
+        require(0 <= share <= 1, f"gae_lambda={share} must be in [0, 1]")
+        for layers in (self.hidden, self.value_hidden):
+            ok = layers is None or (len(layers) > 0 and all(n > 0 for n in layers))
+            require(ok, f"hidden={layers} needs at least one layer, as (32, 32)")
+        target = self.target
+        require(target is None or not math.isnan(target), "target=nan is no score")
+
+    def _check(self, name: str, value: Any) -> None:
+        if value is None and name in _POSITIVE_OR_NONE:
+            return
+        number = float(value) if isinstance(value, (int, float)) else math.nan
+        zero = name in _NOT_NEGATIVE
+        least = "of at least 0" if zero else "above 0"
+        ok = math.isfinite(number) and (number > 0 or (zero and number == 0))
+        require(ok, f"{name}={value!r} must be a finite number {least}")
+        whole = next(f.type for f in dataclasses.fields(self) if f.name == name)
+        require(
+            whole not in (int, int | None) or isinstance(value, int),
+            f"{name}={value!r} must be a whole number",
+        )
 
     def replace(self, **changes: Any) -> "Config":
         """A copy with other values; an unknown name is refused with the list."""
@@ -99,31 +171,3 @@ class Config:
         """Discount per decision of dt [s]."""
         given = self.discounting
         return math.exp(-dt / self.horizon) if given is None else given
-
-
-PRESETS = {
-    "balance": Config(),
-    "swing": Config(
-        steps=2_000_000,
-        unroll_length=32,
-        batch_size=32,
-        num_minibatches=8,
-        learning_rate=2e-3,
-        final_learning_rate=0.05,
-        entropy_cost=1e-3,
-        hidden=(64, 64),
-        evals=11,
-        eval_episodes=256,
-        lock=1.0,
-    ),
-}
-
-
-def preset(name: str) -> Config:
-    """A preset by name.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    one_of("preset", name, PRESETS)
-    return PRESETS[name]

@@ -8,8 +8,14 @@ from brax.envs import base
 from jax import Array
 
 from hybridctl.checks import cast, fail, require
-from hybridctl.controllers import Controller, Features
-from hybridctl.controllers.fill import action_size, decision_every, engage
+from hybridctl.controllers import Controller, Features, Tick
+from hybridctl.controllers.fill import (
+    action_size,
+    check_sight,
+    decision_every,
+    engage,
+    observed,
+)
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.loop import LoopState, step
@@ -20,10 +26,17 @@ METRICS = ("failed", "not_finite")
 
 
 class EpisodeState(eqx.Module):
-    """What an environment carries: the closed loop, and the episode's key."""
+    """What an environment carries between decisions.
+
+    Attributes:
+        loop: the closed loop.
+        key: the episode's.
+        seen: memory of the features.
+    """
 
     loop: LoopState
     key: Array
+    seen: Any = None
 
     @property
     def x(self) -> Array:
@@ -64,6 +77,7 @@ class Env(base.Env):
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
         check_dt(template, task.loop.dt)
         check_output(task.plant, template)
+        check_sight(template)
         self.every = decision_every(template)
         self.features = features or default_features(task, template)
         self.task, self.template = cast((task, template))
@@ -100,8 +114,9 @@ class Env(base.Env):
         loop = start_episode(self.task, self.template, rng, self.training)
         zero = jnp.zeros((), loop.x.dtype)
         metrics: Any = dict.fromkeys(METRICS, zero)
-        episode: Any = EpisodeState(loop, rng)
-        return base.State(episode, self._observe(loop), zero, zero, metrics)
+        seen, obs = self._observe(self.features.init(self._tick(loop)), loop)
+        episode: Any = EpisodeState(loop, rng, seen)
+        return base.State(episode, obs, zero, zero, metrics)
 
     def step(self, state: Any, action: Array) -> base.State:
         """Advance by one decision with action [action_size]."""
@@ -113,13 +128,15 @@ class Env(base.Env):
             loop, period = self._period(controller, loop)
             total = period if total is None else _then(total, period)
         reward, failed, finite, over = total  # type: ignore[misc]
+        usable &= self._seen_finite(loop)
         failed, finite, dtype = failed | ~usable, finite & usable, loop.x.dtype
         reward = jnp.where(usable, reward, self.task.failure_reward)
         values = (failed, ~finite)
         metrics = {n: v.astype(dtype) for n, v in zip(METRICS, values, strict=True)}
+        seen, obs = self._observe(before.seen, loop)
         return state.replace(
-            pipeline_state=EpisodeState(loop, before.key),
-            obs=self._observe(loop),
+            pipeline_state=EpisodeState(loop, before.key, seen),
+            obs=obs,
             reward=reward.astype(dtype),
             done=(over | failed).astype(dtype),
             metrics={**state.metrics, **metrics},
@@ -136,10 +153,20 @@ class Env(base.Env):
             over = over | reached
         return after, (reward, outcome.failed, outcome.finite, over)
 
-    def _observe(self, loop: LoopState) -> Array:
+    def _seen_finite(self, loop: LoopState) -> Array:
+        """Whether the measurement is; without a sensor the state was judged."""
+        if loop.measured is None:
+            return jnp.asarray(True)
+        return jnp.all(jnp.isfinite(loop.measured))
+
+    def _tick(self, loop: LoopState) -> Tick:
+        tick = loop.tick(self.task.loop.dt)
+        return observed(self.template, loop.controller, tick)
+
+    def _observe(self, seen: Any, loop: LoopState) -> tuple[Any, Array]:
         """Features of the coming tick; never anything that is not finite."""
-        obs = self.features(loop.tick(self.task.loop.dt))
-        return jnp.where(jnp.isfinite(obs), obs, 0.0)
+        seen, obs = self.features.step(seen, self._tick(loop))
+        return seen, jnp.where(jnp.isfinite(obs), obs, 0.0)
 
 
 def default_features(task: Task, template: Controller) -> Features:

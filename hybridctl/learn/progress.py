@@ -1,4 +1,4 @@
-"""Watching a training run in a terminal."""
+"""Watching trainings in a terminal."""
 
 import time
 from types import TracebackType
@@ -6,14 +6,11 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hybridctl.learn.config import Config
-
 
 class Watch:
-    """A progress bar: steps, score, success, steps per second, time left."""
+    """One progress bar a training: steps, score, success, speed, time left."""
 
-    def __init__(self, config: Config, visible: bool):
-        self.began = time.perf_counter()
+    def __init__(self, visible: bool):
         self.progress = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=12),
@@ -22,24 +19,10 @@ class Watch:
             console=Console(stderr=True),
             disable=not visible,
         )
-        self.bar = self.progress.add_task(
-            f"train {config.algorithm}", total=config.steps, status="compiling"
-        )
 
-    def show(self, point: dict[str, float]) -> None:
-        """A new validation."""
-        steps = point["steps"]
-        speed = steps / max(time.perf_counter() - self.began, 1e-9)
-        status = (
-            f"{steps / 1e3:,.0f}k steps · score {point['score']:.4g} · "
-            f"settled {point['success']:.0%} · {speed / 1e3:.1f}k/s"
-        )
-        total = self.progress.tasks[0].total or steps
-        self.progress.update(self.bar, completed=min(steps, total), status=status)
-
-    def say(self, message: str) -> None:
-        """A line above the bar."""
-        self.progress.console.print(message)
+    def bar(self, name: str, steps: int) -> "Bar":
+        """A new bar."""
+        return Bar(self.progress, name, steps)
 
     def __enter__(self) -> "Watch":
         self.progress.start()
@@ -52,3 +35,33 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self.progress.stop()
+
+
+class Bar:
+    """The bar of one training."""
+
+    def __init__(self, progress: Progress, name: str, steps: int):
+        self.progress, self.name, self.steps = progress, name, steps
+        self.first: float | None = None
+        self.bar = progress.add_task(name, total=steps, status="compiling")
+
+    def show(self, point: dict[str, float]) -> None:
+        """A new validation."""
+        steps, now = point["steps"], time.perf_counter()
+        if self.first is None:  # compiling is over
+            self.first, self.origin = now, steps
+        speed = (steps - self.origin) / max(now - self.first, 1e-9)
+        parts = [
+            f"{steps / 1e3:,.0f}k steps",
+            f"score {point['score']:.4g}",
+            f"settled {point['success']:.0%}",
+        ]
+        parts += [f"{speed / 1e3:.1f}k/s"] if steps > self.origin else []
+        parts += [f"{point['not_finite']:.0f} not finite"] * (point["not_finite"] > 0)
+        self.progress.update(
+            self.bar, completed=min(steps, self.steps), status=" · ".join(parts)
+        )
+
+    def say(self, message: str) -> None:
+        """A line above the bars."""
+        self.progress.console.print(f"{self.name}: {message}", highlight=False)

@@ -1,31 +1,43 @@
 """What training gives back."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
-from hybridctl.controllers import Controller
+import numpy as np
+
+from hybridctl.controllers import Controller, Policy
+from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
+from hybridctl.tasks.statistics import Interval, student_mean
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training.
+    """A training, finished or under way.
 
     Attributes:
         controller: the template with its Slots filled by the best policy.
         policy: that policy alone.
         curve: one dict a validation: steps, seconds, score, reward, length, cost,
-            success, not_finite.
+            success; and of training since the validation before train_reward (mean
+            return), train_failed (share of episodes), and not_finite (episodes
+            that were not finite, from the start on).
         timing: import, compile, train, eval and total seconds.
         config: settings, as resolved.
         task: name of the task.
         seed: of the run.
-        stopped: "finished", "target", "interrupted" or "diverged".
+        stopped: "finished", "target", "interrupted", "diverged", or "running".
         best: index in `curve` of the validation that was kept.
         confirmed: score on the other episodes where the target was reached.
+        better_than_base: by how much the score exceeds that of the template with
+            its Slots empty, in pairs on episodes that did not choose the policy;
+            true where all of the 95 % interval is above 0. None while running.
+        checkpoint: what `train(..., resume=run)` goes on from.
     """
 
     controller: Controller
-    policy: Controller
+    policy: Policy
     curve: list[dict[str, float]]
     timing: dict[str, float]
     config: Config
@@ -34,6 +46,8 @@ class Run:
     stopped: str
     best: int
     confirmed: float | None = None
+    better_than_base: Interval | None = None
+    checkpoint: Checkpoint | None = None
 
     @property
     def score(self) -> float:
@@ -44,3 +58,54 @@ class Run:
     def steps(self) -> int:
         """Decisions that were trained on."""
         return int(self.curve[-1]["steps"])
+
+    def __str__(self) -> str:
+        train, kept = self.timing["train"], self.curve[self.best]
+        lines = [
+            f"{self.task}: {self.stopped} after {self.steps:,} decisions",
+            f"time to jit: {timedelta(seconds=self.timing['compile'])}",
+            f"time to train: {timedelta(seconds=train)}",
+            f"score: {self.score:.4g} at {kept['steps']:,.0f} decisions",
+        ]
+        if self.better_than_base is not None:
+            lines.append(f"better than its base by {self.better_than_base}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The same training with several seeds.
+
+    Attributes:
+        runs: one a seed.
+        seconds: that all of them took together.
+    """
+
+    runs: tuple[Run, ...]
+    seconds: float
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
+
+    def __getitem__(self, i: int) -> Run:
+        return self.runs[i]
+
+    @property
+    def best(self) -> Run:
+        """The run with the highest validation score."""
+        return max(self.runs, key=lambda run: run.score)
+
+    @property
+    def score(self) -> Interval:
+        """Mean validation score over seeds, with a 95 % interval (Student's t)."""
+        return student_mean(np.array([run.score for run in self.runs]))
+
+    def __str__(self) -> str:
+        reached = sum(run.stopped == "target" for run in self.runs)
+        return (
+            f"{self.runs[0].task}: {len(self)} seeds in {self.seconds:.1f} s, "
+            f"score {self.score}, {reached} stopped at the target"
+        )

@@ -1,203 +1,151 @@
 """`train`: fill the Slots of a template by learning on a task."""
 
 import dataclasses
+import os
 import time
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, overload
 
 from hybridctl.checks import fail, require
-from hybridctl.controllers import Controller, Features, Policy, StateFeedback, fill
+from hybridctl.controllers import Controller, Features, StateFeedback
 from hybridctl.controllers.inspect import walk
-from hybridctl.learn.brax import IMPORT_SECONDS
-from hybridctl.learn.config import Config, preset
+from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
-from hybridctl.learn.ppo import train_ppo
+from hybridctl.learn.presets import preset
 from hybridctl.learn.progress import Watch
-from hybridctl.learn.run import Run
+from hybridctl.learn.run import Run, Runs
+from hybridctl.learn.session import Listener, Session
 from hybridctl.loop import enable_cache
 from hybridctl.tasks import Goal, Task
-from hybridctl.tasks.evaluate import Scores, check_pair, evaluate
-
-VALIDATION, CONFIRMATION = 1_000_001, 1_000_002  # seeds that are not for comparing
 
 
-class _Stop(Exception):
-    """Leaves brax's training; carries why."""
-
-
+@overload
+def train(
+    task: Task, template: Controller, *, seeds: None = None, **options: Any
+) -> Run: ...
+@overload
+def train(task: Task, template: Controller, *, seeds: int, **options: Any) -> Runs: ...
 def train(
     task: Task,
     template: Controller,
     *,
-    algorithm: str = "ppo",
+    algorithm: str | None = None,
     steps: int | None = None,
     seed: int = 0,
+    seeds: int | None = None,
     config: Config | str | None = None,
     features: Features | None = None,
+    resume: Run | None = None,
+    on_validation: Listener | None = None,
     progress: bool = True,
     **settings: Any,
-) -> Run:
+) -> Run | Runs:
     """Train a policy for the Slots of a template, where it will be used.
 
-    The best policy of all validations is kept, not the last. Ctrl-C keeps the best
-    so far.
+    A template with empty Slots is where training starts, exactly. The best policy
+    of all validations is kept, not the last; Ctrl-C keeps the best so far.
 
     Args:
         task: plant, loop, starts, reward and failure.
         template: a controller with Slots, such as `lqr + 5.0 * Slot(1)`.
-        algorithm: "ppo".
+        algorithm: "ppo" or "sac"; the config's by default.
         steps: decisions at most; the preset's by default.
         seed: of networks, episodes and exploration.
+        seeds: train with this many seeds, from `seed` on, side by side.
         config: settings, or a preset's name; by default the preset that is meant
             for the task's reward.
         features: what the policy observes; by default all states, angles as sin
             and cos, and the mode where the template has modes.
+        resume: a run to go on from, up to `steps` decisions in all. Networks and
+            normalizer go on; the optimizer's moments and the random stream do not.
+        on_validation: called with the `Run` so far after every validation.
         progress: show a progress bar.
         **settings: any other field of `Config`.
 
     Returns:
-        A `Run` with the filled controller.
+        A `Run` with the filled controller; `Runs` where `seeds` is given.
 
     Raises:
         ValueError: settings or parts that do not fit, before anything compiles.
     """
-    began = time.perf_counter()
-    config = _resolve(task, config, algorithm, steps, settings)
-    require(isinstance(seed, int), f"seed={seed!r} must be a whole number")
+    known = None if resume is None else resume.config
+    config = _resolve(
+        task, known if config is None else config, algorithm, steps, settings
+    )
+    _check_seeds(seed, seeds, resume, config)
     env = Env(_with_goal(task, template, config), template, features)
     enable_cache()
-    watch = Watch(config, progress)
-    session = _Session(task, template, config, watch)
-    with watch:
-        stopped = session.run(env, seed)
-    total = time.perf_counter() - began
-    return session.result(stopped, seed, total)
+    listeners = () if on_validation is None else (on_validation,)
+    with Watch(progress) as watch:
 
+        def session(number: int, name: str) -> Session:
+            bar = watch.bar(name, config.steps)
+            parts = (task, template, config, number, bar, listeners, resume)
+            return Session(*parts)
 
-class _Session:
-    """Validates every policy that training offers and keeps the best."""
-
-    def __init__(self, task: Task, template: Controller, config: Config, watch: Watch):
-        check_pair(task, template)
-        self.task, self.template, self.config = task, template, config
-        self.watch = watch
-        self.curve: list[dict[str, float]] = []
-        self.policy: Policy | None = None
-        self.best, self.confirmed = 0, None
-        self.clock = time.perf_counter()
-        self.train_seconds: list[float] = []
-        self.eval_seconds: list[float] = []
-
-    def run(self, env: Env, seed: int) -> str:
-        """Train until the end, the target, Ctrl-C or divergence; say which."""
-        try:
-            train_ppo(env, self.config, seed, self.offer)
-        except _Stop as stop:
-            return str(stop)
-        except KeyboardInterrupt:
-            if self.policy is None:
-                raise
-            self.watch.say("interrupted: the best policy so far is kept")
-            return "interrupted"
-        return "finished"
-
-    def offer(self, steps: int, policy: Policy) -> None:
-        """Validate a policy; keep it if it is the best; stop where that is due."""
-        now = time.perf_counter()
-        self.train_seconds.append(now - self.clock)
-        if not _is_finite(policy):
-            self.watch.say("diverged: the best policy before that is kept")
-            raise _Stop("diverged")
-        scores = self.validate(policy, VALIDATION)
-        self.clock = time.perf_counter()
-        self.eval_seconds.append(self.clock - now)
-        point = self.point(steps, scores)
-        self.curve.append(point)
-        if self.policy is None or point["score"] > self.curve[self.best]["score"]:
-            self.policy, self.best = policy, len(self.curve) - 1
-        self.watch.show(point)
-        self.stop_at_target(policy, point)
-
-    def stop_at_target(self, policy: Policy, point: dict[str, float]) -> None:
-        """Stop once the target is reached here and on episodes not seen before."""
-        target = self.config.target
-        if target is None or point["score"] < target:
-            return
-        self.confirmed = score_of(self.task, self.validate(policy, CONFIRMATION))
-        if self.confirmed >= target:
-            raise _Stop("target")
-
-    def validate(self, policy: Policy, seed: int) -> Scores:
-        """Scores of the filled template on the validation episodes."""
-        filled = fill(self.template, policy)
-        return evaluate(self.task, filled, self.config.eval_episodes, seed)
-
-    def point(self, steps: int, scores: Scores) -> dict[str, float]:
-        """One row of the learning curve."""
-        return {
-            "steps": float(steps),
-            "seconds": sum(self.train_seconds) + sum(self.eval_seconds),
-            "score": score_of(self.task, scores),
-            "reward": float(scores.reward.mean()),
-            "length": float(scores.length.mean()),
-            "cost": float(scores.cost.mean()),
-            "success": float(scores.success.mean()),
-            "not_finite": float((~scores.finite).sum()),
-        }
-
-    def result(self, stopped: str, seed: int, total: float) -> Run:
-        """What training gives back."""
-        if self.policy is None:
-            fail("training diverged before it began; check the task's reward and plant")
-        return Run(
-            controller=fill(self.template, self.policy),
-            policy=self.policy,
-            curve=self.curve,
-            timing=self.timing(total),
-            config=self.config,
-            task=self.task.name,
-            seed=seed,
-            stopped=stopped,
-            best=self.best,
-            confirmed=self.confirmed,
+        if seeds is None:
+            return session(seed, f"train {config.algorithm}").run(env)
+        return _side_by_side(
+            [session(s, f"seed {s}") for s in range(seed, seed + seeds)], env
         )
 
-    def timing(self, total: float) -> dict[str, float]:
-        """Seconds: compiling is what the first rounds took longer than the later."""
-        later = self.train_seconds[2:] or [0.0]
-        usual, check = float(np.median(later)), float(np.median(self.eval_seconds))
-        train = usual * (len(self.train_seconds) - 1)
-        evaluation = check * len(self.eval_seconds)
-        spent = sum(self.train_seconds) + sum(self.eval_seconds)
-        return {
-            "import": IMPORT_SECONDS,
-            "compile": max(spent - train - evaluation, 0.0),
-            "train": train,
-            "eval": evaluation,
-            "total": total + IMPORT_SECONDS,
-        }
+
+def _side_by_side(sessions: list[Session], env: Env) -> Runs:
+    """Run sessions in threads, one a core: compiled training lets go of Python."""
+    began = time.perf_counter()
+    with ThreadPoolExecutor(_cores()) as pool:
+        waiting = [pool.submit(session.run, env) for session in sessions]
+        try:
+            runs = tuple(future.result() for future in waiting)
+        except BaseException:
+            for future, session in zip(waiting, sessions, strict=True):
+                future.cancel()
+                session.cancelled.set()
+            raise
+    return Runs(runs, time.perf_counter() - began)
 
 
-def score_of(task: Task, scores: Scores) -> float:
-    """What validation maximizes: the return, or minus J where the reward is a cost."""
-    values = scores.reward if task.reward == "alive" else -scores.cost
-    return float(values.mean())
+def _cores() -> int:
+    usable: Callable[[int], set] | None = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def _check_seeds(seed: Any, seeds: Any, resume: Run | None, config: Config) -> None:
+    whole = isinstance(seed, int) and seed >= 0
+    require(whole, f"seed={seed!r} must be a whole number of at least 0")
+    many = seeds is None or (isinstance(seeds, int) and seeds > 0)
+    require(many, f"seeds={seeds!r} must be a whole number above 0")
+    if resume is None:
+        return
+    if not isinstance(resume, Run) or resume.checkpoint is None:
+        fail("resume takes a Run with a checkpoint, as hc.train returns it")
+    require(seeds is None, "resume goes on with one run; leave out seeds")
+    done = resume.checkpoint.steps
+    require(
+        config.steps > done,
+        f"steps={config.steps} decisions are already done ({done}); give more steps",
+    )
 
 
 def _resolve(
     task: Task,
     config: Config | str | None,
-    algorithm: str,
+    algorithm: str | None,
     steps: int | None,
     changes: dict,
 ) -> Config:
+    if not isinstance(task, Task):
+        fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
     if config is None:
-        config = "balance" if task.reward == "alive" else "swing"
+        if algorithm == "sac":
+            config = "sac"
+        else:
+            config = "balance" if task.reward == "alive" else "swing"
     base = preset(config) if isinstance(config, str) else config
-    if steps is not None:
-        changes = {"steps": steps, **changes}
-    base = base.replace(algorithm=algorithm, **changes)
+    given = {"steps": steps, "algorithm": algorithm}
+    changes = {k: v for k, v in given.items() if v is not None} | changes
+    base = base.replace(**changes)
     if base.target is None and task.reward == "alive":
         base = base.replace(target=0.995 * task.steps)
     return base
@@ -208,11 +156,10 @@ def _with_goal(task: Task, template: Controller, config: Config) -> Task:
     if config.lock is None or task.goal is not None:
         return task
     known = (node for node, _ in walk(template) if isinstance(node, StateFeedback))
-    V = next((node.V for node in known if node.X is not None), None)
-    goal = None if V is None else Goal(V, config.lock)
-    return dataclasses.replace(task, goal=goal)
-
-
-def _is_finite(policy: Policy) -> bool:
-    arrays = (*policy.weights, *policy.biases, policy.mean, policy.std)
-    return all(np.isfinite(np.asarray(a)).all() for a in arrays)
+    lqr = next((node for node in known if node.X is not None), None)
+    if lqr is None:
+        return task
+    limit = task.input_limit
+    return dataclasses.replace(
+        task, goal=Goal(lqr.V, config.lock * lqr.unsaturated(limit))
+    )

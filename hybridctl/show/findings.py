@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from hybridctl.compare import Table
-from hybridctl.compare.statistics import bootstrap_mean
 from hybridctl.controllers import Controller, Policy
 from hybridctl.controllers.inspect import walk
 from hybridctl.show.words import number
+from hybridctl.tasks.statistics import bootstrap_mean
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,9 +10,11 @@ from hybridctl.checks import fail, one_of
 from hybridctl.controllers import (
     Controller,
     EnergySwingUp,
+    Guard,
     StateFeedback,
     Switch,
     demands,
+    level,
     machine,
     near,
 )
@@ -20,6 +23,7 @@ from hybridctl.plants import MechanicalPlant
 from hybridctl.tasks import Task
 
 Q, R = (1.0, 10.0, 1.0, 1.0), (0.1,)  # the quadratic part of the tasks' cost
+CENTRE = 4.0  # of the cost's weight on the cart's position, where the LQR is locked
 
 
 @dataclass(frozen=True)
@@ -46,52 +50,101 @@ class MachineGains:
     leave: float = 2.379
 
 
-GAINS = MachineGains()
+GAINS = MachineGains()  # tuned on `global` and `swingup`
+TUNED = {
+    "global": GAINS,
+    "weak": MachineGains(
+        52.82, 2.446, 2.009, 0.02776, 0.02711, 4.262, 0.9232, 4.112, 1.92, 4.121
+    ),
+    "short_track": MachineGains(
+        43.45, 1.073, 2.2, 0.0296, 0.01619, 3.961, 0.8071, 0.663, 1.169, 2.467
+    ),
+}
 
 
-def input_limit(task: Task) -> float:
-    """What the task's actuator can give [N], the plant's own limit where unlimited."""
-    actuator = task.loop.actuator
-    if actuator is None or actuator.limit is None:
-        return float(task.plant.limits[task.plant.inputs[0]])
-    return float(np.max(actuator.limit))
+def tuned(task: Task) -> MachineGains:
+    """Gains tuned on the task of that name, else those of `global`."""
+    return TUNED.get(task.name, GAINS)
 
 
 def build_lqr(task: Task) -> StateFeedback:
     """Sampled-data LQR about the task's target for the task's own cost."""
-    limit = input_limit(task)
-    return design_lqr(task.plant, task.target, Q, R, task.loop.dt, limit=limit)
+    return _lqr(task, Q)
+
+
+def _lqr(task: Task, weights: Any) -> StateFeedback:
+    limit = task.input_limit
+    return design_lqr(task.plant, task.target, weights, R, task.loop.dt, limit=limit)
 
 
 def build_machine(
-    task: Task, gains: MachineGains = GAINS, swing: Controller | None = None
+    task: Task,
+    gains: MachineGains | None = None,
+    *,
+    swing: Controller | None = None,
+    catch: Guard | None = None,
+    names: tuple[str, str] = ("swing", "balance"),
 ) -> Switch:
     """Swing up by energy, catch by LQR, let go when the LQR cannot hold.
 
     Args:
         task: whose plant, limits and period are used.
-        gains: of the swing-up and the guards.
-        swing: another controller for the swing mode.
+        gains: of the swing-up and the guards; those tuned for the task by default.
+        swing: another controller for the first mode.
+        catch: another guard on the way from the first to the second.
+        names: of the modes.
 
     Returns:
-        A machine with modes "swing" and "balance".
+        A machine with two modes.
     """
-    lqr, limit = build_lqr(task), input_limit(task)
-    catch = near(task.target, theta=gains.lean) & ~demands(lqr, gains.catch * limit)
-    leave = demands(lqr, gains.leave * limit)
-    edges = {("swing", "balance"): catch, ("balance", "swing"): leave}
-    return machine({"swing": swing or build_pump(task, gains), "balance": lqr}, edges)
+    gains, (first, second) = gains or tuned(task), names
+    catch = catches(task, gains) if catch is None else catch
+    leave = demands(build_lqr(task), gains.leave * task.input_limit)
+    modes = {first: swing or build_pump(task, gains), second: build_balance(task)}
+    return machine(modes, {(first, second): catch, (second, first): leave})
 
 
-def build_pump(task: Task, gains: MachineGains = GAINS) -> EnergySwingUp:
-    """The swing mode's energy controller."""
+def catches(task: Task, gains: MachineGains | None = None) -> Guard:
+    """The pole leans little enough, and the LQR asks for little enough, to catch it."""
+    gains = gains or tuned(task)
+    asked = demands(build_lqr(task), gains.catch * task.input_limit)
+    return near(task.target, theta=gains.lean) & ~asked
+
+
+def locked(task: Task, share: float = 1.0) -> Guard:
+    """In the level set (a share of it) on which the task's LQR never saturates."""
+    lqr = build_lqr(task)
+    return level(lqr.V < share * lqr.unsaturated(task.input_limit))
+
+
+def build_balance(task: Task) -> Switch:
+    """The task's LQR; once it is locked, one that brings the cart back sooner.
+
+    What is left of the cost is small by then, so the slow return of the cart, which
+    is optimal for the cost, can be given up for an earlier rest.
+    """
+    weights = np.array(Q)
+    weights[mechanical(task).actuated[0]] *= CENTRE
+    modes = {"catch": build_lqr(task), "centre": _lqr(task, weights)}
+    edges = {("catch", "centre"): locked(task), ("centre", "catch"): ~locked(task, 2.0)}
+    return machine(modes, edges)
+
+
+def mechanical(task: Task) -> MechanicalPlant:
+    """The task's plant, which must have energies and an actuated coordinate."""
     plant = task.plant
     if not isinstance(plant, MechanicalPlant):
-        fail(f"no energy swing-up for {type(plant).__name__}: it has no energies")
-    end = plant.limits.get(plant.states[plant.actuated[0]])
+        fail(f"no swing-up for {type(plant).__name__}: it is no MechanicalPlant")
+    return plant
+
+
+def build_pump(task: Task, gains: MachineGains | None = None) -> EnergySwingUp:
+    """The swing mode's energy controller."""
+    plant, gains = mechanical(task), gains or tuned(task)
+    end = task.limits.get(plant.states[plant.actuated[0]])
     return EnergySwingUp(
         plant, gains.pump, gains.stiffness, gains.damping, gains.kick, gains.margin,
-        gains.drive, end and gains.track * end, input_limit(task),
+        gains.drive, end and gains.track * end, task.input_limit,
     )  # fmt: skip
 
 

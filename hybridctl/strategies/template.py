@@ -1,35 +1,125 @@
 """The toolkit's own trainable templates, by name."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from hybridctl.checks import one_of
-from hybridctl.controllers import Controller, Hold, Slot
+import numpy as np
+
+from hybridctl.checks import fail, one_of
+from hybridctl.controllers import (
+    Argmax,
+    Constant,
+    Controller,
+    Hold,
+    Mix,
+    Slot,
+    StateFeedback,
+    Switch,
+    chosen,
+)
 from hybridctl.strategies.reference import (
+    build_balance,
     build_lqr,
     build_machine,
     build_pump,
-    input_limit,
+    catches,
+    locked,
+    mechanical,
 )
 from hybridctl.tasks import Task, holds
+
+EVERY = 4  # periods per decision; held inputs explore further than white noise
+BRAKE = 5.0  # of the brake mode [N s/m]
 
 
 def build_ppo(task: Task) -> Controller:
     """The agent alone: its action times the input limit."""
-    return input_limit(task) * Slot(task.plant.n_u)
+    return task.input_limit * Slot(task.plant.n_u)
 
 
 def build_residual(task: Task) -> Controller:
     """The agent corrects a classical controller.
 
-    Where the pole may not fall, half the input limit on top of the LQR. Elsewhere,
-    twice the limit on top of the swing mode of the reference machine, one decision
-    in four periods, so that the LQR catches and holds alone.
+    Where the pole may not fall, on top of the LQR. Elsewhere in the swing mode of the
+    reference machine, where it may also put off the hand-over to the LQR until the
+    lock: the level set on which the LQR never saturates.
     """
-    limit, slot = input_limit(task), Slot(task.plant.n_u)
     if _must_stay_up(task):
-        return build_lqr(task) + 0.5 * limit * slot
-    swing = build_pump(task) + 2.0 * limit * Hold(slot, every=4)
-    return build_machine(task, swing=swing)
+        return build_residual_lqr(task)
+    catch = locked(task) | (catches(task) & ~chosen(_held()))
+    return build_machine(task, swing=_pump_and_agent(task), catch=catch)
+
+
+def build_residual_lqr(task: Task) -> Controller:
+    """The agent on top of the LQR, with half of the input limit."""
+    return build_lqr(task) + 0.5 * task.input_limit * Slot(task.plant.n_u)
+
+
+def build_residual_machine(task: Task) -> Controller:
+    """The agent on top of the whole machine, until the lock hands over to the LQR."""
+    _swings(task)
+    whole = build_machine(task) + task.input_limit * _held(task.plant.n_u)
+    names = ("machine", "lock")
+    return build_machine(task, swing=whole, catch=locked(task), names=names)
+
+
+def build_early_catch(task: Task) -> Controller:
+    """The agent corrects the swing mode, and may hand over before the guard does."""
+    _swings(task)
+    catch = catches(task) | chosen(_held())
+    return build_machine(task, swing=_pump_and_agent(task), catch=catch)
+
+
+def build_swing(task: Task) -> Controller:
+    """The agent alone swings up; the LQR catches at the lock and holds."""
+    _swings(task)
+    agent = task.input_limit * _held(task.plant.n_u)
+    return build_machine(task, swing=agent, catch=locked(task))
+
+
+def build_modes(task: Task) -> Controller:
+    """The agent chooses among pump, LQR, brake and both input limits."""
+    _swings(task)
+    return Switch(Hold(Argmax(Slot(5)), every=5), modes(task))
+
+
+def build_gate(task: Task) -> Controller:
+    """The agent only moves the hand-over: before the guard, or after it."""
+    _swings(task)
+    catch = (catches(task) | chosen(_held())) & ~chosen(_held())
+    return build_machine(task, catch=catch)
+
+
+def build_schedule(task: Task) -> Controller:
+    """The agent schedules the gains of the machine's modes: each between 0 and 2."""
+    if _must_stay_up(task):
+        known: list[Controller] = [build_lqr(task)]
+        return Mix(Constant([1.0]) + Slot(1), known)
+    scheduled = Mix(Constant([1.0]) + _held(), [build_pump(task)])
+    return build_machine(task, swing=scheduled)
+
+
+def modes(task: Task) -> dict[str, Controller]:
+    """What a learned mode policy chooses from, by name."""
+    limit, x0 = task.input_limit, np.asarray(task.target.x)
+    brake = np.zeros((1, len(x0)))
+    brake[0, len(x0) // 2 + mechanical(task).actuated[0]] = BRAKE
+    return {
+        "pump": build_pump(task),
+        "balance": build_balance(task),
+        "brake": StateFeedback(brake, x0, [0.0], limit=limit),
+        "left": Constant([-limit]),
+        "right": Constant([limit]),
+    }
+
+
+def _pump_and_agent(task: Task) -> Controller:
+    agent = _held(task.plant.n_u)
+    return build_pump(task) + 2.0 * task.input_limit * agent
+
+
+def _held(size: int = 1) -> Controller:
+    return Hold(Slot(size), every=EVERY)
 
 
 def _must_stay_up(task: Task) -> bool:
@@ -40,9 +130,32 @@ def _must_stay_up(task: Task) -> bool:
     return bool(holds(task.failure, fallen))
 
 
-_TEMPLATES: dict[str, Callable[[Task], Controller]] = {
-    "ppo": build_ppo,
-    "residual": build_residual,
+def _swings(task: Task) -> None:
+    if _must_stay_up(task):
+        fail(
+            f"on {task.name!r} the pole may not fall, so there is no swing-up to "
+            'learn; use the template "ppo", "residual" or "schedule"'
+        )
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A template and what it is, in a phrase."""
+
+    build: Callable[[Task], Controller]
+    text: str
+
+
+_TEMPLATES = {
+    "ppo": _Entry(build_ppo, "the agent alone"),
+    "residual": _Entry(build_residual, "on top of the LQR, or of the swing mode"),
+    "residual_lqr": _Entry(build_residual_lqr, "on top of the LQR"),
+    "residual_machine": _Entry(build_residual_machine, "on top of the machine"),
+    "early_catch": _Entry(build_early_catch, "on the swing mode, and an early catch"),
+    "swing": _Entry(build_swing, "swings up alone, the LQR catches"),
+    "modes": _Entry(build_modes, "chooses the mode"),
+    "gate": _Entry(build_gate, "moves the hand-over"),
+    "schedule": _Entry(build_schedule, "schedules the gain"),
 }
 
 
@@ -54,15 +167,27 @@ def templates() -> tuple[str, ...]:
 def template(name: str, task: Task) -> Controller:
     """One of the toolkit's own trainable templates, made for a task.
 
+    What the agent does in each:
+
+    - "ppo": everything, alone.
+    - "residual": corrects the LQR where the pole may not fall, and elsewhere the
+      swing mode of the reference machine, with the LQR for a lock.
+    - "residual_lqr", "residual_machine": corrects the LQR, the whole machine.
+    - "early_catch": corrects the swing mode and may hand over early.
+    - "swing": swings up alone; the LQR catches.
+    - "modes": chooses among pump, LQR, brake and both input limits.
+    - "gate": only moves the hand-over from swing to balance.
+    - "schedule": scales the gain of the swing mode, or of the LQR.
+
     Args:
-        name: "ppo" (the agent alone), or "residual" (on top of a classical one).
+        name: one of these.
         task: whose plant, input limit and control period are used.
 
     Returns:
         A controller with Slots, for `train`.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, or a swing-up where the pole may not fall.
 
     Example:
         >>> from hybridctl import tasks
@@ -70,4 +195,4 @@ def template(name: str, task: Task) -> Controller:
         ('swing', 'balance')
     """
     one_of("template", name, _TEMPLATES)
-    return _TEMPLATES[name](task)
+    return _TEMPLATES[name].build(task)

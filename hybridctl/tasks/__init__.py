@@ -6,7 +6,9 @@ from typing import Any
 from hybridctl.checks import one_of
 from hybridctl.tasks.cartpole import balance as balance
 from hybridctl.tasks.cartpole import global_ as global_
+from hybridctl.tasks.cartpole import short_track as short_track
 from hybridctl.tasks.cartpole import swingup as swingup
+from hybridctl.tasks.cartpole import weak as weak
 from hybridctl.tasks.cost import Cost as Cost
 from hybridctl.tasks.evaluate import Scores as Scores
 from hybridctl.tasks.evaluate import evaluate as evaluate
@@ -26,6 +28,8 @@ _FACTORIES: dict[str, Callable[..., Task]] = {
     "balance": balance,
     "swingup": swingup,
     "global": global_,
+    "weak": weak,
+    "short_track": short_track,
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.checks import require
+from hybridctl.checks import positive, require
 from hybridctl.controllers import beyond, near
 from hybridctl.loop import Actuator, Loop
 from hybridctl.plants import CartPole
@@ -62,8 +62,8 @@ def swingup(
         The task.
     """
     plant = plant or CartPole()
-    rest = Box.around(plant.hanging().x, np.zeros(4))
-    return _task("swingup", plant, loop, rest, {"train_start": _mixed(plant)} | changes)
+    fields = {"train_start": _mixed(plant)} | changes
+    return _task("swingup", plant, loop, _hanging(plant, 0.0), fields)
 
 
 def global_(
@@ -71,8 +71,8 @@ def global_(
 ) -> Task:
     """Bring the pole up from anywhere.
 
-    Starts in the random box x, ẋ ~ U(-1, 1), θ, θ̇ ~ U(-π, π); the rest is as in
-    `swingup`. Registered as "global".
+    Starts in the random box x, ẋ ~ U(-1, 1), θ, θ̇ ~ U(-π, π), in training sometimes
+    hanging; the rest is as in `swingup`. Registered as "global".
 
     Args:
         plant: a cart-pole; the tutorial's by default.
@@ -83,16 +83,73 @@ def global_(
         The task.
     """
     plant = plant or CartPole()
-    fields = {"train_start": _mixed(plant)} | changes
+    fields = {"train_start": _mixed(plant, hanging=0.15)} | changes
     return _task("global", plant, loop, _anywhere(), fields)
 
 
-def _anywhere() -> Box:
-    return Box.around(np.zeros(4), [1.0, np.pi, 1.0, np.pi])
+def weak(
+    plant: CartPole | None = None, loop: Loop | None = None, **changes: Any
+) -> Task:
+    """Bring the pole up with a weak motor: |u| <= 3 N.
+
+    Starts half of the time hanging at rest, otherwise in the random box of
+    `global_`; the rest is as there.
+
+    Args:
+        plant: a cart-pole; the tutorial's by default.
+        loop: 20 ms and |u| <= 3 N by default.
+        **changes: any other field of `Task`.
+
+    Returns:
+        The task.
+    """
+    plant = plant or CartPole()
+    loop = loop or Loop(0.02, actuator=Actuator(limit=3.0))
+    start = Either(_hanging(plant, 0.0), _anywhere())
+    fields = {"train_start": _mixed(plant)} | changes
+    return _task("weak", plant, loop, start, fields)
 
 
-def _mixed(plant: CartPole) -> Start:
-    return Either(Box.around(plant.hanging().x, np.full(4, 0.05)), _anywhere())
+def short_track(
+    plant: CartPole | None = None,
+    loop: Loop | None = None,
+    *,
+    track: float = 0.6,
+    **changes: Any,
+) -> Task:
+    """Swing the pole up on a short track.
+
+    Starts within ±0.05 of hanging at rest in every state and fails beyond
+    |x| = track; training starts half of the time from anywhere on the track.
+
+    Args:
+        plant: a cart-pole; the tutorial's by default.
+        loop: 20 ms and |u| <= 10 N by default.
+        track: largest |x| [m].
+        **changes: any other field of `Task`.
+
+    Returns:
+        The task.
+    """
+    plant = plant or CartPole()
+    positive("track", track)
+    fields = {
+        "failure": beyond(plant.upright(), x=track),
+        "train_start": _mixed(plant, track / 2),
+    }
+    return _task("short_track", plant, loop, _hanging(plant), fields | changes)
+
+
+def _hanging(plant: CartPole, half: float = 0.05) -> Box:
+    return Box.around(plant.hanging().x, np.full(4, half))
+
+
+def _anywhere(x: float = 1.0) -> Box:
+    return Box.around(np.zeros(4), [x, np.pi, 1.0, np.pi])
+
+
+def _mixed(plant: CartPole, x: float = 1.0, hanging: float = 0.5) -> Start:
+    return Either(_hanging(plant), _anywhere(x), hanging)
 
 
 def _task(

@@ -5,10 +5,12 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from hybridctl.checks import as_float, one_of, positive
 from hybridctl.controllers import Controller, Guard, Quadratic, Tick
+from hybridctl.controllers.guards import Near, Not
 from hybridctl.loop import Loop, LoopState, begin
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
@@ -68,6 +70,27 @@ class Task(eqx.Module):
     def __check_init__(self):
         one_of("reward", self.reward, REWARDS)
         positive("seconds", self.seconds)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Largest |deviation| from the target that is no failure, by state.
+
+        Known where the failure guard is `beyond(...)`; of the plant where not.
+        """
+        inner = self.failure.a if isinstance(self.failure, Not) else None
+        if not isinstance(inner, Near):
+            known = self.plant.limits
+            return {name: known[name] for name in self.plant.states if name in known}
+        names = (self.plant.states[c] for c in inner.columns)
+        return dict(zip(names, np.asarray(inner.tolerance).tolist(), strict=True))
+
+    @property
+    def input_limit(self) -> float:
+        """Largest |input| of the actuator, of the plant where that has no limit."""
+        actuator = self.loop.actuator
+        if actuator is None or actuator.limit is None:
+            return float(self.plant.limits[self.plant.inputs[0]])
+        return float(np.max(actuator.limit))
 
     @property
     def steps(self) -> int:

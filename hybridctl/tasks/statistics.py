@@ -1,10 +1,56 @@
 """Intervals for what is compared."""
 
+import dataclasses
+
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 RESAMPLES = 2000
 LEVEL = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A mean with its interval; true where all of it is above 0.
+
+    Attributes:
+        value: the mean.
+        low: lower bound.
+        high: upper bound.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __bool__(self) -> bool:
+        return self.low > 0
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+def student_mean(values: np.ndarray, confidence: float = LEVEL) -> Interval:
+    """Student's t interval of a mean of few values, such as training seeds.
+
+    Args:
+        values: shape [n]; of a single one the interval is infinite.
+        confidence: level of the interval.
+
+    Returns:
+        The mean with its interval.
+
+    Example:
+        >>> print(student_mean(np.array([1.0, 2.0, 3.0])))
+        2 [-0.4841, 4.484]
+    """
+    values, n = np.asarray(values, np.float64), len(values)
+    mean = float(values.mean())
+    if n < 2:
+        return Interval(mean, -np.inf, np.inf)
+    error = float(values.std(ddof=1)) / np.sqrt(n)
+    half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * error
+    return Interval(mean, mean - half, mean + half)
 
 
 def wilson(successes: int, n: int, confidence: float = LEVEL) -> tuple[float, float]:

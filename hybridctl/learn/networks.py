@@ -1,0 +1,116 @@
+"""Networks of the trainers: initialized on the host, and read as a Policy."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from brax.envs import base
+
+from hybridctl.controllers import Policy
+from hybridctl.learn.config import Config
+from hybridctl.learn.env import Env
+
+
+def activation_of(config: Config) -> Callable:
+    """The activation function by its name."""
+    return getattr(nn, config.activation)
+
+
+def on_host(networks: dict[str, Any], actions: int) -> None:
+    """Let networks initialize without compiling forty small programs.
+
+    The policy's last layer starts with a mean action of zero: an untrained
+    template is its base, exactly.
+
+    Args:
+        networks: brax's networks by name; "policy" is the policy's.
+        actions: number of actions.
+    """
+    for i, (name, network) in enumerate(networks.items()):
+        silent = actions if name == "policy" else 0
+        network.init = functools.partial(_lecun_uniform, network.init, i, silent)
+
+
+def _lecun_uniform(init: Any, i: int, silent: int, key: Any) -> Any:
+    """What brax's init draws, U(±√(3 / n_in)), but for silent outputs of zero."""
+    rng = np.random.default_rng([*np.asarray(key).tolist(), i])
+
+    def draw(leaf: Any) -> Any:
+        if len(leaf.shape) == 1:
+            return jnp.zeros(leaf.shape, leaf.dtype)
+        bound = np.sqrt(3.0 / leaf.shape[-2])
+        return jnp.asarray(rng.uniform(-bound, bound, leaf.shape), leaf.dtype)
+
+    tree = jax.tree.map(draw, jax.eval_shape(init, key))
+    if silent:
+        layers = tree["params"]
+        last = layers[f"hidden_{len(layers) - 1}"]
+        last["kernel"] = last["kernel"].at[:, :silent].set(0.0)
+    return tree
+
+
+def policy_of(mean: Any, std: Any, parameters: Any, env: Env, config: Config) -> Policy:
+    """The deterministic policy of brax's parameters.
+
+    Args:
+        mean: of the observations.
+        std: of the observations.
+        parameters: of the policy network.
+        env: what it was trained in.
+        config: settings of the training.
+
+    Returns:
+        A controller whose outputs are the actions.
+    """
+    named = parameters["params"]
+    layers = [named[f"hidden_{i}"] for i in range(len(config.hidden) + 1)]
+    weights = [np.asarray(layer["kernel"]) for layer in layers]
+    biases = [np.asarray(layer["bias"]) for layer in layers]
+    n = env.action_size  # the last layer gives mean and spread of every action
+    weights[-1], biases[-1] = weights[-1][:, :n], biases[-1][:n]
+    mean, std = np.asarray(mean), np.asarray(std)
+    if not config.normalize_observations:
+        mean, std = np.zeros_like(mean), np.ones_like(std)
+    return Policy(
+        env.features, weights, biases, mean, std, config.activation, float(env.dt)
+    )
+
+
+class Idle(base.Wrapper):
+    """Stands in for the evaluation environment, which brax resets but never runs."""
+
+    def reset(self, rng: Any) -> base.State:
+        """A state of zeros: quick to compile."""
+        zero = jnp.zeros(())
+        return base.State(rng, jnp.zeros(self.observation_size), zero, zero)  # type: ignore[call-arg]
+
+
+class Rate(float):
+    """A falling learning rate that optax calls and brax reports as a number."""
+
+    start: float  # share at the first update
+    end: float  # share at the last one
+    updates: int
+
+    def __call__(self, count: Any) -> Any:
+        """The rate at an update."""
+        share = np.float32(self.start) - (self.start - self.end) * count / self.updates
+        return float(self) * share.clip(self.end, 1.0)
+
+
+def learning_rate(config: Config, done: int) -> float:
+    """The rate that falls linearly from where `done` decisions have left it."""
+    if config.final_learning_rate == 1.0:
+        return config.learning_rate
+    rate = Rate(config.learning_rate)
+    share = min(done / config.steps, 1.0)
+    rate.end = config.final_learning_rate
+    rate.start = 1.0 - (1.0 - rate.end) * share
+    per_update = config.batch_size * config.num_minibatches * config.unroll_length
+    passes = config.num_minibatches * config.num_updates_per_batch
+    rate.updates = max((config.steps - done) * passes // per_update, 1)
+    return rate

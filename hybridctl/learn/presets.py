@@ -1,0 +1,71 @@
+"""Settings that work unattended: values of `Config`."""
+
+import math
+
+from hybridctl.checks import one_of
+from hybridctl.learn.config import Config
+
+balance = Config()
+swing = Config(
+    steps=2_000_000,
+    unroll_length=32,
+    batch_size=32,
+    num_minibatches=8,
+    learning_rate=2e-3,
+    final_learning_rate=0.05,
+    entropy_cost=1e-3,
+    hidden=(64, 64),
+    num_evals=12,
+    num_eval_envs=256,
+    lock=1.0,
+)
+sac = Config(
+    algorithm="sac",
+    steps=200_000,
+    num_envs=64,
+    batch_size=256,
+    learning_rate=1e-3,
+    reward_scaling=1.0,
+    grad_updates_per_step=8,
+    min_replay_size=4096,
+    num_evals=21,
+)
+seed = Config(  # the tutorial's short run, number by number
+    steps=100,
+    num_envs=1,
+    unroll_length=5,
+    batch_size=1,
+    num_minibatches=1,
+    num_updates_per_batch=4,
+    learning_rate=3e-4,
+    discounting=0.97,
+    entropy_cost=1e-2,
+    reward_scaling=10.0,
+    max_grad_norm=None,
+    hidden=(32,) * 4,
+    value_hidden=(256,) * 5,
+    activation="swish",
+    num_evals=20,
+    target=math.inf,
+)
+seed_long = seed.replace(  # and its long one
+    steps=20_000_000, num_envs=2048, batch_size=1024, num_minibatches=32
+)
+
+PRESETS = {
+    "balance": balance,
+    "swing": swing,
+    "sac": sac,
+    "seed": seed,
+    "seed_long": seed_long,
+}
+
+
+def preset(name: str) -> Config:
+    """A preset by name.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    one_of("preset", name, PRESETS)
+    return PRESETS[name]

@@ -1,0 +1,259 @@
+"""One training under supervision: validate, keep the best, stop where that is due."""
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from hybridctl.checks import fail
+from hybridctl.controllers import Controller, Policy, fill
+from hybridctl.learn.brax import IMPORT_SECONDS
+from hybridctl.learn.checkpoint import Checkpoint
+from hybridctl.learn.config import Config
+from hybridctl.learn.engine import Offer, engine
+from hybridctl.learn.env import Env
+from hybridctl.learn.progress import Bar
+from hybridctl.learn.run import Run
+from hybridctl.tasks import Task
+from hybridctl.tasks.evaluate import Scores, check_pair, evaluate
+from hybridctl.tasks.statistics import Interval, bootstrap_mean
+
+VALIDATION, CONFIRMATION, ELECTION = 1_000_001, 1_000_002, 1_000_003
+CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
+Listener = Callable[[Run], None]
+
+
+class Stop(Exception):
+    """Leaves a trainer; says why."""
+
+
+class Session:
+    """Validates every policy that a trainer offers and keeps the best.
+
+    Args:
+        task: without the goal that only training has.
+        template: what is filled.
+        config: settings.
+        seed: of the run.
+        bar: shows progress.
+        listeners: called with the run so far after every validation.
+        resume: a run to go on from.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        template: Controller,
+        config: Config,
+        seed: int,
+        bar: Bar,
+        listeners: tuple[Listener, ...] = (),
+        resume: Run | None = None,
+    ):
+        check_pair(task, template)
+        self.task, self.template, self.config = task, template, config
+        self.seed, self.bar, self.listeners = seed, bar, listeners
+        self.resumed = resume
+        self.curve = [] if resume is None else list(resume.curve)
+        self.policies: dict[int, Policy] = {}
+        self.best = 0 if resume is None else resume.best
+        if resume is not None:
+            self.policies[resume.best] = resume.policy
+        self.checkpoint = None if resume is None else resume.checkpoint
+        self.confirmed: float | None = None
+        self.stopped, self.cancelled = "running", threading.Event()
+        self.began = self.clock = time.perf_counter()
+        self.train_seconds: list[float] = []
+        self.eval_seconds: list[float] = []
+
+    def run(self, env: Env) -> Run:
+        """Train until the end, the target, Ctrl-C or divergence."""
+        try:
+            train = engine(self.config.algorithm)
+            train(env, self.config, self._seed(), self.take, self.checkpoint)
+            self.stopped = "finished"
+        except Stop as stop:
+            self.stopped = str(stop)
+        except KeyboardInterrupt:
+            if not self.policies:
+                raise
+            self.stopped = "interrupted"
+            self.bar.say("interrupted: the best policy so far is kept")
+        if not self.policies:
+            fail("training diverged before it began; check the task's reward and plant")
+        if self.stopped != "target":
+            self.elect()
+        found = dataclasses.replace(
+            self.snapshot(), better_than_base=self.against_base()
+        )
+        self.tell(found)
+        return found
+
+    def _seed(self) -> int:
+        """A resumed training draws other episodes than the one that it goes on from."""
+        done = 0 if self.checkpoint is None else self.checkpoint.steps
+        mixed = np.random.SeedSequence([self.seed, done]).generate_state(1)[0]
+        return int(mixed >> 1) if done else self.seed
+
+    def take(self, offer: Offer) -> None:
+        """Validate what the trainer offers."""
+        now = time.perf_counter()
+        self.train_seconds.append(now - self.clock)
+        if not _is_finite(offer.policy):
+            self.bar.say("diverged: the best policy before that is kept")
+            raise Stop("diverged")
+        again = self.curve and offer.steps <= self.curve[-1]["steps"]
+        if not again:  # the first offer of a resumed training is known
+            self.add(offer)
+        self.clock = time.perf_counter()
+        self.eval_seconds.append(self.clock - now)
+        if again:
+            return
+        self.bar.show(self.curve[-1])
+        self.tell(self.snapshot())
+        self.clock = time.perf_counter()
+        self.stop_at_target(offer.policy)
+        if self.cancelled.is_set():
+            raise Stop("interrupted")
+
+    def add(self, offer: Offer) -> None:
+        """A new row of the curve, and the policy to keep if it is among the best."""
+        scores = self.validate(offer.policy, VALIDATION)
+        point = self.point(offer, scores)
+        self.curve.append(point)
+        self.policies[len(self.curve) - 1] = offer.policy
+        arrays, name = offer.arrays, self.config.algorithm
+        self.checkpoint = Checkpoint(name, offer.steps, arrays)
+        ranked = sorted(self.policies, key=self._score, reverse=True)
+        self.best = ranked[0]
+        self.policies = {i: self.policies[i] for i in ranked[:CANDIDATES]}
+
+    def _score(self, i: int) -> float:
+        return self.curve[i]["score"]
+
+    def stop_at_target(self, policy: Policy) -> None:
+        """Stop once the target is reached here and on episodes not seen before."""
+        target = self.config.target
+        if target is None or self.curve[-1]["score"] < target:
+            return
+        scores = self.validate(policy, CONFIRMATION)
+        self.confirmed = float(values_of(self.task, scores).mean())
+        if self.confirmed >= target:
+            self.best = len(self.curve) - 1
+            self.policies[self.best] = policy
+            self.stopped = "target"
+            raise Stop("target")
+
+    def elect(self) -> None:
+        """Choose among the best few on more episodes, so that luck decides less."""
+        if len(self.policies) < 2:
+            return
+
+        def votes(i: int) -> float:
+            rounds = range(ELECTION, ELECTION + ROUNDS)
+            found = [self.validate(self.policies[i], seed) for seed in rounds]
+            means = [values_of(self.task, scores).mean() for scores in found]
+            return self._score(i) + float(np.sum(means))
+
+        self.best = max(self.policies, key=votes)
+
+    def against_base(self) -> Interval:
+        """By how much the best policy beats empty Slots, in pairs."""
+        policy = self.policies[self.best]
+        both = [self.validate(p, CONFIRMATION) for p in (policy, _silent(policy))]
+        ours, base = (values_of(self.task, scores) for scores in both)
+        gain = ours - base
+        found = Interval(float(gain.mean()), *bootstrap_mean(gain, self.seed))
+        if found.high < 0:
+            self.bar.say(f"worse than its base: score {found}; train longer")
+        return found
+
+    def validate(self, policy: Policy, seed: int) -> Scores:
+        """Scores of the filled template on the validation episodes."""
+        filled = fill(self.template, policy)
+        return evaluate(self.task, filled, self.config.num_eval_envs, seed)
+
+    def point(self, offer: Offer, scores: Scores) -> dict[str, float]:
+        """One row of the learning curve."""
+        return {
+            "steps": float(offer.steps),
+            "seconds": sum(self.train_seconds) + sum(self.eval_seconds),
+            "score": float(values_of(self.task, scores).mean()),
+            "reward": float(scores.reward.mean()),
+            "length": float(scores.length.mean()),
+            "cost": float(scores.cost.mean()),
+            "success": float(scores.success.mean()),
+            **self._trained(offer),
+        }
+
+    def _trained(self, offer: Offer) -> dict[str, float]:
+        """What happened in training since the last validation."""
+        names = ("train_reward", "train_failed", "not_finite")
+        if offer.totals is None:
+            return dict.fromkeys(names, float("nan"))
+        before = getattr(self, "totals", (0.0,) * len(offer.totals))
+        new = [a - b for a, b in zip(offer.totals, before, strict=True)]
+        self.totals = offer.totals
+        ended = round(new[1])
+        shares = [v / ended if ended else float("nan") for v in (new[0], new[2])]
+        broken = float(round(offer.totals.not_finite))
+        return dict(zip(names, (*shares, broken), strict=True))
+
+    def tell(self, run: Run) -> None:
+        """Show the run to all who listen; a full disk does not end a training."""
+        for listener in self.listeners:
+            try:
+                listener(run)
+            except OSError as error:
+                self.bar.say(f"not written, training goes on: {error}")
+
+    def snapshot(self) -> Run:
+        """The run so far."""
+        policy = self.policies[self.best]
+        return Run(
+            controller=fill(self.template, policy),
+            policy=policy,
+            curve=list(self.curve),
+            timing=self.timing(),
+            config=self.config,
+            task=self.task.name,
+            seed=self.seed,
+            stopped=self.stopped,
+            best=self.best,
+            confirmed=self.confirmed,
+            checkpoint=self.checkpoint,
+        )
+
+    def timing(self) -> dict[str, float]:
+        """Seconds: compiling is what the first rounds took longer than the later."""
+        later = self.train_seconds[2:] or [0.0]
+        usual, check = float(np.median(later)), float(np.median(self.eval_seconds))
+        train = usual * (len(self.train_seconds) - 1)
+        evaluation = check * len(self.eval_seconds)
+        spent = sum(self.train_seconds) + sum(self.eval_seconds)
+        return {
+            "import": IMPORT_SECONDS,
+            "compile": max(spent - train - evaluation, 0.0),
+            "train": train,
+            "eval": evaluation,
+            "total": time.perf_counter() - self.began + IMPORT_SECONDS,
+        }
+
+
+def values_of(task: Task, scores: Scores) -> np.ndarray:
+    """What validation maximizes: the return, or minus J where the reward is a cost."""
+    return scores.reward if task.reward == "alive" else -scores.cost
+
+
+def _silent(policy: Policy) -> Policy:
+    """The same network with outputs of zero: empty Slots, without compiling anew."""
+    weights, biases = list(policy.weights), list(policy.biases)
+    weights[-1], biases[-1] = 0.0 * weights[-1], 0.0 * biases[-1]
+    return dataclasses.replace(policy, weights=weights, biases=biases)
+
+
+def _is_finite(policy: Policy) -> bool:
+    arrays = (*policy.weights, *policy.biases, policy.mean, policy.std)
+    return all(np.isfinite(np.asarray(a)).all() for a in arrays)

@@ -36,14 +36,26 @@ def test_an_empty_slot_is_the_base_bit_for_bit(name):
 def test_an_unfilled_template_is_its_base_bit_for_bit(task_name):
     task = zoo.task(task_name)
     base = hc.reference("lqr" if task_name == "balance" else "machine", task)
-    unfilled = hc.template("residual", task)
-    scores = [hc.evaluate(task, c, 16) for c in (base, unfilled)]
-    for a, b in zip(*scores, strict=True):
-        np.testing.assert_array_equal(a, b)
+    names = ["residual", "schedule"]
+    if task_name == "global":
+        names += ["residual_machine", "early_catch", "gate"]
+    scores = hc.evaluate(task, base, 16)
+    for name in names:
+        unfilled = hc.evaluate(task, hc.template(name, task), 16)
+        for a, b in zip(scores, unfilled, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-@pytest.mark.parametrize("task_name", hc.tasks.names())
-@pytest.mark.parametrize("name", list(zoo.templates(TASK)))
+PAIRS = [("global", name) for name in zoo.templates(TASK)]
+PAIRS += [
+    (task, name)
+    for task in hc.tasks.names()
+    for name in ("ppo", "residual")
+    if task != "global"
+]
+
+
+@pytest.mark.parametrize(("task_name", "name"), [*PAIRS, ("balance", "schedule")])
 def test_env_is_simulate_bit_for_bit(task_name, name):
     task = zoo.task(task_name)
     template = zoo.templates(task)[name]
@@ -75,7 +87,7 @@ def test_vmap_is_a_loop(name):
     mapped = jax.vmap(lambda x0: run(controller, x0).x)(jnp.asarray(STARTS))
     single = np.stack([run(controller, x0).x for x0 in STARTS])
     np.testing.assert_array_equal(batch.x, mapped)
-    if name in ("policy", "residual", "argmax"):
+    if name in ("policy", "residual", "argmax", "history", "observed"):
         np.testing.assert_allclose(batch.x, single, rtol=1e-3, atol=1e-4)
     else:
         np.testing.assert_array_equal(batch.x, single)

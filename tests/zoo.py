@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 import hybridctl as hc
-from hybridctl.strategies.reference import build_machine
+from hybridctl.controllers.fill import action_size
 
 DT = 0.02
 
@@ -17,10 +17,10 @@ def task(name: str = "global") -> hc.Task:
     return hc.tasks.get(name, seconds=2.0)
 
 
-def policy(t: hc.Task, size: int = 1, n_modes: int = 0) -> hc.Policy:
+def policy(t: hc.Task, size: int = 1, **features: object) -> hc.Policy:
     """An untrained 2x32 policy."""
     rng = np.random.default_rng(3)
-    features = hc.Features.of(t.plant, n_modes=n_modes)
+    features = hc.Features.of(t.plant, **features)
     widths = (features.size, 32, 32, size)
     pairs = list(itertools.pairwise(widths))
     weights = [rng.normal(size=pair) / np.sqrt(pair[0]) for pair in pairs]
@@ -42,7 +42,7 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         ],
         dwell=0.1,
     )
-    slot = hc.Slot(1)
+    slot, known = hc.Slot(1), hc.template("residual", t)
     return {
         "constant": hc.Constant([0.5]),
         "sequence": hc.Sequence(rng.uniform(-5, 5, (100, 1))),
@@ -58,8 +58,15 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "level": level,
         "argmax": hc.fill(hc.Switch(hc.Argmax(hc.Slot(2)), [pump, lqr]), policy(t, 2)),
         "policy": hc.fill(10.0 * slot, policy(t)),
-        "residual": hc.fill(hc.template("residual", t), policy(t, n_modes=2)),
+        "residual": hc.fill(known, policy(t, action_size(known), n_modes=2, age=True)),
+        "history": hc.fill(10.0 * slot, policy(t, applied=True, history=3)),
+        "observed": hc.fill(observer() >> (lqr + 5.0 * slot), policy(t)),
     }
+
+
+def observer() -> hc.Controller:
+    """Stands for an observer: its estimate is nine tenths of the measurement."""
+    return hc.StateFeedback(-0.9 * np.eye(4), np.zeros(4), np.zeros(4))
 
 
 def templates(t: hc.Task) -> dict[str, hc.Controller]:
@@ -67,14 +74,13 @@ def templates(t: hc.Task) -> dict[str, hc.Controller]:
     lqr, machine = hc.reference("lqr", t), hc.reference("machine", t)
     slot, pump = hc.Slot(1), machine.modes[0]
     modes = {"pump": pump, "lqr": lqr, "brake": hc.Constant([0.0])}
-    return {
-        "ppo": hc.template("ppo", t),
-        "residual": lqr + 5.0 * slot,
+    own = {name: hc.template(name, t) for name in hc.strategies.templates(t)}
+    return own | {
+        "plain": lqr + 5.0 * slot,
         "machine": machine + 10.0 * slot,
-        "held": hc.template("residual", t),
-        "learned swing": build_machine(t, swing=10.0 * slot),
-        "modes": hc.Switch(hc.Hold(hc.Argmax(hc.Slot(3)), every=5), modes),
+        "slow modes": hc.Switch(hc.Hold(hc.Argmax(hc.Slot(3)), every=5), modes),
         "two slots": hc.Mix(hc.Slot(2), [lqr, pump]) + 3.0 * slot,
+        "observed": observer() >> (machine + 10.0 * slot),
     }
 
 

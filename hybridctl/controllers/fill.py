@@ -18,6 +18,7 @@ from hybridctl.controllers.controller import (
     Tick,
     output_of,
 )
+from hybridctl.controllers.features import Features
 from hybridctl.controllers.inspect import walk
 from hybridctl.controllers.machine import age_of, mode_of
 
@@ -151,8 +152,8 @@ def fill(template: Controller, agent: Controller) -> Filled:
 def _check_outputs(agent: Any, size: int) -> None:
     if not isinstance(agent, Controller):
         fail(f"a Slot takes a Controller, got {type(agent).__name__}")
-    n_y = measurements(agent) or 1
-    given = output_of(agent, blank_tick(n_y)).shape
+    n_y, n_u = measurements(agent) or 1, applied_inputs(agent)
+    given = output_of(agent, blank_tick(n_y, n_u, references(agent))).shape
     require(
         given == (size,),
         f"the Slots take {size} outputs together, the agent gives shape {given}",
@@ -171,8 +172,19 @@ def measurements(controller: Controller) -> int | None:
     return None
 
 
+def references(controller: Controller) -> int:
+    """Number of references that the parts of a controller expect."""
+    return max(getattr(node, "n_r", 0) for node, _ in walk(controller))
+
+
+def applied_inputs(controller: Controller) -> int:
+    """Number of applied inputs that a controller's features see, at least 1."""
+    looks = (n.n_u for n, _ in walk(controller) if isinstance(n, Features))
+    return max(1, *looks, 0)
+
+
 def blank_tick(n_y: int, n_u: int = 1, n_r: int = 0) -> Tick:
     """A tick of zeros, to learn shapes from."""
-    zeros = (jnp.float32(0), jnp.int32(0), jnp.zeros(n_y))
+    zeros = (jnp.zeros(()), jnp.int32(0), jnp.zeros(n_y))
     r, start = jnp.zeros(n_r) if n_r else None, jnp.int32(0)
     return Tick(*zeros, r, jnp.zeros(n_u), start, start)

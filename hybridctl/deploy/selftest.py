@@ -11,8 +11,13 @@ from jax import Array
 from hybridctl.checks import cast, fail, require
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.controller import output_of
-from hybridctl.controllers.fill import blank_tick, measurements
-from hybridctl.controllers.machine import mode_of
+from hybridctl.controllers.fill import (
+    applied_inputs,
+    blank_tick,
+    measurements,
+    references,
+)
+from hybridctl.controllers.machine import age_of, mode_of
 from hybridctl.deploy.encode import Arrays
 from hybridctl.loop import enable_cache
 
@@ -20,6 +25,7 @@ TICKS, LONGEST, DRAWS, GUESSES = 32, 1000, 8, 32
 LARGEST = 2**26  # numbers in one array: a file could ask for any
 TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
 NUDGE = np.float32(1 + 1e-6)
+REFERENCE = 0.1  # every reference, where the controller follows some
 Y, U = "test.y", "test.u"  # names of the arrays
 
 
@@ -98,17 +104,21 @@ def replay(controller: Controller, y: np.ndarray, dt: float) -> np.ndarray:
 
 @jax.jit
 def _replay(controller: Controller, y: Array, dt: float) -> Array:
-    out = output_of(controller, blank_tick(y.shape[1]))
+    out = _output(controller, y.shape[1])
     vector = len(out.shape) == 1
+    n_r = references(controller)
+    r = jnp.full(n_r, REFERENCE) if n_r else None
 
     def body(carry: Any, row: Any) -> Any:
         (memory, applied), (k, y) = carry, row
-        tick = Tick(k * dt, k, y, None, applied, mode_of(memory))
+        mode, age = mode_of(memory), age_of(memory)
+        tick = Tick(k * dt, k, y, r, applied, mode, age)
         memory, u = controller.step(memory, tick)
         return (memory, u if vector else applied), u
 
     rest = jnp.zeros(out.shape if vector else 1, out.dtype)
-    memory = controller.init(Tick(jnp.zeros(()), jnp.int32(0), y[0], None, rest))
+    start = jnp.int32(0)
+    memory = controller.init(Tick(jnp.zeros(()), start, y[0], r, rest, start, start))
     return jax.lax.scan(body, (memory, rest), (jnp.arange(len(y)), y))[1]
 
 
@@ -135,7 +145,12 @@ def _n_y(controller: Controller) -> int:
 
 
 def _shape(controller: Controller, n_y: int) -> tuple[int, ...]:
-    return _runs(lambda: output_of(controller, blank_tick(n_y)).shape)
+    return _runs(lambda: _output(controller, n_y).shape)
+
+
+def _output(controller: Controller, n_y: int) -> Any:
+    tick = blank_tick(n_y, applied_inputs(controller), references(controller))
+    return output_of(controller, tick)
 
 
 def _runs(function: Any, *arguments: Any) -> Any:

@@ -52,5 +52,6 @@ def unflatten(like: Any, arrays: dict[str, np.ndarray]) -> Any:
             f"the checkpoint's {name} has shape {got}, expected {expected}; train "
             "with the same template, features and networks",
         )
-        out.append(jax.numpy.asarray(arrays[name], np.asarray(leaf).dtype))
+        dtype = jax.dtypes.canonicalize_dtype(np.asarray(leaf).dtype)
+        out.append(jax.numpy.asarray(arrays[name], dtype))
     return jax.tree_util.tree_unflatten(structure, out)

@@ -4,9 +4,10 @@ import math
 
 from hybridctl.checks import one_of
 from hybridctl.learn.config import Config
+from hybridctl.tasks import Task
 
 balance = Config()
-swing = Config(
+quick = Config(
     steps=2_000_000,
     unroll_length=32,
     batch_size=32,
@@ -19,6 +20,8 @@ swing = Config(
     num_eval_envs=256,
     lock=1.0,
 )
+swing = quick.replace(steps=8_000_000, num_envs=512, num_minibatches=16, num_evals=17)
+weak = swing.replace(horizon=8.0)  # a swing-up that takes longer
 sac = Config(
     algorithm="sac",
     steps=200_000,
@@ -55,10 +58,21 @@ seed_long = seed.replace(  # and its long one
 PRESETS = {
     "balance": balance,
     "swing": swing,
+    "quick": quick,
+    "weak": weak,
     "sac": sac,
     "seed": seed,
     "seed_long": seed_long,
 }
+
+
+def meant_for(task: Task, algorithm: str) -> Config:
+    """The preset that works unattended on a task."""
+    if algorithm == "sac":
+        return sac
+    if task.reward == "alive":
+        return balance
+    return weak if task.name == "weak" else swing
 
 
 def preset(name: str) -> Config:

@@ -104,7 +104,7 @@ class Session:
         if not _is_finite(offer.policy):
             self.bar.say("diverged: the best policy before that is kept")
             raise Stop("diverged")
-        again = self.curve and offer.steps <= self.curve[-1]["steps"]
+        again = bool(self.curve) and offer.steps <= self.curve[-1]["steps"]
         if not again:  # the first offer of a resumed training is known
             self.add(offer)
         self.clock = time.perf_counter()
@@ -126,12 +126,13 @@ class Session:
         self.policies[len(self.curve) - 1] = offer.policy
         arrays, name = offer.arrays, self.config.algorithm
         self.checkpoint = Checkpoint(name, offer.steps, arrays)
-        ranked = sorted(self.policies, key=self._score, reverse=True)
+        ranked = sorted(self.policies, key=self._rank, reverse=True)
         self.best = ranked[0]
         self.policies = {i: self.policies[i] for i in ranked[:CANDIDATES]}
 
-    def _score(self, i: int) -> float:
-        return self.curve[i]["score"]
+    def _rank(self, i: int) -> tuple[float, float]:
+        """By score; of equal ones, as all that survive have, the lower cost."""
+        return self.curve[i]["score"], -self.curve[i]["cost"]
 
     def stop_at_target(self, policy: Policy) -> None:
         """Stop once the target is reached here and on episodes not seen before."""
@@ -144,6 +145,11 @@ class Session:
             self.best = len(self.curve) - 1
             self.policies[self.best] = policy
             self.stopped = "target"
+            if self.curve[-1]["steps"] == 0:
+                self.bar.say(
+                    "the base reaches the target already, so nothing was learned; to "
+                    'lower its cost, train on the task with reward="cost"'
+                )
             raise Stop("target")
 
     def elect(self) -> None:
@@ -155,9 +161,9 @@ class Session:
             rounds = range(ELECTION, ELECTION + ROUNDS)
             found = [self.validate(self.policies[i], seed) for seed in rounds]
             means = [values_of(self.task, scores).mean() for scores in found]
-            return self._score(i) + float(np.sum(means))
+            return self.curve[i]["score"] + float(np.sum(means))
 
-        self.best = max(self.policies, key=votes)
+        self.best = max(self.policies, key=lambda i: (votes(i), *self._rank(i)))
 
     def against_base(self) -> Interval:
         """By how much the best policy beats empty Slots, in pairs."""

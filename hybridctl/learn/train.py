@@ -12,7 +12,7 @@ from hybridctl.controllers import Controller, Features, StateFeedback
 from hybridctl.controllers.inspect import walk
 from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
-from hybridctl.learn.presets import preset
+from hybridctl.learn.presets import meant_for, preset
 from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Listener, Session
@@ -54,7 +54,7 @@ def train(
         seed: of networks, episodes and exploration.
         seeds: train with this many seeds, from `seed` on, side by side.
         config: settings, or a preset's name; by default the preset that is meant
-            for the task's reward.
+            for the task.
         features: what the policy observes; by default all states, angles as sin
             and cos, and the mode where the template has modes.
         resume: a run to go on from, up to `steps` decisions in all. Networks and
@@ -138,10 +138,7 @@ def _resolve(
     if not isinstance(task, Task):
         fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
     if config is None:
-        if algorithm == "sac":
-            config = "sac"
-        else:
-            config = "balance" if task.reward == "alive" else "swing"
+        config = meant_for(task, algorithm or "ppo")
     base = preset(config) if isinstance(config, str) else config
     given = {"steps": steps, "algorithm": algorithm}
     changes = {k: v for k, v in given.items() if v is not None} | changes

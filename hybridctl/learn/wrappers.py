@@ -46,8 +46,9 @@ class Episodes(base.Wrapper):
             state = self.env.step(state, action)
             reward = reward + state.reward
         going = 1 - before.info["episode_done"]
-        steps = going * before.info["steps"] + self.action_repeat
-        over = (steps >= self.episode_length).astype(steps.dtype)
+        count = before.info["steps"]
+        steps = (going * count + self.action_repeat).astype(count.dtype)
+        over = (steps >= self.episode_length).astype(going.dtype)
         done = jnp.maximum(over, state.done)
         gains = {"sum_reward": reward, "length": self.action_repeat, **state.metrics}
         sums = before.info["episode_metrics"]

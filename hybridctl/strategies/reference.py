@@ -23,7 +23,7 @@ from hybridctl.plants import MechanicalPlant
 from hybridctl.tasks import Task
 
 Q, R = (1.0, 10.0, 1.0, 1.0), (0.1,)  # the quadratic part of the tasks' cost
-CENTRE = 4.0  # of the cost's weight on the cart's position, where the LQR is locked
+CENTRE = 8.0  # of the cost's weight on the cart's position, once the pole is caught
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ def build_machine(
     *,
     swing: Controller | None = None,
     catch: Guard | None = None,
+    leave: Guard | None = None,
     names: tuple[str, str] = ("swing", "balance"),
 ) -> Switch:
     """Swing up by energy, catch by LQR, let go when the LQR cannot hold.
@@ -92,6 +93,7 @@ def build_machine(
         gains: of the swing-up and the guards; those tuned for the task by default.
         swing: another controller for the first mode.
         catch: another guard on the way from the first to the second.
+        leave: another guard on the way back.
         names: of the modes.
 
     Returns:
@@ -99,7 +101,7 @@ def build_machine(
     """
     gains, (first, second) = gains or tuned(task), names
     catch = catches(task, gains) if catch is None else catch
-    leave = demands(build_lqr(task), gains.leave * task.input_limit)
+    leave = leaves(task, gains) if leave is None else leave
     modes = {first: swing or build_pump(task, gains), second: build_balance(task)}
     return machine(modes, {(first, second): catch, (second, first): leave})
 
@@ -111,6 +113,12 @@ def catches(task: Task, gains: MachineGains | None = None) -> Guard:
     return near(task.target, theta=gains.lean) & ~asked
 
 
+def leaves(task: Task, gains: MachineGains | None = None) -> Guard:
+    """The LQR asks for so much that it is not holding the pole."""
+    gains = gains or tuned(task)
+    return demands(build_lqr(task), gains.leave * task.input_limit)
+
+
 def locked(task: Task, share: float = 1.0) -> Guard:
     """In the level set (a share of it) on which the task's LQR never saturates."""
     lqr = build_lqr(task)
@@ -118,7 +126,7 @@ def locked(task: Task, share: float = 1.0) -> Guard:
 
 
 def build_balance(task: Task) -> Switch:
-    """The task's LQR; once it is locked, one that brings the cart back sooner.
+    """The task's LQR; with the pole caught, one that brings the cart back sooner.
 
     What is left of the cost is small by then, so the slow return of the cart, which
     is optimal for the cost, can be given up for an earlier rest.
@@ -126,8 +134,8 @@ def build_balance(task: Task) -> Switch:
     weights = np.array(Q)
     weights[mechanical(task).actuated[0]] *= CENTRE
     modes = {"catch": build_lqr(task), "centre": _lqr(task, weights)}
-    edges = {("catch", "centre"): locked(task), ("centre", "catch"): ~locked(task, 2.0)}
-    return machine(modes, edges)
+    near, far = locked(task, 2.0), ~locked(task, 4.0)
+    return machine(modes, {("catch", "centre"): near, ("centre", "catch"): far})
 
 
 def mechanical(task: Task) -> MechanicalPlant:

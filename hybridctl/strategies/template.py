@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybridctl.checks import fail, one_of
+from hybridctl.checks import one_of, require
 from hybridctl.controllers import (
     Argmax,
     Constant,
@@ -23,6 +23,7 @@ from hybridctl.strategies.reference import (
     build_machine,
     build_pump,
     catches,
+    leaves,
     locked,
     mechanical,
 )
@@ -57,37 +58,32 @@ def build_residual_lqr(task: Task) -> Controller:
 
 def build_residual_machine(task: Task) -> Controller:
     """The agent on top of the whole machine, until the lock hands over to the LQR."""
-    _swings(task)
     whole = build_machine(task) + task.input_limit * _held(task.plant.n_u)
     names = ("machine", "lock")
     return build_machine(task, swing=whole, catch=locked(task), names=names)
 
 
 def build_early_catch(task: Task) -> Controller:
-    """The agent corrects the swing mode, and may hand over before the guard does."""
-    _swings(task)
-    catch = catches(task) | chosen(_held())
+    """As the residual, and the agent may hand over before the guard does, too."""
+    catch = locked(task) | (catches(task) | chosen(_held())) & ~chosen(_held())
     return build_machine(task, swing=_pump_and_agent(task), catch=catch)
 
 
 def build_swing(task: Task) -> Controller:
-    """The agent alone swings up; the LQR catches at the lock and holds."""
-    _swings(task)
-    agent = task.input_limit * _held(task.plant.n_u)
-    return build_machine(task, swing=agent, catch=locked(task))
+    """The agent alone swings up; the LQR catches and holds."""
+    return build_machine(task, swing=task.input_limit * _held(task.plant.n_u))
 
 
 def build_modes(task: Task) -> Controller:
     """The agent chooses among pump, LQR, brake and both input limits."""
-    _swings(task)
     return Switch(Hold(Argmax(Slot(5)), every=5), modes(task))
 
 
 def build_gate(task: Task) -> Controller:
-    """The agent only moves the hand-over: before the guard, or after it."""
-    _swings(task)
-    catch = (catches(task) | chosen(_held())) & ~chosen(_held())
-    return build_machine(task, catch=catch)
+    """The agent only moves the hand-over: before the guard, after it, and back."""
+    catch = locked(task) | (catches(task) | chosen(_held())) & ~chosen(_held())
+    leave = (leaves(task) | chosen(_held())) & ~locked(task)
+    return build_machine(task, catch=catch, leave=leave)
 
 
 def build_schedule(task: Task) -> Controller:
@@ -130,38 +126,32 @@ def _must_stay_up(task: Task) -> bool:
     return bool(holds(task.failure, fallen))
 
 
-def _swings(task: Task) -> None:
-    if _must_stay_up(task):
-        fail(
-            f"on {task.name!r} the pole may not fall, so there is no swing-up to "
-            'learn; use the template "ppo", "residual" or "schedule"'
-        )
-
-
 @dataclass(frozen=True)
 class _Entry:
-    """A template and what it is, in a phrase."""
+    """A template, and whether it needs a pole that may fall."""
 
     build: Callable[[Task], Controller]
-    text: str
+    swings: bool
 
 
 _TEMPLATES = {
-    "ppo": _Entry(build_ppo, "the agent alone"),
-    "residual": _Entry(build_residual, "on top of the LQR, or of the swing mode"),
-    "residual_lqr": _Entry(build_residual_lqr, "on top of the LQR"),
-    "residual_machine": _Entry(build_residual_machine, "on top of the machine"),
-    "early_catch": _Entry(build_early_catch, "on the swing mode, and an early catch"),
-    "swing": _Entry(build_swing, "swings up alone, the LQR catches"),
-    "modes": _Entry(build_modes, "chooses the mode"),
-    "gate": _Entry(build_gate, "moves the hand-over"),
-    "schedule": _Entry(build_schedule, "schedules the gain"),
+    "ppo": _Entry(build_ppo, swings=False),
+    "residual": _Entry(build_residual, swings=False),
+    "residual_lqr": _Entry(build_residual_lqr, swings=False),
+    "residual_machine": _Entry(build_residual_machine, swings=True),
+    "early_catch": _Entry(build_early_catch, swings=True),
+    "swing": _Entry(build_swing, swings=True),
+    "modes": _Entry(build_modes, swings=True),
+    "gate": _Entry(build_gate, swings=True),
+    "schedule": _Entry(build_schedule, swings=False),
 }
 
 
-def templates() -> tuple[str, ...]:
-    """Names of the toolkit's own trainable templates."""
-    return tuple(_TEMPLATES)
+def templates(task: Task | None = None) -> tuple[str, ...]:
+    """Names of the toolkit's own trainable templates; of those that fit a task."""
+    if task is None or not _must_stay_up(task):
+        return tuple(_TEMPLATES)
+    return tuple(name for name, entry in _TEMPLATES.items() if not entry.swings)
 
 
 def template(name: str, task: Task) -> Controller:
@@ -173,10 +163,10 @@ def template(name: str, task: Task) -> Controller:
     - "residual": corrects the LQR where the pole may not fall, and elsewhere the
       swing mode of the reference machine, with the LQR for a lock.
     - "residual_lqr", "residual_machine": corrects the LQR, the whole machine.
-    - "early_catch": corrects the swing mode and may hand over early.
+    - "early_catch": as "residual", and may hand over earlier, too.
     - "swing": swings up alone; the LQR catches.
     - "modes": chooses among pump, LQR, brake and both input limits.
-    - "gate": only moves the hand-over from swing to balance.
+    - "gate": only moves the hand-over between swing and balance.
     - "schedule": scales the gain of the swing mode, or of the LQR.
 
     Args:
@@ -195,4 +185,10 @@ def template(name: str, task: Task) -> Controller:
         ('swing', 'balance')
     """
     one_of("template", name, _TEMPLATES)
+    fitting = templates(task)
+    require(
+        name in fitting,
+        f"template {name!r} learns a swing-up, but on {task.name!r} the pole may not "
+        f"fall; choose one of: {', '.join(fitting)}",
+    )
     return _TEMPLATES[name].build(task)

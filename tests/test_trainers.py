@@ -1,0 +1,273 @@
+"""What trainers do with an environment: counted, bootstrapped, resumed, repeated."""
+
+import dataclasses
+import functools
+import importlib
+import math
+import warnings
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import hybridctl as hc
+from hybridctl.learn import Config, presets, wrap
+from hybridctl.learn.brax import ppo_networks, trainable
+from hybridctl.learn.checkpoint import flatten, unflatten
+from hybridctl.learn.tally import KEY, STATE, Tallied
+from hybridctl.loop import Sensor
+
+BALANCE = hc.tasks.get("balance")
+TINY = {
+    "steps": 4096,
+    "num_evals": 3,
+    "num_envs": 64,
+    "batch_size": 64,
+    "num_minibatches": 2,
+    "num_eval_envs": 16,
+}
+
+
+class Sometimes(hc.tasks.Start):
+    """One start in 64 is not a number, for ever."""
+
+    inner: hc.tasks.Start
+
+    def __call__(self, key):
+        draw = jax.random.uniform(jax.random.fold_in(key, 98))
+        return jnp.where(draw < 1 / 64, jnp.nan, self.inner(key))
+
+
+def test_broken_episodes_are_counted_and_training_reaches_the_target():
+    task = dataclasses.replace(BALANCE, train_start=Sometimes(BALANCE.start))
+    run = hc.train(task, 1.0 * hc.Slot(1), seed=1, progress=False)
+    counts = [point["not_finite"] for point in run.curve]
+    assert run.stopped == "target" and counts[0] == 0 and counts[-1] >= 10
+    assert counts == sorted(counts)
+    assert all(np.isfinite(a).all() for a in run.checkpoint.arrays.values())
+    assert run.better_than_base and run.better_than_base.low > 900
+
+
+def test_a_measurement_that_is_not_finite_ends_the_episode():
+    loop = dataclasses.replace(BALANCE.loop, sensor=Sensor(bias=[0.0, 0.0, 0.0, 0.0]))
+    task = dataclasses.replace(BALANCE, loop=loop)
+    env = hc.Env(task, 1.0 * hc.Slot(1))
+    state = env.reset(jax.random.PRNGKey(0))
+    where = lambda t: t.loop.sensor.bias  # noqa: E731
+    env.task = eqx.tree_at(where, env.task, jnp.full(4, jnp.nan))
+    after = env.step(state, jnp.zeros(1))
+    assert after.done == 1 and after.reward == 0 and after.metrics["not_finite"] == 1
+    assert np.isfinite(after.obs).all()
+
+
+def test_the_tally_is_what_happened():
+    env = Tallied(wrap(hc.Env(BALANCE, 1.0 * hc.Slot(1)), episode_length=4))
+    state = jax.jit(env.reset)(jax.random.split(jax.random.PRNGKey(0), 3))
+    step, rows = jax.jit(env.step), []
+    for i in range(4):
+        action = np.zeros((3, 1), np.float32)
+        action[0] = np.nan if i == 2 else 0.0
+        state = step(state, action)
+        rows.append(np.asarray(state.obs[KEY]))
+    assert state.obs[STATE].shape == (3, 5)
+    reward, ended, failed, broken = np.sum(rows, (0, 1))
+    assert (reward, ended, failed, broken) == (11, 3, 1, 1)
+
+
+class Still(hc.Plant):
+    """A plant whose state never moves."""
+
+    states = ("s",)
+    inputs = ("u",)
+    units = {"s": "1", "u": "1"}  # noqa: RUF012
+    angles = ()
+    limits = {"u": 1.0}  # noqa: RUF012
+
+    def ode(self, t, x, u):
+        del t, u
+        return jnp.zeros_like(x)
+
+
+def still_task():
+    """Two states: one costs nothing, the other 1 a second, for ever; truncated."""
+    from hybridctl.tasks import Box, Cost, Either, Task
+
+    rest = hc.Equilibrium([0.0], [0.0], ("s",), ())
+    return Task(
+        "still",
+        Still(),
+        hc.Loop(0.1),
+        rest,
+        Either(Box([0.0], [0.0]), Box([1.0], [1.0])),
+        Cost([0.0], [1.0], [0.0]),
+        hc.beyond(rest, s=5.0),
+        hc.near(rest, s=0.1),
+        seconds=1.0,
+    )
+
+
+def test_the_value_at_truncation_is_bootstrapped():
+    """Ten decisions an episode; V(1) = -0.1 / (1 - γ) is a sum over forty."""
+    gamma, scale = 0.95, 0.1
+    config = Config(
+        steps=400_000, discounting=gamma, reward_scaling=scale, num_evals=2,
+        learning_rate=3e-3, final_learning_rate=0.01, entropy_cost=0.0,
+    )  # fmt: skip
+    run = hc.train(still_task(), hc.Slot(1), config=config, progress=False)
+    network = ppo_networks.make_ppo_networks(
+        {STATE: (1,)}, 1, value_hidden_layer_sizes=config.hidden, activation=jnp.tanh
+    ).value_network
+    like = network.init(jax.random.PRNGKey(0))
+    value = {
+        name.removeprefix("[2]"): array
+        for name, array in run.checkpoint.arrays.items()
+        if name.startswith("[2]")
+    }
+    weights = unflatten(like, value)
+    arrays = run.checkpoint.arrays
+    mean, std = (arrays[f"[0].{name}['{STATE}']"] for name in ("mean", "std"))
+    apply = lambda s: network.apply(  # noqa: E731
+        None, weights, (jnp.array([s]) - mean) / std
+    )
+    worst = -0.1 / (1 - gamma) * scale
+    assert float(apply(1.0)) == pytest.approx(worst, rel=0.02)
+    assert abs(float(apply(0.0))) < 0.02 * abs(worst)
+
+
+def test_a_terminated_value_is_not_bootstrapped():
+    """The same two states, where the costly one ends the episode at once."""
+    task = dataclasses.replace(
+        still_task(),
+        failure=hc.beyond(still_task().target, s=0.5),
+        failure_reward=-0.1,
+    )
+    env = wrap(hc.Env(task, hc.Slot(1)), episode_length=10)
+    state = jax.jit(env.reset)(jax.random.split(jax.random.PRNGKey(0), 32))
+    costly = np.asarray(state.pipeline_state.x[:, 0]) == 1.0
+    state = jax.jit(env.step)(state, jnp.zeros((32, 1)))
+    assert (np.asarray(state.done) == costly).all() and costly.any()
+    assert (np.asarray(state.info["truncation"]) == 0).all()
+
+
+def test_training_starts_at_the_base_exactly():
+    task = hc.tasks.get("swingup", seconds=4.0)
+    template = hc.template("residual", task)
+    seen = []
+    run = hc.train(
+        task, template, seed=2, progress=False, on_validation=seen.append, **TINY
+    )
+    base = hc.evaluate(task, template, TINY["num_eval_envs"], 1_000_001)
+    assert run.curve[0]["cost"] == base.cost.mean() and run.curve[0]["steps"] == 0
+    assert run.score >= run.curve[0]["score"]
+    assert [r.stopped for r in seen] == ["running"] * len(run.curve) + ["finished"]
+    assert run.better_than_base.low >= 0 or run.best > 0
+
+
+def test_a_run_goes_on_from_its_checkpoint():
+    first = hc.train(BALANCE, 1.0 * hc.Slot(1), progress=False, **TINY)
+    more = TINY | {"steps": 12_288}
+    again = hc.train(BALANCE, 1.0 * hc.Slot(1), resume=first, progress=False, **more)
+    assert again.curve[: len(first.curve)] == first.curve
+    assert again.steps >= 12_288 and len(again.curve) > len(first.curve)
+    counts = [float(run.checkpoint.arrays["[0].count.lo"]) for run in (first, again)]
+    assert counts[1] > counts[0]
+    with pytest.raises(ValueError, match="already done"):
+        hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, progress=False, **TINY)
+    wider = more | {"hidden": (16, 16), "steps": 20_000}
+    with pytest.raises(ValueError, match="same template, features and networks"):
+        hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, progress=False, **wider)
+    with pytest.raises(ValueError, match="cannot go on from a checkpoint"):
+        sac = {"algorithm": "sac", "steps": 20_000}
+        hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, progress=False, **sac)
+
+
+def test_checkpoints_flatten_and_come_back():
+    tree = {"a": np.arange(3.0), "b": (np.ones((2, 2)), np.zeros(1))}
+    flat = flatten(tree)
+    again = unflatten(jax.tree.map(np.zeros_like, tree), flat)
+    for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="has no"):
+        unflatten({"c": np.zeros(3)}, flat)
+
+
+def test_several_seeds_give_an_interval_and_each_its_own_run():
+    runs = hc.train(BALANCE, 1.0 * hc.Slot(1), seeds=2, progress=False, **TINY)
+    alone = hc.train(BALANCE, 1.0 * hc.Slot(1), seed=1, progress=False, **TINY)
+    assert [run.seed for run in runs] == [0, 1] and len(runs) == 2
+    for name, array in alone.checkpoint.arrays.items():
+        np.testing.assert_array_equal(array, runs[1].checkpoint.arrays[name])
+    assert runs.score.low <= runs.score.value <= runs.score.high
+    assert runs.best.score == max(run.score for run in runs)
+    assert "2 seeds" in str(runs)
+
+
+def test_sac_trains_and_gives_a_controller():
+    few = {"steps": 1024, "num_envs": 32, "min_replay_size": 256, "batch_size": 64}
+    run = hc.train(
+        BALANCE, 1.0 * hc.Slot(1), algorithm="sac", progress=False,
+        num_evals=3, num_eval_envs=16, grad_updates_per_step=2, **few,
+    )  # fmt: skip
+    assert run.config.algorithm == "sac" and run.steps >= 1024
+    assert len(run.curve) == 3 and math.isnan(run.curve[-1]["not_finite"])
+    assert hc.evaluate(BALANCE, run.controller, 8).finite.all()
+
+
+def test_the_tutorials_short_run_works_with_its_own_numbers():
+    features = hc.Features.of(BALANCE.plant, trig=False)
+    run = hc.train(
+        BALANCE, 1.0 * hc.Slot(1), config=presets.seed, features=features,
+        seed=1, progress=False,
+    )  # fmt: skip
+    assert run.stopped == "finished" and run.steps >= 100 and len(run.curve) == 20
+    assert "time to jit: 0:0" in str(run) and "time to train: 0:0" in str(run)
+    assert presets.seed_long.steps == 20_000_000
+
+
+COMMON = {"episode_length": 5, "num_evals": 1, "num_eval_envs": 2, "seed": 0}
+OTHERS = {  # brax's other trainers, at their smallest
+    "ars": {"num_timesteps": 20, "number_of_directions": 2, "top_directions": 1},
+    "es": {"num_timesteps": 20, "population_size": 2},
+    "apg": {"policy_updates": 1, "num_envs": 2, "horizon_length": 2},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_other_trainer_of_brax_runs_on_the_environment(name):
+    trainer = importlib.import_module(f"brax.training.agents.{name}.train")
+    with trainable(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # brax's, of optax
+        _, params, _ = trainer.train(
+            short_env(), wrap_env_fn=wrap, **COMMON, **OTHERS[name]
+        )
+    check_finite(params)
+
+
+def test_brax_clones_the_behaviour_of_a_teacher():
+    from brax.training.agents.bc import networks
+    from brax.training.agents.bc import train as bc
+
+    def teacher(obs, key):
+        action = -0.1 * obs[STATE][..., :1]
+        return action, {"loc": jnp.arctanh(action)}
+
+    _, params, _ = bc.train(
+        2, teacher, epochs=1,
+        env=Tallied(wrap(short_env(), 5)), num_envs=4, batch_size=4,
+        network_factory=functools.partial(
+            networks.make_bc_networks, policy_obs_key=STATE
+        ),
+    )  # fmt: skip
+    check_finite(params)
+
+
+def short_env():
+    task = hc.tasks.get("balance", seconds=0.1, loop=hc.Loop(0.02, substeps=1))
+    return hc.Env(task, 1.0 * hc.Slot(1))
+
+
+def check_finite(params):
+    leaves = jax.tree.leaves(params)
+    assert leaves and all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -349,10 +351,66 @@ def test_features_with_input_and_mode():
         full(tick(np.zeros(4)))
 
 
+def test_features_with_reference_age_and_history():
+    full = hc.Features.of(PLANT, trig=False, n_r=1, age=True, history=2)
+    assert full.frame == 6 and full.size == 18
+    names = full.names(PLANT.states)
+    assert names[4:6] == ("reference 0", "age") and names[12] == "x, 2 before"
+    rows = [tick(np.full(4, v), r=np.float32([v])) for v in (1.0, 2.0, 3.0)]
+    rows = [dataclasses.replace(row, age=np.int32(7)) for row in rows]
+    memory, seen = full.init(rows[0]), []
+    for row in rows:
+        memory, obs = full.step(memory, row)
+        seen.append(np.asarray(obs).reshape(3, 6))
+    np.testing.assert_array_equal(seen[0][:, 0], [1, 1, 1])
+    np.testing.assert_array_equal(seen[2][:, 0], [3, 2, 1])
+    np.testing.assert_array_equal(seen[2][0], [3, 3, 3, 3, 3, 7])
+    np.testing.assert_array_equal(full(rows[0]), seen[0].ravel())
+    with pytest.raises(ValueError, match="this tick has no reference"):
+        full(tick(np.zeros(4)))
+    with pytest.raises(ValueError, match="no mode of a machine; give age"):
+        full(tick(np.zeros(4), r=np.zeros(1)))
+    with pytest.raises(ValueError, match="history=-1"):
+        hc.Features.of(PLANT, history=-1)
+
+
+def test_an_agent_sees_mode_and_time_in_it():
+    """After three ticks the machine moves on; the agent sees that one tick later."""
+    modes = {"a": hc.Slot(1), "b": hc.Constant([5.0])}
+    template = hc.machine(modes, {("a", "b"): hc.after(3)})
+    features = hc.Features(4, (0,), n_modes=2, age=True)
+    sum_of = np.array([[0.0], [0.0], [0.0], [0.1]])  # of age only
+    agent = hc.Policy(features, [sum_of], [[0.0]], np.zeros(4), np.ones(4))
+    u, mode = run(hc.fill(template, agent), np.zeros((6, 4)))
+    assert mode.tolist() == [0, 0, 0, 1, 1, 1]
+    np.testing.assert_allclose(u[:3, 0], np.tanh([0.0, 0.1, 0.2]), rtol=1e-6)
+
+
+def test_an_agent_sees_what_an_observer_in_front_of_all_gives():
+    half = hc.StateFeedback([[-0.5]], [0.0], [0.0])
+    agent = hc.Policy(hc.Features(1, (0,)), [[[1.0]]], [[0.0]], [0.0], [1.0])
+    u = run(hc.fill(half >> half >> hc.Slot(1), agent), [0.4, 0.8])
+    np.testing.assert_allclose(u[:, 0], np.tanh([0.1, 0.2]), rtol=1e-6)
+    for hidden in (half + (half >> hc.Slot(1)), hc.Hold(half >> hc.Slot(1), 2)):
+        with pytest.raises(ValueError, match="put the observer in front of all"):
+            hc.fill(hidden, agent)
+
+
+def test_an_agent_decides_on_an_edge():
+    modes = {"a": hc.Constant([1.0]), "b": hc.Constant([2.0])}
+    template = hc.machine(modes, {("a", "b"): hc.chosen(hc.Slot(1))})
+    low, high = hc.Constant([0.4]), hc.Constant([0.6])
+    assert run(template, [0, 0])[1].tolist() == [0, 0]
+    assert run(hc.fill(template, low), [0, 0])[1].tolist() == [0, 0]
+    assert run(hc.fill(template, high), [0, 0])[1].tolist() == [1, 1]
+    with pytest.raises(ValueError, match="chosen takes a Controller such as Slot"):
+        hc.chosen(0.5)
+
+
 def test_chosen_columns_come_in_their_order():
     features = hc.Features(4, columns=(3, 1), angles=(1,))
     assert features.names(PLANT.states) == ("dtheta", "sin theta", "cos theta")
-    seen = features.now(tick([9.0, np.pi / 6, 9.0, 7.0]))
+    seen = features(tick([9.0, np.pi / 6, 9.0, 7.0]))
     np.testing.assert_allclose(seen, [7.0, 0.5, np.sqrt(0.75)], rtol=1e-6)
     with pytest.raises(ValueError, match="reach beyond 4 measurements"):
         hc.Features(4, columns=(0, 4))
@@ -786,8 +844,7 @@ def test_what_cannot_be_filled_is_refused():
 
 
 def test_the_agent_sees_the_root_tick_in_every_mode():
-    observer = hc.StateFeedback([[0.0]], [0.0], [7.0])  # estimates 7, whatever y is
-    modes = {"a": hc.Constant([0.0]), "b": observer >> (10.0 * hc.Slot(1))}
+    modes = {"a": hc.Constant([0.0]), "b": 10.0 * hc.Slot(1)}
     template = hc.machine(modes, {("a", "b"): hc.after(2)})
     u, mode = run(hc.fill(template, Y), [1.0, 2.0, 3.0, 4.0])
     assert mode.tolist() == [0, 0, 1, 1]

@@ -85,6 +85,24 @@ def test_successive_starts_of_a_lane_are_all_different():
     assert np.abs(np.concatenate(starts) - [0, np.pi, 0, 0]).max() <= 0.0501
 
 
+def test_a_curriculum_goes_from_easy_to_hard():
+    easy, hard = (hc.tasks.Box.around([v, np.pi, 0, 0], np.zeros(4)) for v in (0, 1))
+    start = hc.tasks.Curriculum(easy, hard, episodes=4)
+    task = dataclasses.replace(BALANCE, train_start=start)
+    env = wrap(hc.Env(task, 10.0 * hc.Slot(1)), episode_length=1)
+    state = jax.jit(env.reset)(jax.random.split(jax.random.PRNGKey(0), 256))
+    step, share = jax.jit(env.step), []
+    for _ in range(6):
+        share.append(float(np.mean(np.asarray(state.pipeline_state.x)[:, 0])))
+        state = step(state, jnp.zeros((256, 1)))
+    assert share[0] == 0 and share[4:] == [1, 1]
+    assert share[1:4] == pytest.approx([0.25, 0.5, 0.75], abs=0.1)
+    evaluated = dataclasses.replace(BALANCE, start=start)
+    assert hc.Env(evaluated, hc.Slot(1), training=False).reset(
+        jax.random.PRNGKey(0)
+    ).pipeline_state.x[0] == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("lanes", [16, 2048])
 def test_only_lanes_that_are_done_begin_anew(lanes):
     """Few and many ended lanes, below and above the size where they are picked."""

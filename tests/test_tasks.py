@@ -18,7 +18,8 @@ def draws(start, n=4000):
 
 
 def test_names_and_unknown_names():
-    assert hc.tasks.names() == ("balance", "swingup", "global")
+    names = ("balance", "swingup", "global", "weak", "short_track")
+    assert hc.tasks.names() == names
     with pytest.raises(ValueError, match="unknown task 'balanse'; choose one of"):
         hc.tasks.get("balanse")
     with pytest.raises(ValueError, match=r"a Task has no \['lenght'\]; it has"):
@@ -41,6 +42,30 @@ def test_training_starts_are_half_hanging():
     assert share == pytest.approx(0.5, abs=0.03)
     corner = Either(Box([0.0], [0.0]), Box([1.0], [1.0]), 0.2)
     assert draws(corner).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_weak_motor_and_the_short_track():
+    weak, short = hc.tasks.get("weak"), hc.tasks.get("short_track")
+    assert (weak.input_limit, short.input_limit) == (3.0, 10.0)
+    assert short.limits == {"x": 0.6} and weak.limits == {"x": 2.4}
+    assert hc.tasks.get("short_track", track=0.4).limits == {"x": 0.4}
+    with pytest.raises(ValueError, match=r"track=-1.0 must be above 0"):
+        hc.tasks.get("short_track", track=-1.0)
+    hanging = (np.abs(draws(weak.start)).max(1) == 0).mean()
+    assert hanging == pytest.approx(0.5, abs=0.03)
+    assert np.abs(draws(short.start)).max() <= 0.05001
+    assert (np.abs(draws(short.train_start))[:, 0] <= 0.3001).all()
+
+
+@pytest.mark.parametrize("name", ["swingup", "global", "weak", "short_track"])
+def test_failing_never_pays(name):
+    """A learner that looks ahead as presets do would rather hang still for ever."""
+    from hybridctl.learn.presets import meant_for
+
+    task = hc.tasks.get(name)
+    rate = float(task.cost(task.plant.hanging().x, np.zeros(1)))
+    assert -float(task.failure_reward) > rate * meant_for(task, "ppo").horizon
+    assert float(task.failure_cost) > rate * 10.0
 
 
 def test_the_cost_is_the_benchmarks():

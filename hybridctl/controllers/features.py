@@ -116,6 +116,10 @@ class Features(eqx.Module):
             return state, now
         return [now, *state[:-1]], jnp.concatenate([now, *state])
 
+    def __call__(self, tick: Tick) -> Array:
+        """Observation at a first tick, shape [size]."""
+        return self.step(self.init(tick), tick)[1]
+
     def now(self, tick: Tick) -> Array:
         """What is observed at one tick, shape [frame]."""
         out: list[Any] = []

@@ -31,11 +31,13 @@ class EpisodeState(eqx.Module):
     Attributes:
         loop: the closed loop.
         key: the episode's.
+        number: episodes that this lane had before.
         seen: memory of the features.
     """
 
     loop: LoopState
     key: Array
+    number: Array
     seen: Any = None
 
     @property
@@ -111,11 +113,16 @@ class Env(base.Env):
 
     def reset(self, rng: Array) -> base.State:
         """Start the episode that a raw key (`jax.random.PRNGKey`) stands for."""
-        loop = start_episode(self.task, self.template, rng, self.training)
+        return self.start(rng, jnp.int32(0))
+
+    def start(self, rng: Array, number: Array) -> base.State:
+        """Start an episode in a lane that had `number` episodes before."""
+        many = number if self.training else None
+        loop = start_episode(self.task, self.template, rng, self.training, many)
         zero = jnp.zeros((), loop.x.dtype)
         metrics: Any = dict.fromkeys(METRICS, zero)
         seen, obs = self._observe(self.features.init(self._tick(loop)), loop)
-        episode: Any = EpisodeState(loop, rng, seen)
+        episode: Any = EpisodeState(loop, rng, number, seen)
         return base.State(episode, obs, zero, zero, metrics)
 
     def step(self, state: Any, action: Array) -> base.State:
@@ -135,7 +142,7 @@ class Env(base.Env):
         metrics = {n: v.astype(dtype) for n, v in zip(METRICS, values, strict=True)}
         seen, obs = self._observe(before.seen, loop)
         return state.replace(
-            pipeline_state=EpisodeState(loop, before.key, seen),
+            pipeline_state=EpisodeState(loop, before.key, before.number, seen),
             obs=obs,
             reward=reward.astype(dtype),
             done=(over | failed).astype(dtype),

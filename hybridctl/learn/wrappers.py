@@ -91,12 +91,13 @@ class FreshReset(base.Wrapper):
 
     def _renew(self, old: tuple[Any, Array], lanes: Array) -> tuple[Any, Array]:
         """New episodes in these lanes; a lane past the end is nobody's."""
-        fresh = jax.vmap(self._next)(old[0].key.at[lanes].get(mode="clip"))
+        pick = lambda values: values.at[lanes].get(mode="clip")  # noqa: E731
+        fresh = jax.vmap(self._next)(pick(old[0].key), pick(old[0].number))
         put = lambda new, old: old.at[lanes].set(new, mode="drop")  # noqa: E731
         return jax.tree.map(put, (fresh.pipeline_state, fresh.obs), old)
 
-    def _next(self, key: Array) -> base.State:
-        return self.unwrapped.reset(jax.random.fold_in(key, NEXT))
+    def _next(self, key: Array, number: Array) -> base.State:
+        return self.unwrapped.start(jax.random.fold_in(key, NEXT), number + 1)  # type: ignore[attr-defined]
 
 
 def wrap(

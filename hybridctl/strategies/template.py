@@ -29,7 +29,8 @@ from hybridctl.strategies.reference import (
 )
 from hybridctl.tasks import Task, holds
 
-EVERY = 4  # periods per decision; held inputs explore further than white noise
+EVERY = 4  # periods per decision: held inputs explore further than white noise
+SLOWER = {"weak": 6}  # and a weak motor needs longer pushes
 BRAKE = 5.0  # of the brake mode [N s/m]
 
 
@@ -47,7 +48,7 @@ def build_residual(task: Task) -> Controller:
     """
     if _must_stay_up(task):
         return build_residual_lqr(task)
-    catch = locked(task) | (catches(task) & ~chosen(_held()))
+    catch = locked(task) | (catches(task) & ~chosen(_held(task)))
     return build_machine(task, swing=_pump_and_agent(task), catch=catch)
 
 
@@ -58,20 +59,20 @@ def build_residual_lqr(task: Task) -> Controller:
 
 def build_residual_machine(task: Task) -> Controller:
     """The agent on top of the whole machine, until the lock hands over to the LQR."""
-    whole = build_machine(task) + task.input_limit * _held(task.plant.n_u)
+    whole = build_machine(task) + task.input_limit * _held(task, task.plant.n_u)
     names = ("machine", "lock")
     return build_machine(task, swing=whole, catch=locked(task), names=names)
 
 
 def build_early_catch(task: Task) -> Controller:
     """As the residual, and the agent may hand over before the guard does, too."""
-    catch = locked(task) | (catches(task) | chosen(_held())) & ~chosen(_held())
+    catch = locked(task) | (catches(task) | chosen(_held(task))) & ~chosen(_held(task))
     return build_machine(task, swing=_pump_and_agent(task), catch=catch)
 
 
 def build_swing(task: Task) -> Controller:
     """The agent alone swings up; the LQR catches and holds."""
-    return build_machine(task, swing=task.input_limit * _held(task.plant.n_u))
+    return build_machine(task, swing=task.input_limit * _held(task, task.plant.n_u))
 
 
 def build_modes(task: Task) -> Controller:
@@ -81,8 +82,8 @@ def build_modes(task: Task) -> Controller:
 
 def build_gate(task: Task) -> Controller:
     """The agent only moves the hand-over: before the guard, after it, and back."""
-    catch = locked(task) | (catches(task) | chosen(_held())) & ~chosen(_held())
-    leave = (leaves(task) | chosen(_held())) & ~locked(task)
+    catch = locked(task) | (catches(task) | chosen(_held(task))) & ~chosen(_held(task))
+    leave = (leaves(task) | chosen(_held(task))) & ~locked(task)
     return build_machine(task, catch=catch, leave=leave)
 
 
@@ -91,7 +92,7 @@ def build_schedule(task: Task) -> Controller:
     if _must_stay_up(task):
         known: list[Controller] = [build_lqr(task)]
         return Mix(Constant([1.0]) + Slot(1), known)
-    scheduled = Mix(Constant([1.0]) + _held(), [build_pump(task)])
+    scheduled = Mix(Constant([1.0]) + _held(task), [build_pump(task)])
     return build_machine(task, swing=scheduled)
 
 
@@ -110,12 +111,12 @@ def modes(task: Task) -> dict[str, Controller]:
 
 
 def _pump_and_agent(task: Task) -> Controller:
-    agent = _held(task.plant.n_u)
+    agent = _held(task, task.plant.n_u)
     return build_pump(task) + 2.0 * task.input_limit * agent
 
 
-def _held(size: int = 1) -> Controller:
-    return Hold(Slot(size), every=EVERY)
+def _held(task: Task, size: int = 1) -> Controller:
+    return Hold(Slot(size), every=SLOWER.get(task.name, EVERY))
 
 
 def _must_stay_up(task: Task) -> bool:

@@ -14,6 +14,7 @@ from hybridctl.tasks.evaluate import Scores as Scores
 from hybridctl.tasks.evaluate import evaluate as evaluate
 from hybridctl.tasks.evaluate import replay as replay
 from hybridctl.tasks.start import Box as Box
+from hybridctl.tasks.start import Curriculum as Curriculum
 from hybridctl.tasks.start import Either as Either
 from hybridctl.tasks.start import Start as Start
 from hybridctl.tasks.start import Vary as Vary

@@ -106,7 +106,7 @@ def weak(
     plant = plant or CartPole()
     loop = loop or Loop(0.02, actuator=Actuator(limit=3.0))
     start = Either(_hanging(plant, 0.0), _anywhere())
-    fields = {"train_start": _mixed(plant)} | changes
+    fields = {"train_start": _mixed(plant), "failure_reward": -400.0} | changes
     return _task("weak", plant, loop, start, fields)
 
 

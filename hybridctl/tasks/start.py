@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, finite, is_concrete, one_of, require
+from hybridctl.checks import (
+    as_float,
+    finite,
+    is_concrete,
+    one_of,
+    positive,
+    require,
+)
 from hybridctl.plants import Plant
 
 CHOICE = 31  # stream of a start's key that chooses between two distributions
@@ -64,6 +71,32 @@ class Either(Start):
         """A draw."""
         first = jax.random.uniform(jax.random.fold_in(key, CHOICE)) < self.share
         return jnp.where(first, self.a(key), self.b(key))
+
+
+class Curriculum(Start):
+    """From easy to hard starts: all easy in a lane's first episode, then ever fewer.
+
+    Args:
+        easy: where training begins.
+        hard: where it ends; evaluation starts there always.
+        episodes: of one environment, until all of its starts are hard.
+    """
+
+    easy: Start
+    hard: Start
+    episodes: Array = eqx.field(converter=as_float, default=20.0)
+
+    def __check_init__(self):
+        positive("episodes", self.episodes)
+
+    def __call__(self, key: Array) -> Array:
+        """A hard start."""
+        return self.hard(key)
+
+    def at(self, number: Array) -> Start:
+        """The starts of a lane's episode of that number, counted from 0."""
+        share = jnp.clip(1.0 - number / self.episodes, 0.0, 1.0)
+        return Either(self.easy, self.hard, share)
 
 
 _WARPS = ("linear", "log", "square")

@@ -15,7 +15,7 @@ from hybridctl.loop import Loop, LoopState, begin
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.tasks.cost import Cost
-from hybridctl.tasks.start import Start, Vary
+from hybridctl.tasks.start import Curriculum, Start, Vary
 
 REWARDS = ("alive", "cost")
 HUGE = 1e15  # a state beyond this counts as not finite; its square still is
@@ -113,10 +113,27 @@ def holds(guard: Guard, x: Array) -> Array:
 
 
 def start_episode(
-    task: Task, controller: Controller, key: Array, training: bool = False
+    task: Task,
+    controller: Controller,
+    key: Array,
+    training: bool = False,
+    number: Array | None = None,
 ) -> LoopState:
-    """The closed loop at the start of the episode that a key stands for."""
+    """The closed loop at the start of the episode that a key stands for.
+
+    Args:
+        task: what counts.
+        controller: whose memory begins.
+        key: of the episode.
+        training: start where training does.
+        number: how many episodes the environment had before, for a curriculum.
+
+    Returns:
+        The state before the first control period.
+    """
     start = task.train_start if training and task.train_start else task.start
+    if isinstance(start, Curriculum) and number is not None:
+        start = start.at(number)
     plant = task.plant
     if task.vary is not None:
         plant = task.vary(jax.random.fold_in(key, PLANT), plant)

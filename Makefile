@@ -18,13 +18,13 @@ unexport PYTHONPATH PYTHONHOME
 # Do not ask the network whether there is a newer pyright.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test bench lint format pins clean new-venv
+.PHONY: help demo test bench bench-peers lint format pins clean new-venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' Makefile
 	@echo 'Options: PYTHON=python3.12 makes .venv with that Python;'
-	@echo '         ARGS="..." is handed on by demo, test and bench.'
+	@echo '         ARGS="..." is handed on by demo, test, bench and bench-peers.'
 
 demo: .venv/.installed ## run the demo
 	.venv/bin/hybridctl demo $(ARGS)
@@ -34,6 +34,9 @@ test: lint ## lint, then run the tests (ARGS="-k lqr" for some of them)
 
 bench: .venv/.installed ## measure the speed of the closed loop
 	.venv/bin/python benchmarks/speed.py $(ARGS)
+
+bench-peers: .venv/.installed .venv-peers/.installed ## learn beside stable-baselines3
+	.venv/bin/python benchmarks/learn.py $(ARGS)
 
 lint: .venv/.installed ## check style, format and types
 	.venv/bin/ruff check
@@ -49,7 +52,7 @@ pins: ## write constraints.txt anew (needs uv)
 	    --no-header --no-annotate --quiet -o constraints.txt
 
 clean: ## remove .venv, caches and what the demo wrote; runs/ stays
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist demo
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .hypothesis build dist demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- the environment
@@ -75,6 +78,14 @@ endif
 	@$(RUN) pip install -qq --disable-pip-version-check --no-input \
 	    -c constraints.txt -e '.[dev]'
 	@pwd -P > $@
+
+# What hybridctl is measured beside has packages of its own, on the same Python.
+.venv-peers/.installed: benchmarks/peers/requirements.txt | .venv/.installed
+	@echo 'Installing stable-baselines3 and torch into .venv-peers (5 GB on Linux) ...'
+	@.venv/bin/python -m venv --clear .venv-peers
+	@.venv-peers/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+	    -r benchmarks/peers/requirements.txt
+	@touch $@
 
 define PROBE
 import sys

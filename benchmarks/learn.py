@@ -1,37 +1,50 @@
-"""How long until PPO holds the pole? A new process for every seed, cold and warm.
+"""How long until PPO holds the pole? hybridctl and stable-baselines3, side by side.
 
-Each process imports, trains pure PPO on `balance` with |u| <= 1 N until the target
-is reached and confirmed, saves the controller, and scores it on 128 episodes that
-training did not see. Seconds count from the start of the process until `train`
-returns. Cold: an empty compilation cache. Warm: the cache of the cold
-run. Writes benchmarks/results/learn.json.
+Both train pure PPO on `balance` with |u| <= 1 N, seed by seed in turn, each run in a
+process of its own, until 128 validation episodes last 990 of 1000 periods and 128
+others confirm it. Seconds count from the start of the process, imports included;
+"cpu" are those of the processor, which other work on the machine disturbs less.
+hybridctl runs twice, cold with an empty compilation cache and warm with the cache of
+the cold run. What was learned is then scored on 128 more episodes ("length"), ours
+from its file in a new process. Writes benchmarks/results/learn.json; until all seeds
+are done, or if it is interrupted, learn.part.json has what there is.
 
-On one core: `taskset -c 0 python benchmarks/learn.py`
+On one core: `taskset -c 0 python benchmarks/learn.py`. `make bench-peers` installs
+stable-baselines3 apart from hybridctl and runs this; without it, it is left out.
 """
 
+import functools
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import tyro
 from about import about
-from rich.progress import track
+from rich.progress import Progress
 
-RESULT = Path(__file__).parent / "results" / "learn.json"
+HERE = Path(__file__).parent
+RESULT = HERE / "results" / "learn.json"
+PART = HERE / "results" / "learn.part.json"
+PEERS = HERE.parent / ".venv-peers" / "bin" / "python"
+TARGET = 990.0
 
 PROCESS = """
 import json, sys, time
 import hybridctl as hc
-began, seed, path = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+began, seed, target, path = *map(float, sys.argv[1:4]), sys.argv[4]
 task = hc.tasks.get("balance")
-run = hc.train(task, 1.0 * hc.Slot(1), seed=seed, progress=False)
-about = {"solved": time.time() - began, "steps": run.steps, "stopped": run.stopped}
-print(json.dumps({**about, **run.timing}))
+template = 1.0 * hc.Slot(1)
+run = hc.train(task, template, seed=int(seed), target=target, progress=False)
+seconds = {"seconds": time.time() - began, "cpu": time.process_time()}
+about = {"steps": run.steps, "stopped": run.stopped, **run.timing}
+print(json.dumps({**seconds, **about}))
 hc.save(path, run.controller)
 """
 
@@ -44,40 +57,101 @@ print(json.dumps({"length": float(scores.length.mean())}))
 """
 
 
-def process(code: str, cache: Path, *arguments: object) -> dict[str, Any]:
-    """Run a program in a process of its own; what it prints, and its wall time."""
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    environment = {**os.environ, "HYBRIDCTL_CACHE": str(cache)}
-    began = time.perf_counter()
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True
-    )
-    wall = time.perf_counter() - began
-    return {**json.loads(done.stdout.splitlines()[-1]), "wall": wall}
+def process(*command: object, cache: Path | None = None) -> dict[str, Any]:
+    """What a program prints in a process of its own."""
+    environment = {**os.environ, "HYBRIDCTL_CACHE": str(cache or "off")}
+    words = list(map(str, command))
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{words[0]} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def one(seed: int) -> dict[str, Any]:
-    """Cold, warm, and the saved controller in a third process."""
+def ours(seed: int, show: Callable[[str], None]) -> dict[str, Any]:
+    """Our PPO cold, warm, and the saved controller in a third process."""
+    run: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         cache, saved = Path(name) / "cache", Path(name) / "ppo.safetensors"
-        cold = process(PROCESS, cache, time.time(), seed, saved)
-        warm = process(PROCESS, cache, time.time(), seed, saved)
-        length = process(AGAIN, cache, saved)["length"]
-    return {"seed": seed, "cold": cold, "warm": warm, "length": length}
+        python = functools.partial(process, sys.executable, "-c", cache=cache)
+        for kind in ("cold", "warm"):
+            show(kind)
+            run[kind] = python(PROCESS, time.time(), seed, TARGET, saved)
+        return {**run, **python(AGAIN, saved)}
 
 
-def main(seeds: int = 5) -> None:
-    """Measure and write the result."""
-    runs = [one(seed) for seed in track(range(seeds), description="cold and warm")]
-    times = {kind: [run[kind]["solved"] for run in runs] for kind in ("cold", "warm")}
-    result = {
-        "about": about(),
-        "solved": sum(run["length"] >= 990 for run in runs),
-        "seeds": seeds,
-        "seconds": {k: {"min": min(t), "max": max(t)} for k, t in times.items()},
-        "runs": runs,
+def theirs(peers: Path, job: dict[str, Any]) -> dict[str, Any]:
+    """What peers/sb3.py makes of a job."""
+    return process(peers, HERE / "peers" / "sb3.py", json.dumps(job))
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Seeds that were solved; seconds on the clock and of the processor; ratios."""
+    kinds = [kind for kind in ("cold", "warm", "sb3") if kind in runs[0]]
+    result: dict[str, Any] = {
+        "seeds": len(runs),
+        "solved": sum(run["warm"]["stopped"] == "target" for run in runs),
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    if "sb3" in kinds:
+        result["sb3_solved"] = sum(run["sb3"]["solved"] for run in runs)
+    for clock in ("seconds", "cpu"):
+        times = {kind: [run[kind][clock] for run in runs] for kind in kinds}
+        median = {kind: statistics.median(t) for kind, t in times.items()}
+        result[clock] = {
+            kind: {"min": min(t), "median": median[kind], "max": max(t)}
+            for kind, t in times.items()
+        }
+        if "sb3" in kinds:
+            result[clock]["ratio"] = {
+                f"sb3/{kind}": median["sb3"] / median[kind] for kind in kinds[:2]
+            }
+    return result
+
+
+def write(path: Path, result: dict[str, Any]) -> None:
+    """All of a file or nothing."""
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(result, indent=1) + "\n")
+    new.replace(path)
+
+
+def measure(seeds: int, peers: Path | None, bar: Progress) -> dict[str, Any]:
+    """Every seed in turn; what is done so far is in the partial result."""
+    row = bar.add_task("", total=seeds)
+    head: dict[str, Any] = {"about": about()}
+    runs: list[dict[str, Any]] = []
+    if peers:
+        from peers.same import difference  # imports hybridctl and so sets XLA's flags
+
+        bar.update(row, description="comparing the tasks")
+        head["difference"] = difference(functools.partial(theirs, peers))
+    for seed in range(seeds):
+        show = lambda kind, s=seed: bar.update(row, description=f"seed {s}: {kind}")  # noqa: E731
+        runs.append({"seed": seed, **ours(seed, show)})
+        if peers:
+            show("stable-baselines3")
+            job = {"seed": seed, "began": time.time(), "target": TARGET}
+            runs[-1]["sb3"] = theirs(peers, job)
+        write(PART, {**head, **summary(runs), "runs": runs})
+        bar.advance(row)
+    return {**head, **summary(runs), "runs": runs}
+
+
+def main(seeds: int = 5, peers: Path = PEERS) -> None:
+    """Measure and write the result.
+
+    Args:
+        seeds: number of seeds.
+        peers: the Python that has stable-baselines3.
+    """
+    PART.unlink(missing_ok=True)
+    with Progress() as bar:
+        if not peers.exists():
+            bar.print(f"without stable-baselines3: no {peers}; run make bench-peers")
+        try:
+            result = measure(seeds, peers if peers.exists() else None, bar)
+        except KeyboardInterrupt:
+            raise SystemExit(f"interrupted; finished seeds are in {PART}") from None
+    PART.replace(RESULT)
     print(json.dumps({k: v for k, v in result.items() if k != "runs"}, indent=1))
 
 

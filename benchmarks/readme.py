@@ -52,12 +52,26 @@ def learning() -> str:
     cold, warm = (result["seconds"][kind] for kind in ("cold", "warm"))
     steps = [run["cold"]["steps"] for run in result["runs"]]
     return (
-        "**Learning.** PPO on `balance` with at most 1 N holds the pole on 128 "
-        f"episodes it never saw for {result['solved']} of {result['seeds']} seeds, "
-        f"after {min(steps):,} to {max(steps):,} steps. A new process, imports and "
-        f"compiling included, on {result['about']['cores']} core: {cold['min']:.1f}–"
-        f"{cold['max']:.1f} s with an empty compilation cache, {warm['min']:.1f}–"
-        f"{warm['max']:.1f} s with a warm one. From `benchmarks/learn.py`."
+        "**Learning.** PPO on `balance` with at most 1 N, solved when 128 episodes "
+        "last 990 of 1000 periods on average and 128 others confirm it: "
+        f"{result['solved']} of {result['seeds']} seeds, after {min(steps):,} to "
+        f"{max(steps):,} steps. A new process, imports and compiling included, on "
+        f"{result['about']['cores']} core: {cold['min']:.1f}–{cold['max']:.1f} s with "
+        f"an empty compilation cache, {warm['min']:.1f}–{warm['max']:.1f} s with a "
+        f"warm one. {peers(result)}From `benchmarks/learn.py`."
+    )
+
+
+def peers(result: dict[str, Any]) -> str:
+    """What stable-baselines3 needed in the same run, if it took part."""
+    if "sb3" not in result["seconds"]:
+        return ""
+    seconds, ratio = result["seconds"]["sb3"], result["cpu"]["ratio"]
+    return (
+        f"stable-baselines3's PPO, tuned for it too, solves {result['sb3_solved']} of "
+        f"{result['seeds']} seeds in {seconds['min']:.1f}–{seconds['max']:.1f} s, "
+        f"imports included. Its median processor time is {ratio['sb3/cold']:.2f} times "
+        f"hybridctl's cold one and {ratio['sb3/warm']:.2f} times its warm one. "
     )
 
 

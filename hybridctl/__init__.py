@@ -8,16 +8,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hybridctl.exact import keep_arithmetic_exact
+from hybridctl.gym import announce
 
 __version__ = "0.1.0"
 keep_arithmetic_exact()
+announce()
 
 _HOMES = {
     "plants": "CartPole Equilibrium Plant",
     "controllers": (
         "Argmax Constant Controller EnergySwingUp Features Hold Mix Policy "
         "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
-        "demands fill level machine near"
+        "chosen demands fill level machine near"
     ),
     "design": "discretize linearize place",
     "design.feedback": "lqr",
@@ -25,8 +27,8 @@ _HOMES = {
     "tasks": "Task evaluate",
     "strategies": "reference template",
     "learn": "Env Run train",
-    "deploy": "load register save",
-    "show": "report",
+    "deploy": "RunFolder RunFolders load register save",
+    "show": "LiveCurve TensorBoard report",
 }
 _NAMES = {name: room for room, names in _HOMES.items() for name in names.split()}
 _ROOMS = (
@@ -34,6 +36,7 @@ _ROOMS = (
     "controllers",
     "deploy",
     "design",
+    "gym",
     "learn",
     "loop",
     "plants",
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
     from hybridctl import controllers as controllers
     from hybridctl import deploy as deploy
     from hybridctl import design as design
+    from hybridctl import gym as gym
     from hybridctl import learn as learn
     from hybridctl import loop as loop
     from hybridctl import plants as plants
@@ -85,11 +89,14 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Tick as Tick
     from hybridctl.controllers import after as after
     from hybridctl.controllers import beyond as beyond
+    from hybridctl.controllers import chosen as chosen
     from hybridctl.controllers import demands as demands
     from hybridctl.controllers import fill as fill
     from hybridctl.controllers import level as level
     from hybridctl.controllers import machine as machine
     from hybridctl.controllers import near as near
+    from hybridctl.deploy import RunFolder as RunFolder
+    from hybridctl.deploy import RunFolders as RunFolders
     from hybridctl.deploy import load as load
     from hybridctl.deploy import register as register
     from hybridctl.deploy import save as save
@@ -109,6 +116,8 @@ if TYPE_CHECKING:
     from hybridctl.plants import CartPole as CartPole
     from hybridctl.plants import Equilibrium as Equilibrium
     from hybridctl.plants import Plant as Plant
+    from hybridctl.show import LiveCurve as LiveCurve
+    from hybridctl.show import TensorBoard as TensorBoard
     from hybridctl.show import report as report
     from hybridctl.strategies import reference as reference
     from hybridctl.strategies import template as template

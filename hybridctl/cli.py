@@ -4,14 +4,21 @@ Nothing heavy is imported before a command runs, so `hybridctl --help` is quick.
 """
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-TaskName = Literal["balance", "swingup", "global"]
-Out = Annotated[Path, tyro.conf.arg(help="folder that the results are written to")]
+TaskName = Literal["balance", "swingup", "global", "weak", "short_track"]
+
+
+def _arg(text: str, **options: Any) -> Any:
+    return tyro.conf.arg(help=text, **options)
+
+
+Out = Annotated[Path, _arg("folder that the results are written to")]
 
 
 @dataclass
@@ -42,7 +49,7 @@ class Simulate:
     """Simulate a controller on a task and plot what happens."""
 
     controller: str = "machine"
-    """"lqr", "machine", or a file that was saved"""
+    """"lqr", "machine", the folder of a run, or a file that was saved"""
     task: TaskName = "swingup"
     episode: int = 0
     """which evaluation episode of the seed"""
@@ -51,19 +58,107 @@ class Simulate:
     out: Out = Path("runs/simulate")
 
 
+# Settings in which the presets differ; a test compares it with the presets.
+PRESETS = """\
+preset                balance swing quick  weak   sac   seed seed_long
+algorithm                 ppo   ppo   ppo   ppo   sac    ppo       ppo
+steps                    500k    8M    2M    8M  200k    100       20M
+num_envs                  256   512   256   512    64      1      2048
+unroll_length              16    32    32    32    16      5         5
+batch_size                 64    32    32    32   256      1      1024
+num_minibatches             4    16     8    16     4      1        32
+learning_rate           0.003 0.002 0.002 0.002 0.001 0.0003    0.0003
+final_learning_rate         1  0.05  0.05  0.05     1      1         1
+discounting                 -     -     -     -     -   0.97      0.97
+horizon                     4     4     4     8     4      4         4
+entropy_cost             0.01 0.001 0.001 0.001  0.01   0.01      0.01
+reward_scaling            0.1   0.1   0.1   0.1     1     10        10
+max_grad_norm               1     1     1     1     1      -         -
+hidden                   2x32  2x64  2x64  2x64  2x32   4x32      4x32
+value_hidden                -     -     -     -     -  5x256     5x256
+activation               tanh  tanh  tanh  tanh  tanh  swish     swish
+grad_updates_per_step       1     1     1     1     8      1         1
+min_replay_size             0     0     0     0  4096      0         0
+num_evals                  26    17    12    17    21     20        20
+num_eval_envs             128   256   256   256   128    128       128
+target                      -     -     -     -     -    inf       inf
+lock                        -     1     1     1     -      -         -"""
+
+
 @dataclass
 class Train:
-    """Train a template on a task; writes controller, curve and settings."""
+    """Train a template on a task; can be stopped and resumed.
+
+    Controller, checkpoint, curve and settings are written after every validation.
+    Ctrl-C and SIGTERM stop at the next one; go on with --resume.
+    """
 
     task: TaskName = "balance"
-    template: Literal["ppo", "residual"] = "ppo"
-    preset: Literal["balance", "swing", "auto"] = "auto"
-    """settings; auto takes the preset that is meant for the task's reward"""
+    template: Literal[
+        "ppo",
+        "residual",
+        "residual_lqr",
+        "residual_machine",
+        "early_catch",
+        "swing",
+        "modes",
+        "gate",
+        "schedule",
+    ] = "ppo"
+    """what is trained: the agent alone, or with classical parts"""
+    preset: Annotated[
+        Literal[
+            "balance", "swing", "quick", "weak", "sac", "seed", "seed_long", "auto"
+        ],
+        _arg(
+            "settings; auto takes those that are meant for the task's reward. They "
+            'differ in ("-" is none, or what follows from the task; 2x32 is two layers '
+            f"of 32):\n\n{PRESETS}\n"
+        ),
+    ] = "auto"
+    algorithm: Literal["ppo", "sac"] | None = None
+    """the preset's by default"""
     steps: int | None = None
-    """decisions at most; the preset's by default"""
+    """decisions at most, in all; the preset's by default"""
+    set: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        _arg(
+            "any other setting, as in --set learning_rate=1e-3 --set hidden=64,64; "
+            "a wrong name gets the list of all",
+            metavar="NAME=VALUE",
+        ),
+    ] = ()
     seed: int = 0
     """of networks, episodes and exploration"""
-    out: Out = Path("runs/train")
+    seeds: Annotated[
+        int | None,
+        _arg(
+            "train with this many seeds, from --seed on, side by side, each in a "
+            "folder of its own: seed-0, seed-1, ..."
+        ),
+    ] = None
+    resume: Annotated[
+        bool,
+        tyro.conf.FlagCreatePairsOff,
+        _arg(
+            "go on with the run in --out, with its task, template, seed and settings. "
+            "Networks and normalizer go on; the optimizer's moments, the episodes "
+            "under way and the random stream begin anew"
+        ),
+    ] = False
+    tensorboard: Annotated[
+        bool,
+        tyro.conf.FlagCreatePairsOff,
+        _arg("write event files for TensorBoard, too"),
+    ] = False
+    out: Annotated[
+        Path | None,
+        _arg(
+            "folder of the run, which holds no other; by default a new one, such as "
+            "runs/balance-ppo-0"
+        ),
+    ] = None
 
 
 @dataclass
@@ -71,7 +166,8 @@ class Compare:
     """Compare controllers on the same episodes of one or more tasks."""
 
     controllers: tuple[str, ...] = ("lqr", "machine")
-    """"lqr", "machine", or files that were saved; the first is the reference"""
+    """"lqr", "machine", folders of runs, or files that were saved; the first is the
+    reference"""
     tasks: tuple[TaskName, ...] = ("balance", "swingup", "global")
     n: int = 1024
     """episodes of each task"""
@@ -105,11 +201,12 @@ Command = Demo | Design | Simulate | Train | Compare | Report
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; user errors end in one sentence and exit code 2."""
-    command = tyro.cli(Command, prog="hybridctl", args=arguments)  # type: ignore[call-overload]
+    typed = sys.argv[1:] if arguments is None else arguments
+    command = tyro.cli(Command, prog="hybridctl", args=typed)  # type: ignore[call-overload]
     from hybridctl import commands
 
     try:
-        commands.run(command)
+        commands.run(command, _flags(typed))
     except (ValueError, OSError) as error:
         print(f"hybridctl: {error}", file=sys.stderr)
         sys.exit(2)
@@ -118,5 +215,13 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
 
 
+def _flags(typed: Iterable[str]) -> frozenset[str]:
+    """Names of the options that were typed, whatever their values."""
+    long = (word.split("=")[0] for word in typed if word.startswith("--"))
+    return frozenset(word.lstrip("-").replace("-", "_") for word in long)
+
+
 if __name__ == "__main__":
-    main()
+    from hybridctl import cli  # not this copy, whose classes nobody else knows
+
+    cli.main()

@@ -11,6 +11,7 @@ import pytest
 import hybridctl as hc
 from hybridctl import cli
 from hybridctl.learn import PRESETS
+from hybridctl.learn.config import ALGORITHMS
 
 
 def run(*arguments: object) -> None:
@@ -50,6 +51,40 @@ def test_choices_are_the_registered_ones():
     assert typing.get_args(template) == hc.strategies.templates()
     preset = typing.get_type_hints(cli.Train)["preset"]
     assert set(typing.get_args(preset)) == {*PRESETS, "auto"}
+    algorithm = typing.get_args(typing.get_type_hints(cli.Train)["algorithm"])
+    assert typing.get_args(algorithm[0]) == ALGORITHMS
+
+
+def text_of(value):
+    """As short as it stays readable: help has 72 columns."""
+    if isinstance(value, tuple):
+        assert len(set(value)) == 1
+        return f"{len(value)}x{value[0]}"
+    if isinstance(value, int) and value >= 10_000:
+        return f"{value // 10**6}M" if value % 10**6 == 0 else f"{value // 10**3}k"
+    return (
+        f"{value:g}"
+        if isinstance(value, float)
+        else "-"
+        if value is None
+        else str(value)
+    )
+
+
+def test_help_shows_in_what_the_presets_differ():
+    known = [vars(config) for config in PRESETS.values()]
+    differ = [name for name in known[0] if len({fields[name] for fields in known}) > 1]
+    rows = [["preset", *PRESETS]]
+    rows += [[name, *(text_of(fields[name]) for fields in known)] for name in differ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    first = [row[0].ljust(widths[0]) for row in rows]
+    others = [
+        [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
+        for row in rows
+    ]
+    lines = [" ".join([a, *b]) for a, b in zip(first, others, strict=True)]
+    assert cli.PRESETS.splitlines() == lines, "write into cli.py:\n" + "\n".join(lines)
+    assert max(map(len, lines)) <= 72
 
 
 def test_design_then_simulate(tmp_path, capsys):
@@ -66,14 +101,14 @@ def test_train_compare_and_report(tmp_path, capsys):
     folder = tmp_path / "tiny"
     run("train", "--template", "residual", "--steps", 9000, "--out", folder)
     names = {path.name for path in folder.iterdir()}
-    assert names == {"controller.safetensors", "curve.csv", "run.json", "curve.png"}
-    saved = folder / "controller.safetensors"
+    saved = {"controller.safetensors", "checkpoint.safetensors"}
+    assert names == saved | {"curve.csv", "run.json", "curve.png"}
     out = tmp_path / "report"
     run(
         "report",
         "--controllers",
         "lqr",
-        saved,
+        folder,
         "--tasks",
         "balance",
         "--n",
@@ -83,7 +118,8 @@ def test_train_compare_and_report(tmp_path, capsys):
     )
     rows = json.loads((out / "balance.json").read_text())["rows"]
     assert set(rows) == {"lqr", "tiny"}
-    assert "tiny" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "tiny" in page and "algorithm = ppo" in page  # with its learning curve
     assert "success" in capsys.readouterr().out
 
 

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
     "exact", "checks", "plants", "controllers", "design", "loop", "tasks",
-    "strategies", "learn", "compare", "deploy", "show", "commands",
+    "strategies", "learn", "compare", "deploy", "show", "gym", "commands",
 )  # fmt: skip
 FILES = [p for p in ROOT.rglob("*.py") if p.name not in ("__init__.py", "cli.py")]
 

@@ -1,5 +1,7 @@
 """Out of the toolkit: files that can be trusted."""
 
+from hybridctl.deploy.folder import RunFolder as RunFolder
 from hybridctl.deploy.registry import register as register
+from hybridctl.deploy.seeds import RunFolders as RunFolders
 from hybridctl.deploy.store import load as load
 from hybridctl.deploy.store import save as save

@@ -14,7 +14,12 @@ from hybridctl.deploy.encode import Arrays
 SCHEMA = 1  # raise it with every change of the manifest, and read the older ones
 FILE_CAP, HEADER_CAP = 256 * 2**20, 2**20  # bytes
 METADATA = "hybridctl"  # where the manifest is in the metadata
-KEYS = frozenset("schema hybridctl sha256 controller arrays dt signals".split())
+KINDS = {  # what a file may hold: the keys of its manifest
+    "controller": frozenset(
+        "schema hybridctl sha256 arrays controller dt signals".split()
+    ),
+    "run": frozenset("schema hybridctl sha256 arrays run".split()),
+}
 
 
 def pack(manifest: dict[str, Any], arrays: Arrays) -> bytes:
@@ -35,11 +40,12 @@ def pack(manifest: dict[str, Any], arrays: Arrays) -> bytes:
     return safetensors.numpy.save(arrays, {METADATA: canonical(manifest)})
 
 
-def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
+def unpack(data: bytes, kind: str = "controller") -> tuple[dict[str, Any], Arrays]:
     """Manifest and arrays of a file, after every check that needs no controller.
 
     Args:
         data: the bytes of a file, from anywhere.
+        kind: what it should hold: "controller" or "run".
 
     Returns:
         The manifest, and the arrays by name.
@@ -48,7 +54,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
         ValueError: not a file of `pack`, of a newer schema, or damaged.
     """
     manifest = _manifest(_metadata(_header(data)))
-    _check_schema(manifest)
+    _check_schema(manifest, kind)
     arrays = _arrays(data)
     require(
         manifest["arrays"] == describe(arrays)
@@ -120,7 +126,7 @@ def _manifest(text: str) -> Any:
     return manifest
 
 
-def _check_schema(manifest: Any) -> None:
+def _check_schema(manifest: Any, kind: str) -> None:
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     if type(schema) is not int or schema < 1:
         fail(f"damaged: the manifest's schema is {schema!r}, expected 1 to {SCHEMA}")
@@ -129,7 +135,14 @@ def _check_schema(manifest: Any) -> None:
         f"schema {schema} of hybridctl {manifest.get('hybridctl')} is newer than "
         f"this hybridctl {__version__} reads ({SCHEMA}); update hybridctl",
     )
-    keys = ", ".join(sorted(KEYS ^ set(manifest)))
+    for other, keys in KINDS.items():
+        same = other != kind and keys == set(manifest)
+        require(
+            not same,
+            f"it holds a {other}, expected a {kind}; hc.load reads controllers, "
+            "hc.RunFolder reads runs",
+        )
+    keys = ", ".join(sorted(KINDS[kind] ^ set(manifest)))
     require(not keys, f"damaged: keys of the manifest lacking or unknown: {keys}")
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ from hybridctl.checks import fail, require
 from hybridctl.deploy.container import FILE_CAP
 
 SUFFIX = ".safetensors"
+LEFT = re.compile(r"\.[0-9a-f]{16}\.tmp")  # names of files that are being written
 
 
 def target(path: str | os.PathLike) -> Path:
@@ -34,29 +36,60 @@ def target(path: str | os.PathLike) -> Path:
     return path
 
 
+class NotWritten(OSError, ValueError):
+    """A file could not be written: the disk's fault (OSError), or the path's."""
+
+
 def write(path: Path, data: bytes) -> None:
     """Replace a file at once, through a file next to it that never stays behind.
 
     Raises:
-        ValueError: it cannot be written; what was there is as it was.
+        NotWritten: it cannot be written; what was there is as it was.
     """
-    path = Path(os.path.realpath(path))  # a link stays a link
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    write_all({path: data})
+
+
+def write_all(files: dict[Path, bytes]) -> None:
+    """Replace files of one folder, once all of the new ones are safely on the disk.
+
+    Raises:
+        NotWritten: one cannot be written; what was there is as it was.
+    """
+    ready: dict[Path, Path] = {}
+    path = Path()
     try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        for given, data in files.items():
+            path = Path(os.path.realpath(given))  # a link stays a link
+            ready[path] = path.with_name(f".{secrets.token_hex(8)}.tmp")
+            _fill(ready[path], data)
+        for path, temporary in ready.items():
+            os.replace(temporary, path)
     except OSError as error:
-        raise ValueError(
+        raise NotWritten(
             f"cannot write {path}: {error.strerror or error}; make room or choose "
             "another folder (an older file there is untouched)"
         ) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    _keep_name(path.parent)
+        for temporary in ready.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    for folder in {path.parent for path in ready}:
+        _keep_name(folder)
+
+
+def _fill(path: Path, data: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote left behind."""
+    for path in folder.glob(".*.tmp"):
+        if LEFT.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def read(path: str | os.PathLike) -> bytes:

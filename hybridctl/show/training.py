@@ -11,6 +11,7 @@ from hybridctl.show.style import MUTED, STYLE, Look, blank, legend, looks_of, ro
 from hybridctl.tasks.statistics import student_mean
 
 BAND = 0.18  # opacity
+FEWEST = 3  # seeds that have a band: that of two hides everything
 TARGET: Look = {"color": MUTED, "linestyle": (0, (4, 3)), "linewidth": 0.9}
 
 
@@ -22,8 +23,9 @@ def training_curve(
 ) -> Any:
     """Validation score over the decisions trained on; the kept policy is marked.
 
-    Of several seeds: a thin line each, and their mean with its 95 % interval. A seed
-    that has stopped counts on with the score of the policy that it kept.
+    Of several seeds: a thin line each, and their mean, from three on with its 95 %
+    interval. A seed that has stopped counts on with the score of the policy that it
+    kept.
 
     Args:
         runs: what `hc.train` gave, by name: a `Run`, or the `Runs` of several seeds.
@@ -42,15 +44,18 @@ def training_curve(
     groups = _groups(runs)
     looks = looks_of(groups) | dict(looks or {})
     looks = {name: {**looks[name], "linewidth": 1.4} for name in groups}
-    entries = _entries(groups, looks)
+    targets = {target_of(run) for group in groups.values() for run in group} - {None}
+    entries = _entries(groups, looks) | ({"target": TARGET} if targets else {})
     with rc_context(STYLE):
         figure = blank(1, 2.4, above=rows_of(entries))
         axis = figure.axes[0]
         for name, group in groups.items():
             _draw_group(axis, group, looks[name])
-        for target in {target_of(run) for group in groups.values() for run in group}:
-            if target is not None:
-                axis.axhline(target, zorder=0.5, **TARGET)
+        for target in targets:
+            axis.axhline(target, zorder=0.5, **TARGET)
+        axis.set_ylim(axis.get_ylim())  # the interval of few seeds may be huge
+        for name, group in groups.items():
+            _draw_band(axis, group, looks[name])
         axis.set(xlabel="steps [decisions]", ylabel="validation score [–]")
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         if steps is not None:
@@ -76,18 +81,16 @@ def _entries(
     groups: Mapping[str, tuple[Any, ...]], looks: Mapping[str, Look]
 ) -> dict[str, Look]:
     """What the legend says."""
-    several = [group for group in groups.values() if len(group) > 1]
+    sizes = [len(group) for group in groups.values()]
     entries = {}
     for name, group in groups.items():
         seeds = f", {len(group)} seeds" if len(group) > 1 else ""
         entries[f"{name}{seeds}"] = looks[name]
-    if len(several) < len(groups):
+    if min(sizes) == 1:
         entries["best, kept"] = _ring("#444444")
-    if several:
+    if max(sizes) >= FEWEST:
         band = {"color": MUTED, "alpha": 2 * BAND, "linewidth": 6}
         entries["95 % interval of the mean"] = band
-    if any(target_of(run) is not None for group in groups.values() for run in group):
-        entries["target"] = TARGET
     return entries
 
 
@@ -97,11 +100,13 @@ def _draw_group(axis: Any, group: tuple[Any, ...], look: Look) -> None:
         return
     for run in group:
         axis.plot(*thin(*line_of(run)), **{**look, "linewidth": 0.6, "alpha": 0.5})
-    low, high = axis.get_ylim()
-    steps, mean, bounds = mean_of(group)
-    axis.plot(steps, mean, **look)
-    axis.fill_between(steps, *bounds, color=look["color"], alpha=BAND, linewidth=0)
-    axis.set_ylim(low, high)  # the interval of two or three seeds may be huge
+    axis.plot(*mean_of(group)[:2], **look)
+
+
+def _draw_band(axis: Any, group: tuple[Any, ...], look: Look) -> None:
+    if len(group) >= FEWEST:
+        steps, _, bounds = mean_of(group)
+        axis.fill_between(steps, *bounds, color=look["color"], alpha=BAND, linewidth=0)
 
 
 def _draw_run(axis: Any, run: Any, look: Look) -> None:
@@ -125,13 +130,17 @@ def mean_of(group: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     """Mean score of several seeds, at every step at which one was validated.
 
     Args:
-        group: runs; one that has stopped counts on with the score that it kept.
+        group: runs; one that has stopped counts on with the score that it kept, one
+            that is under way ends the mean where it is.
 
     Returns:
         Steps [n], mean [n], and the bounds [2, n] of its 95 % interval.
     """
     lines = [line_of(run) for run in group]
     steps = np.unique(np.concatenate([line[0] for line in lines]))
+    under_way = [getattr(run, "stopped", "") == "running" for run in group]
+    ends = [line[0][-1] for line, on in zip(lines, under_way, strict=True) if on]
+    steps = steps[steps <= min(ends, default=np.inf)]
     kept = [line[1][best_of(run)] for run, line in zip(group, lines, strict=True)]
     rows = [
         np.where(steps > line[0][-1], last, np.interp(steps, *line))

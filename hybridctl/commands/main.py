@@ -1,37 +1,46 @@
-"""What the commands of the command line do."""
+"""One function a command."""
 
-import csv
-import dataclasses
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from hybridctl import cli, deploy, show, strategies, tasks
-from hybridctl.checks import fail
+from hybridctl.commands.shared import (
+    check_writable,
+    console,
+    controller_of,
+    labels_of,
+    saved,
+    typed,
+)
+from hybridctl.commands.train import train, write_run
 from hybridctl.compare.compare import compare
 from hybridctl.compare.table import Table
-from hybridctl.controllers import Controller
 from hybridctl.design.feedback import lqr
 from hybridctl.plants import CartPole
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import replay
 
-console = Console(soft_wrap=True)
+DEMO = ("balance", "swingup", "global")
 
 
-def run(command: Any) -> None:
+def run(command: Any, given: frozenset[str] = frozenset()) -> None:
     """Do what a parsed command asks for.
+
+    Args:
+        command: one of the dataclasses of `hybridctl.cli`.
+        given: names of the options that were typed.
 
     Raises:
         ValueError: bad input; the sentence says what to do.
     """
-    _writable(command.out)
-    _COMMANDS[type(command)](command)
+    if isinstance(command, cli.Train):
+        return train(command, given)
+    check_writable(command.out)
+    return _COMMANDS[type(command)](command)
 
 
 def design(command: cli.Design) -> None:
@@ -41,13 +50,13 @@ def design(command: cli.Design) -> None:
         plant, plant.upright(), command.Q, command.R, command.dt, limit=command.limit
     )
     console.print("K =", np.array2string(np.asarray(controller.K), precision=4))
-    _saved(deploy.save(command.out / "lqr.safetensors", controller))
+    saved(deploy.save(command.out / "lqr.safetensors", controller))
 
 
 def simulate(command: cli.Simulate) -> None:
     """Simulate one episode; write its signals and their picture."""
     task = tasks.get(command.task)
-    controller = _controller(command.controller, task)
+    controller = controller_of(command.controller, task)
     trace = replay(task, controller, command.seed, command.episode)
     box = {"x": 0.1, "theta": 0.05, "dtheta": 0.1}
     settled = trace.settling_time(task.target, **box)
@@ -59,46 +68,42 @@ def simulate(command: cli.Simulate) -> None:
     figure = trace.plot()
     figure.savefig(command.out / "trace.png", dpi=150)
     (command.out / "trace.json").write_text(json.dumps(trace.to_dict()))
-    _saved(command.out / "trace.png", command.out / "trace.json")
-
-
-def train(command: cli.Train) -> None:
-    """Train a template; write controller, curve and settings."""
-    task = tasks.get(command.task)
-    result = _train(task, command.template, command.steps, command.seed, command.preset)
-    console.print(
-        f"{result.stopped} after {result.steps:,} decisions, "
-        f"score {result.score:.1f}, {result.timing['total']:.1f} s"
-    )
-    _saved(*write_run(command.out, result))
+    saved(command.out / "trace.png", command.out / "trace.json")
 
 
 def compare_on_tasks(command: cli.Compare) -> list[Table]:
     """Compare on every task, print the tables and write them as JSON."""
-    tables = []
+    tables, labels = [], labels_of(command.controllers)
     for name in command.tasks:
         task = tasks.get(name)
-        known = {_label(c): _controller(c, task) for c in command.controllers}
+        known = {label: controller_of(c, task) for label, c in labels.items()}
         tables.append(_compare(task, known, command.n, command.seed, command.out))
     return tables
 
 
 def report(command: cli.Report) -> None:
-    """Compare on every task and write the report."""
+    """Compare on every task and write the report, with the curves of run folders."""
     tables = compare_on_tasks(command)
-    _saved(show.report(tables, command.out / "report.html", command=_typed()))
+    folders = {
+        label: deploy.RunFolder(name)
+        for label, name in labels_of(command.controllers).items()
+        if Path(name).is_dir()
+    }
+    runs = {label: folder.load() for label, folder in folders.items() if folder.begun}
+    path = command.out / "report.html"
+    saved(show.report(tables, path, runs=runs, command=typed()))
 
 
 def demo(command: cli.Demo) -> None:
     """From two trainings to a report."""
     began = time.perf_counter()
     balance, swingup = tasks.get("balance"), tasks.get("swingup")
-    ppo = _train(balance, "ppo", None, command.seed)
-    residual = _train(swingup, "residual", command.steps, command.seed)
+    ppo = _train(balance, "ppo", "balance", None, command.seed)
+    residual = _train(swingup, "residual", "quick", command.steps, command.seed)
     for name, result in (("ppo", ppo), ("residual", residual)):
-        write_run(command.out / name, result)
+        write_run(command.out / name, result, name)
     tables = []
-    for name in tasks.names():
+    for name in DEMO:
         task = tasks.get(name)
         controllers = {
             "lqr": strategies.reference("lqr", task),
@@ -109,8 +114,8 @@ def demo(command: cli.Demo) -> None:
         tables.append(_compare(task, controllers, command.n, 7, command.out, "machine"))
     runs = {"ppo on balance": ppo, "residual on swingup": residual}
     path = command.out / "report.html"
-    picture = _swingup_picture(tables[tasks.names().index("swingup")], command.out)
-    _saved(picture, show.report(tables, path, runs=runs, command=_typed()))
+    picture = _swingup_picture(tables[DEMO.index("swingup")], command.out)
+    saved(picture, show.report(tables, path, runs=runs, command=typed()))
     console.print(f"done in {time.perf_counter() - began:.0f} s")
 
 
@@ -125,37 +130,11 @@ def _swingup_picture(table: Table, out: Path) -> Path:
     return out / "swingup.png"
 
 
-def write_run(folder: Path, result: Any) -> list[Path]:
-    """Write a training run: controller, curve (CSV and picture), settings."""
-    folder.mkdir(parents=True, exist_ok=True)
-    curve, settings = folder / "curve.csv", folder / "run.json"
-    with curve.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(result.curve[0]))
-        writer.writeheader()
-        writer.writerows(result.curve)
-    about = {
-        "task": result.task,
-        "config": dataclasses.asdict(result.config),
-        "seed": result.seed,
-        "stopped": result.stopped,
-        "best": result.curve[result.best],
-        "timing": result.timing,
-    }
-    settings.write_text(json.dumps(about, indent=1) + "\n")
-    picture = folder / "curve.png"
-    show.training_curve({folder.name: result}).savefig(picture, dpi=150)
-    saved = deploy.save(folder / "controller.safetensors", result.controller)
-    return [saved, curve, settings, picture]
-
-
-def _train(
-    task: Task, name: str, steps: int | None, seed: int, preset: str = "auto"
-) -> Any:
+def _train(task: Task, name: str, preset: str, steps: int | None, seed: int) -> Any:
     from hybridctl.learn import train as learn  # imports brax
 
     template = strategies.template(name, task)
-    config = None if preset == "auto" else preset
-    return learn(task, template, steps=steps, seed=seed, config=config)
+    return learn(task, template, config=preset, steps=steps, seed=seed)
 
 
 def _compare(
@@ -173,44 +152,9 @@ def _compare(
     return table
 
 
-def _controller(name: str, task: Task) -> Controller:
-    """A reference by its name, or a controller from a file."""
-    if name in strategies.references():
-        return strategies.reference(name, task)
-    if not Path(name).exists():
-        known = ", ".join(strategies.references())
-        fail(f"no controller {name!r}: it is neither a file nor one of {known}")
-    return deploy.load(name)
-
-
-def _label(name: str) -> str:
-    path = Path(name)
-    return path.parent.name if path.stem == "controller" else path.stem
-
-
-def _writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        fail(f"cannot write to {folder}: {error.strerror}; choose another --out")
-
-
-def _saved(*paths: Path) -> None:
-    for path in paths:
-        console.print(f"wrote {path}")
-
-
-def _typed() -> str:
-    return " ".join(["hybridctl", *sys.argv[1:]])
-
-
 _COMMANDS = {
     cli.Design: design,
     cli.Simulate: simulate,
-    cli.Train: train,
     cli.Compare: compare_on_tasks,
     cli.Report: report,
     cli.Demo: demo,

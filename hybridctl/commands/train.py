@@ -1,0 +1,120 @@
+"""`hybridctl train`: train, keep everything in a folder, say how it went."""
+
+import contextlib
+import functools
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hybridctl import cli, show
+from hybridctl.commands.plan import Plan, begin, go_on
+from hybridctl.commands.shared import console, saved
+from hybridctl.commands.stop import Stopper
+from hybridctl.deploy import RunFolder, RunFolders, disk
+from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS
+
+if TYPE_CHECKING:
+    from hybridctl.learn import Run
+
+PICTURE = "curve.png"
+FILES = (CONTROLLER, CHECKPOINT, CURVE, FACTS, PICTURE)
+
+
+def train(command: cli.Train, given: frozenset[str] = frozenset()) -> None:
+    """Train a template, or go on with a run.
+
+    Args:
+        command: what was asked for.
+        given: names of the options that were typed.
+
+    Raises:
+        ValueError: bad input; the sentence says what to do.
+        KeyboardInterrupt: it was interrupted; the folder has the best so far.
+    """
+    plan = go_on(command, given) if command.resume else begin(command)
+    try:
+        with Stopper() as stopper:
+            train = _one if command.seeds is None else _several
+            stopped = train(plan, stopper, command.tensorboard)
+    finally:
+        with contextlib.suppress(OSError):
+            plan.folder.rmdir()  # if nothing came of it
+    if stopped:
+        raise KeyboardInterrupt
+
+
+def _one(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
+    """Train with one seed; tell whether it was stopped."""
+    from hybridctl.learn import train as learn  # imports brax
+
+    resume = plan.options.get("resume")
+    if resume is not None:
+        console.print(
+            f"going on from {resume.checkpoint.steps:,} decisions with networks and "
+            "normalizer; the optimizer's moments and the random stream begin anew",
+            highlight=False,
+        )
+    with RunFolder(plan.folder, plan.name) as folder:
+        boards = [show.TensorBoard(plan.folder)] if tensorboard else []
+        tell = _all(folder, *boards, stopper)
+        result = learn(plan.task, plan.template, on_validation=tell, **plan.options)
+        console.print(str(result), highlight=False)
+        folder(result)  # once more: the disk may have been full
+    _draw(plan.folder, result)
+    saved(*(plan.folder / name for name in FILES))
+    stopped = result.stopped == "interrupted"
+    if stopped:
+        console.print(f"go on with: hybridctl train --resume --out {plan.folder}")
+    return stopped
+
+
+def _several(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
+    """Train with several seeds side by side; tell whether one was stopped."""
+    from hybridctl.learn import train as learn
+
+    folders = RunFolders(plan.folder, plan.name)
+    board = functools.cache(lambda seed: show.TensorBoard(folders[seed].path))
+    boards = [lambda run: board(run.seed)(run)] if tensorboard else []
+    if tensorboard:
+        show.TensorBoard(plan.folder)  # says now if that is not possible
+    with folders:
+        tell = _all(folders, *boards, stopper)
+        results = learn(plan.task, plan.template, on_validation=tell, **plan.options)
+        console.print(str(results), highlight=False)
+        for run in results:
+            folders(run)
+    for run in results:
+        _draw(folders[run.seed].path, run)
+    _draw(plan.folder, results)
+    saved(*(folders[run.seed].path for run in results), plan.folder / PICTURE)
+    return any(run.stopped == "interrupted" for run in results)
+
+
+def write_run(folder: Path, run: "Run", template: str | None = None) -> list[Path]:
+    """Write a training that is over, with a picture of its curve."""
+    RunFolder(folder, template, replace=True)(run)
+    _draw(folder, run)
+    return [folder / name for name in FILES]
+
+
+def _draw(folder: Path, run: Any) -> None:
+    picture = io.BytesIO()
+    show.training_curve({folder.name: run}).savefig(picture, dpi=150)
+    disk.write(folder / PICTURE, picture.getvalue())
+
+
+def _all(*listeners: Callable) -> Callable:
+    """Tell every listener, also where the disk is full for another one."""
+
+    def tell(run: "Run") -> None:
+        errors = []
+        for listener in listeners:
+            try:
+                listener(run)
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    return tell

@@ -34,7 +34,7 @@ COLUMNS: Columns = {  # task it trains on, template, settings
     "global": {"residual": ({}, {})}
     | dict.fromkeys(("ppo", "early_catch", "swing", "modes", "gate"), ({}, QUICK)),
     "weak": {"residual": ({}, {})},
-    "short_track": {"residual": ({}, QUICK)},
+    "short_track": {"residual": ({}, {})},
 }
 SAME_POLICIES = {"swingup": "global"}  # tasks on which those of another are scored
 

@@ -20,9 +20,9 @@ class Run:
         controller: the template with its Slots filled by the best policy.
         policy: that policy alone.
         curve: one dict a validation: steps, seconds, score, reward, length, cost,
-            success; and of training since the validation before train_reward (mean
-            return), train_failed (share of episodes), and not_finite (episodes
-            that were not finite, from the start on).
+            success; and of training since the validation before, train_reward
+            (mean of a decision), train_failed (share of the episodes that ended);
+            and not_finite (episodes that were not finite, from the start on).
         timing: import, compile, train, eval and total seconds.
         config: settings, as resolved.
         task: name of the task.

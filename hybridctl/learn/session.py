@@ -1,6 +1,7 @@
 """One training under supervision: validate, keep the best, stop where that is due."""
 
 import dataclasses
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from hybridctl.learn.engine import Offer, engine
 from hybridctl.learn.env import Env
 from hybridctl.learn.progress import Bar
 from hybridctl.learn.run import Run
+from hybridctl.learn.tally import Totals
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, check_pair, evaluate
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
@@ -63,6 +65,8 @@ class Session:
             self.policies[resume.best] = resume.policy
         self.checkpoint = None if resume is None else resume.checkpoint
         self.confirmed: float | None = None
+        self.spent = self.curve[-1]["seconds"] if self.curve else 0.0
+        self.totals: Totals | None = None
         self.stopped, self.cancelled = "running", threading.Event()
         self.began = self.clock = time.perf_counter()
         self.train_seconds: list[float] = []
@@ -105,7 +109,9 @@ class Session:
             self.bar.say("diverged: the best policy before that is kept")
             raise Stop("diverged")
         again = bool(self.curve) and offer.steps <= self.curve[-1]["steps"]
-        if not again:  # the first offer of a resumed training is known
+        if again:  # the first offer of a resumed training is known
+            self.totals = offer.totals
+        else:
             self.add(offer)
         self.clock = time.perf_counter()
         self.eval_seconds.append(self.clock - now)
@@ -185,7 +191,7 @@ class Session:
         """One row of the learning curve."""
         return {
             "steps": float(offer.steps),
-            "seconds": sum(self.train_seconds) + sum(self.eval_seconds),
+            "seconds": self.spent + sum(self.train_seconds) + sum(self.eval_seconds),
             "score": float(values_of(self.task, scores).mean()),
             "reward": float(scores.reward.mean()),
             "length": float(scores.length.mean()),
@@ -198,14 +204,17 @@ class Session:
         """What happened in training since the last validation."""
         names = ("train_reward", "train_failed", "not_finite")
         if offer.totals is None:
-            return dict.fromkeys(names, float("nan"))
-        before = getattr(self, "totals", (0.0,) * len(offer.totals))
-        new = [a - b for a, b in zip(offer.totals, before, strict=True)]
+            return dict.fromkeys(names, math.nan)
+        before = self.totals or Totals(*(0.0 for _ in offer.totals))
         self.totals = offer.totals
-        ended = round(new[1])
-        shares = [v / ended if ended else float("nan") for v in (new[0], new[2])]
+        reward, ended, failed, _ = np.subtract(offer.totals, before)
+        made = offer.steps - (self.curve[-1]["steps"] if self.curve else 0.0)
+        per_decision = reward / made if made > 0 else math.nan
+        share = failed / round(ended) if round(ended) > 0 else math.nan
         broken = float(round(offer.totals.not_finite))
-        return dict(zip(names, (*shares, broken), strict=True))
+        return dict(
+            zip(names, (float(per_decision), float(share), broken), strict=True)
+        )
 
     def tell(self, run: Run) -> None:
         """Show the run to all who listen; a full disk does not end a training."""

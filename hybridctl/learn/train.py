@@ -37,7 +37,7 @@ def train(
     config: Config | str | None = None,
     features: Features | None = None,
     resume: Run | None = None,
-    on_validation: Listener | None = None,
+    on_validation: Listener | tuple[Listener, ...] = (),
     progress: bool = True,
     **settings: Any,
 ) -> Run | Runs:
@@ -59,7 +59,8 @@ def train(
             and cos, and the mode where the template has modes.
         resume: a run to go on from, up to `steps` decisions in all. Networks and
             normalizer go on; the optimizer's moments and the random stream do not.
-        on_validation: called with the `Run` so far after every validation.
+        on_validation: called with the `Run` so far after every validation; one or
+            several, such as an `hc.RunFolder`.
         progress: show a progress bar.
         **settings: any other field of `Config`.
 
@@ -76,7 +77,8 @@ def train(
     _check_seeds(seed, seeds, resume, config)
     env = Env(_with_goal(task, template, config), template, features)
     enable_cache()
-    listeners = () if on_validation is None else (on_validation,)
+    several = isinstance(on_validation, tuple)
+    listeners = on_validation if several else (on_validation,)
     with Watch(progress) as watch:
 
         def session(number: int, name: str) -> Session:

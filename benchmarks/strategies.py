@@ -118,6 +118,7 @@ def main(
     seeds: int = 5,
     keep: Path | None = None,
     tasks: tuple[str, ...] = tuple(COLUMNS),
+    columns: tuple[str, ...] = (),
 ) -> None:
     """Train, compare and write the result after every task.
 
@@ -127,14 +128,18 @@ def main(
         seeds: trainings of each column.
         keep: folder for the trained controllers.
         tasks: to train on; results of the others stay.
+        columns: to train, all by default; results of the others stay.
     """
     old = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     result = {"about": about(), "n": n, "seed": seed, "seeds": seeds}
     for name in ("tasks", "training", "one_core"):
-        result[name] = old.get(name, {}) if set(tasks) < set(COLUMNS) else {}
+        some = columns or set(tasks) < set(COLUMNS)
+        result[name] = old.get(name, {}) if some else {}
     for name in tasks:
         learned = {}
         for template, (options, settings) in COLUMNS[name].items():
+            if columns and template not in columns:
+                continue
             print(f"{template} on {name}")
             task = hc.tasks.get(name, **options)
             runs = hc.train(task, hc.template(template, task), seeds=seeds, **settings)
@@ -149,9 +154,10 @@ def main(
         scored = [name, *(k for k, v in SAME_POLICIES.items() if v == name)]
         for kind in scored:
             for label, variant in starts(hc.tasks.get(kind)).items():
-                result["tasks"][label] = score(variant, learned, n, seed)
+                known = result["tasks"].setdefault(label, {})
+                known.update(score(variant, learned, n, seed))
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    if "global" in tasks:
+    if "global" in tasks and (not columns or "residual" in columns):
         task = hc.tasks.get("global")
         with one_core():
             run = hc.train(task, hc.template("residual", task), seed=seeds)

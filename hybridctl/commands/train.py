@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +56,7 @@ def _one(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
         )
     with RunFolder(plan.folder, plan.name) as folder:
         boards = [show.TensorBoard(plan.folder)] if tensorboard else []
-        tell = _all(folder, *boards, stopper)
+        tell = (folder, *boards, stopper)
         result = learn(plan.task, plan.template, on_validation=tell, **plan.options)
         console.print(str(result), highlight=False)
         folder(result)  # once more: the disk may have been full
@@ -79,7 +78,7 @@ def _several(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
     if tensorboard:
         show.TensorBoard(plan.folder)  # says now if that is not possible
     with folders:
-        tell = _all(folders, *boards, stopper)
+        tell = (folders, *boards, stopper)
         results = learn(plan.task, plan.template, on_validation=tell, **plan.options)
         console.print(str(results), highlight=False)
         for run in results:
@@ -102,19 +101,3 @@ def _draw(folder: Path, run: Any) -> None:
     picture = io.BytesIO()
     show.training_curve({folder.name: run}).savefig(picture, dpi=150)
     disk.write(folder / PICTURE, picture.getvalue())
-
-
-def _all(*listeners: Callable) -> Callable:
-    """Tell every listener, also where the disk is full for another one."""
-
-    def tell(run: "Run") -> None:
-        errors = []
-        for listener in listeners:
-            try:
-                listener(run)
-            except OSError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
-
-    return tell

@@ -35,8 +35,10 @@ BRAKE = 5.0  # of the brake mode [N s/m]
 
 
 def build_ppo(task: Task) -> Controller:
-    """The agent alone: its action times the input limit."""
-    return task.input_limit * Slot(task.plant.n_u)
+    """The agent alone: its action times the input limit, held where it must swing."""
+    if _must_stay_up(task):
+        return task.input_limit * Slot(task.plant.n_u)
+    return task.input_limit * _held(task, task.plant.n_u)
 
 
 def build_residual(task: Task) -> Controller:

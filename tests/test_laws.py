@@ -75,7 +75,8 @@ def test_env_is_simulate_bit_for_bit(task_name, name):
 
     x0, xs = rollout(jax.random.PRNGKey(4))
     filled = hc.fill(template, hc.Sequence(actions))
-    trace = hc.simulate(task.plant, filled, x0, task.seconds, loop=task.loop)
+    seconds = env.episode_length * env.dt
+    trace = hc.simulate(task.plant, filled, x0, seconds, loop=task.loop)
     np.testing.assert_array_equal(xs, trace.x[env.every :: env.every])
 
 

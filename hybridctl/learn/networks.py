@@ -39,18 +39,17 @@ def _lecun_uniform(init: Any, i: int, silent: int, key: Any) -> Any:
     """What brax's init draws, U(±√(3 / n_in)), but for silent outputs of zero."""
     rng = np.random.default_rng([*np.asarray(key).tolist(), i])
 
-    def draw(leaf: Any) -> Any:
+    def draw(leaf: Any) -> np.ndarray:
         if len(leaf.shape) == 1:
-            return jnp.zeros(leaf.shape, leaf.dtype)
+            return np.zeros(leaf.shape, leaf.dtype)
         bound = np.sqrt(3.0 / leaf.shape[-2])
-        return jnp.asarray(rng.uniform(-bound, bound, leaf.shape), leaf.dtype)
+        return rng.uniform(-bound, bound, leaf.shape).astype(leaf.dtype)
 
     tree = jax.tree.map(draw, jax.eval_shape(init, key))
     if silent:
         layers = tree["params"]
-        last = layers[f"hidden_{len(layers) - 1}"]
-        last["kernel"] = last["kernel"].at[:, :silent].set(0.0)
-    return tree
+        layers[f"hidden_{len(layers) - 1}"]["kernel"][:, :silent] = 0.0
+    return jax.tree.map(jnp.asarray, tree)
 
 
 def policy_of(mean: Any, std: Any, parameters: Any, env: Env, config: Config) -> Policy:

@@ -60,7 +60,7 @@ def cells(row: dict[str, Any]) -> str:
     if apart is not None:
         gap += f" [{apart['low']:+.3g}, {apart['high']:+.3g}]"
     return (
-        f"{success:.1%} | {'never' if seconds is None else f'{seconds:.2f} s'} | "
+        f"{success:.2%} | {'never' if seconds is None else f'{seconds:.2f} s'} | "
         f"{J['value']:.3g} [{J['low']:.3g}, {J['high']:.3g}] | {gap}"
     )
 

@@ -169,7 +169,7 @@ def test_one_broken_lane_leaves_the_others_bitwise_unchanged():
 
 def test_broken_episodes_are_failures_and_leave_the_others_alone():
     task = zoo.task("global")
-    nowhere = dataclasses.replace(task, start=Broken(task.start))
+    nowhere = dataclasses.replace(task, start=zoo.Poisoned(task.start, 8))
     machine = hc.reference("machine", task)
     good, bad = (hc.evaluate(t, machine, 64) for t in (task, nowhere))
     broken = ~bad.finite
@@ -179,14 +179,3 @@ def test_broken_episodes_are_failures_and_leave_the_others_alone():
     for a, b in zip(good, bad, strict=True):
         np.testing.assert_array_equal(a[~broken], b[~broken])
         assert np.isfinite(b[broken]).all() or (b[broken] == np.inf).all()
-
-
-class Broken(hc.tasks.Start):
-    """Every eighth start or so is not a number."""
-
-    inner: hc.tasks.Start
-
-    def __call__(self, key):
-        x0 = self.inner(key)
-        draw = jax.random.uniform(jax.random.fold_in(key, 99))
-        return jnp.where(draw < 1 / 8, jnp.nan, x0)

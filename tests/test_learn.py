@@ -25,19 +25,9 @@ TINY = {
 }
 
 
-class Poisoned(hc.tasks.Start):
-    """One start in thirty-two is not a number."""
-
-    inner: hc.tasks.Start
-
-    def __call__(self, key):
-        draw = jax.random.uniform(jax.random.fold_in(key, 99))
-        return jnp.where(draw < 1 / 32, jnp.nan, self.inner(key))
-
-
 def test_ppo_solves_balance_with_a_poisoned_lane():
     """A real `ppo.train`, and what it returns holds on episodes it never saw."""
-    task = dataclasses.replace(BALANCE, train_start=Poisoned(BALANCE.start))
+    task = dataclasses.replace(BALANCE, train_start=zoo.Poisoned(BALANCE.start))
     run = hc.train(task, 1.0 * hc.Slot(1), seed=0, progress=False)
     assert run.stopped == "target" and run.confirmed >= 0.995 * task.steps
     leaves = jax.tree.leaves(run.controller)

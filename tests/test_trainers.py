@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import importlib
 import math
+import signal
+import time
 import warnings
 
 import equinox as eqx
@@ -11,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import zoo
 
 import hybridctl as hc
 from hybridctl.learn import Config, presets, wrap
@@ -30,18 +33,8 @@ TINY = {
 }
 
 
-class Sometimes(hc.tasks.Start):
-    """One start in 64 is not a number, for ever."""
-
-    inner: hc.tasks.Start
-
-    def __call__(self, key):
-        draw = jax.random.uniform(jax.random.fold_in(key, 98))
-        return jnp.where(draw < 1 / 64, jnp.nan, self.inner(key))
-
-
 def test_broken_episodes_are_counted_and_training_reaches_the_target():
-    task = dataclasses.replace(BALANCE, train_start=Sometimes(BALANCE.start))
+    task = dataclasses.replace(BALANCE, train_start=zoo.Poisoned(BALANCE.start, 64))
     run = hc.train(task, 1.0 * hc.Slot(1), seed=1, progress=False)
     counts = [point["not_finite"] for point in run.curve]
     assert run.stopped == "target" and counts[0] == 0 and counts[-1] >= 10
@@ -202,6 +195,23 @@ def test_several_seeds_give_an_interval_and_each_its_own_run():
     assert runs.score.low <= runs.score.value <= runs.score.high
     assert runs.best.score == max(run.score for run in runs)
     assert "2 seeds" in str(runs)
+
+
+def test_ctrl_c_keeps_the_best_so_far_of_several_seeds():
+    pressed = []
+
+    def interrupt(run):
+        if run.stopped == "running" and run.steps > 0 and not pressed:
+            pressed.append(run.steps)
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.5)  # let the main thread take it
+
+    runs = hc.train(
+        BALANCE, 1.0 * hc.Slot(1), seeds=2, progress=False, on_validation=interrupt,
+        **TINY | {"steps": 200_000, "num_evals": 40, "target": np.inf},
+    )  # fmt: skip
+    assert len(runs) >= 1 and {run.stopped for run in runs} == {"interrupted"}
+    assert all(run.steps < 200_000 for run in runs)
 
 
 def test_sac_trains_and_gives_a_controller():

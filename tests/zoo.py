@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import hybridctl as hc
@@ -62,6 +63,18 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "history": hc.fill(10.0 * slot, policy(t, applied=True, history=3)),
         "observed": hc.fill(observer() >> (lqr + 5.0 * slot), policy(t)),
     }
+
+
+class Poisoned(hc.tasks.Start):
+    """One start in so many is not a number."""
+
+    inner: hc.tasks.Start
+    one_in: int = 32
+
+    def __call__(self, key: jax.Array) -> jax.Array:
+        """A start."""
+        draw = jax.random.uniform(jax.random.fold_in(key, 99))
+        return jnp.where(draw < 1 / self.one_in, jnp.nan, self.inner(key))
 
 
 def observer() -> hc.Controller:

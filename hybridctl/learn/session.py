@@ -57,7 +57,6 @@ class Session:
         check_pair(task, template)
         self.task, self.template, self.config = task, template, config
         self.seed, self.bar, self.listeners = seed, bar, listeners
-        self.resumed = resume
         self.curve = [] if resume is None else list(resume.curve)
         self.policies: dict[int, Policy] = {}
         self.best = 0 if resume is None else resume.best

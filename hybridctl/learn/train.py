@@ -4,7 +4,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any, overload
 
 from hybridctl.checks import fail, require
@@ -44,7 +44,8 @@ def train(
     """Train a policy for the Slots of a template, where it will be used.
 
     A template with empty Slots is where training starts, exactly. The best policy
-    of all validations is kept, not the last; Ctrl-C keeps the best so far.
+    of all validations is kept, not the last; Ctrl-C keeps the best so far, also of
+    several seeds.
 
     Args:
         task: plant, loop, starts, reward and failure.
@@ -99,13 +100,31 @@ def _side_by_side(sessions: list[Session], env: Env) -> Runs:
     with ThreadPoolExecutor(_cores()) as pool:
         waiting = [pool.submit(session.run, env) for session in sessions]
         try:
-            runs = tuple(future.result() for future in waiting)
-        except BaseException:
-            for future, session in zip(waiting, sessions, strict=True):
-                future.cancel()
-                session.cancelled.set()
-            raise
+            _watch(waiting)
+        except KeyboardInterrupt:  # keep the best so far of those that have begun
+            waiting = _cancel(waiting, sessions)
+            if not waiting:
+                raise
+        if any(future.done() and future.exception() for future in waiting):
+            _cancel(waiting, sessions)
+    runs = tuple(f.result() for f in waiting if not f.cancelled())
     return Runs(runs, time.perf_counter() - began)
+
+
+def _watch(waiting: list[Future]) -> None:
+    """Until all have ended or one has failed; wakes up for Ctrl-C."""
+    undone = set(waiting)
+    while undone:
+        done, undone = wait(undone, 0.2, return_when=FIRST_EXCEPTION)
+        if any(future.exception() for future in done):
+            return
+
+
+def _cancel(waiting: list[Future], sessions: list[Session]) -> list[Future]:
+    """Stop sessions at their next validation; those that had begun are left."""
+    for session in sessions:
+        session.cancelled.set()
+    return [future for future in waiting if not future.cancel()]
 
 
 def _cores() -> int:

@@ -134,8 +134,8 @@ def build_balance(task: Task) -> Switch:
     weights = np.array(Q)
     weights[mechanical(task).actuated[0]] *= CENTRE
     modes = {"catch": build_lqr(task), "centre": _lqr(task, weights)}
-    near, far = locked(task, 2.0), ~locked(task, 4.0)
-    return machine(modes, {("catch", "centre"): near, ("centre", "catch"): far})
+    enter, leave = locked(task, 2.0), ~locked(task, 4.0)
+    return machine(modes, {("catch", "centre"): enter, ("centre", "catch"): leave})
 
 
 def mechanical(task: Task) -> MechanicalPlant:

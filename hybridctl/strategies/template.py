@@ -10,6 +10,7 @@ from hybridctl.controllers import (
     Argmax,
     Constant,
     Controller,
+    Guard,
     Hold,
     Mix,
     Slot,
@@ -68,8 +69,7 @@ def build_residual_machine(task: Task) -> Controller:
 
 def build_early_catch(task: Task) -> Controller:
     """As the residual, and the agent may hand over before the guard does, too."""
-    catch = locked(task) | (catches(task) | chosen(_held(task))) & ~chosen(_held(task))
-    return build_machine(task, swing=_pump_and_agent(task), catch=catch)
+    return build_machine(task, swing=_pump_and_agent(task), catch=_moved(task))
 
 
 def build_swing(task: Task) -> Controller:
@@ -84,9 +84,8 @@ def build_modes(task: Task) -> Controller:
 
 def build_gate(task: Task) -> Controller:
     """The agent only moves the hand-over: before the guard, after it, and back."""
-    catch = locked(task) | (catches(task) | chosen(_held(task))) & ~chosen(_held(task))
     leave = (leaves(task) | chosen(_held(task))) & ~locked(task)
-    return build_machine(task, catch=catch, leave=leave)
+    return build_machine(task, catch=_moved(task), leave=leave)
 
 
 def build_schedule(task: Task) -> Controller:
@@ -110,6 +109,12 @@ def modes(task: Task) -> dict[str, Controller]:
         "left": Constant([-limit]),
         "right": Constant([limit]),
     }
+
+
+def _moved(task: Task) -> Guard:
+    """The hand-over where the agent may want it earlier, or later until the lock."""
+    early, late = chosen(_held(task)), chosen(_held(task))
+    return locked(task) | (catches(task) | early) & ~late
 
 
 def _pump_and_agent(task: Task) -> Controller:

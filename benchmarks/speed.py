@@ -25,7 +25,7 @@ from rich.progress import track
 
 import hybridctl as hc
 from hybridctl.learn import Env, wrap
-from hybridctl.loop.integrate import fixed_step
+from hybridctl.plants.flow import fixed_step
 from hybridctl.tasks import start_episode
 
 RESULT = Path(__file__).parent / "results" / "speed.json"

@@ -65,6 +65,14 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
     }
 
 
+def plants() -> dict[str, hc.Plant]:
+    """One of every plant."""
+    return {
+        "cart-pole": hc.CartPole(),
+        "with friction": hc.CartPole(cart_friction=0.3, pole_friction=0.05),
+    }
+
+
 class Poisoned(hc.tasks.Start):
     """One start in so many is not a number."""
 

@@ -1,6 +1,7 @@
 """What decides an input: the Tick that is seen and the Controller that answers."""
 
 import abc
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -23,6 +24,8 @@ class Tick(eqx.Module):
         u_applied: what the actuator applied during the last period, shape [n_u].
         mode: active mode of the enclosing machine before this period, or None.
         age: ticks since that mode was entered, or None.
+        u_asked: what the controller asked for in the last period, shape [n_u]; it
+            may still be on its way through the actuator.
     """
 
     t: Array
@@ -32,10 +35,15 @@ class Tick(eqx.Module):
     u_applied: Array | None = None
     mode: Array | None = None
     age: Array | None = None
+    u_asked: Array | None = None
 
     def seeing(self, y: Array) -> "Tick":
         """The same tick with another measurement."""
-        return Tick(self.t, self.k, y, self.r, self.u_applied, self.mode, self.age)
+        return self.but(y=y)
+
+    def but(self, **changes: Any) -> "Tick":
+        """The same tick with other fields."""
+        return dataclasses.replace(self, **changes)
 
 
 class Controller(eqx.Module):

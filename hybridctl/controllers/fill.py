@@ -72,7 +72,7 @@ def observed(template: Controller, memory: State, tick: Tick) -> Tick:
         tick = tick.seeing(template.observer.step(memory[0], tick)[1])
         template, memory = template.inner, memory[1]
     mode, age = mode_of(memory), age_of(memory)
-    return Tick(tick.t, tick.k, tick.y, tick.r, tick.u_applied, mode, age)
+    return tick.but(mode=mode, age=age)
 
 
 def check_sight(template: Controller) -> None:
@@ -187,4 +187,5 @@ def blank_tick(n_y: int, n_u: int = 1, n_r: int = 0) -> Tick:
     """A tick of zeros, to learn shapes from."""
     zeros = (jnp.zeros(()), jnp.int32(0), jnp.zeros(n_y))
     r, start = jnp.zeros(n_r) if n_r else None, jnp.int32(0)
-    return Tick(*zeros, r, jnp.zeros(n_u), start, start)
+    u = jnp.zeros(n_u)
+    return Tick(*zeros, r, u, start, start, u)

@@ -112,13 +112,14 @@ def _replay(controller: Controller, y: Array, dt: float) -> Array:
     def body(carry: Any, row: Any) -> Any:
         (memory, applied), (k, y) = carry, row
         mode, age = mode_of(memory), age_of(memory)
-        tick = Tick(k * dt, k, y, r, applied, mode, age)
+        tick = Tick(k * dt, k, y, r, applied, mode, age, applied)
         memory, u = controller.step(memory, tick)
         return (memory, u if vector else applied), u
 
     rest = jnp.zeros(out.shape if vector else 1, out.dtype)
     start = jnp.int32(0)
-    memory = controller.init(Tick(jnp.zeros(()), start, y[0], r, rest, start, start))
+    first = Tick(jnp.zeros(()), start, y[0], r, rest, start, start, rest)
+    memory = controller.init(first)
     return jax.lax.scan(body, (memory, rest), (jnp.arange(len(y)), y))[1]
 
 

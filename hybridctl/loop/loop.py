@@ -9,9 +9,9 @@ from jax import Array
 from hybridctl.checks import positive, require
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.machine import mode_of
-from hybridctl.loop.integrate import Flow, fixed_step
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
+from hybridctl.plants.flow import Flow, fixed_step
 
 
 class Loop(eqx.Module):
@@ -61,6 +61,7 @@ class LoopState(eqx.Module):
         x: state [n_x].
         measured: what the sensor measures of x, None where there is no sensor.
         u: input applied in the last period [n_u].
+        asked: input that the controller asked for in the last period [n_u].
         actuator: memory of the actuator.
         controller: memory of the controller.
         key: the episode's key, None where nothing is random.
@@ -72,6 +73,7 @@ class LoopState(eqx.Module):
     x: Array
     measured: Array | None
     u: Array
+    asked: Array
     actuator: Any
     controller: Any
     key: Array | None = None
@@ -85,7 +87,8 @@ class LoopState(eqx.Module):
     def tick(self, dt: float) -> Tick:
         """What a controller sees now."""
         t = self.k.astype(self.x.dtype) * dt
-        return Tick(t, self.k, self.y, self.r, self.u, mode_of(self.controller))
+        mode = mode_of(self.controller)
+        return Tick(t, self.k, self.y, self.r, self.u, mode, u_asked=self.asked)
 
 
 class Sample(NamedTuple):
@@ -109,9 +112,10 @@ def begin(
     k, u = jnp.int32(0), jnp.zeros(plant.n_u, x0.dtype)
     measured = None if loop.sensor is None else loop.sensor(x0, key, k)
     actuator = None if loop.actuator is None else loop.actuator.init(plant.n_u)
-    tick = Tick(jnp.zeros((), x0.dtype), k, x0 if measured is None else measured, r, u)
+    y = x0 if measured is None else measured
+    tick = Tick(jnp.zeros((), x0.dtype), k, y, r, u, u_asked=u)
     memory = controller.init(tick)
-    return LoopState(k, plant, x0, measured, u, actuator, memory, key, r)
+    return LoopState(k, plant, x0, measured, u, u, actuator, memory, key, r)
 
 
 def step(
@@ -140,6 +144,6 @@ def step(
     x, k = flow(state.plant, tick.t, state.x, force), state.k + 1
     measured = None if loop.sensor is None else loop.sensor(x, state.key, k)
     after = LoopState(
-        k, state.plant, x, measured, u, actuator, memory, state.key, state.r
+        k, state.plant, x, measured, u, asked, actuator, memory, state.key, state.r
     )
     return after, Sample(asked, u, mode_of(memory))

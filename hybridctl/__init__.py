@@ -17,16 +17,19 @@ announce()
 _HOMES = {
     "plants": "CartPole Equilibrium Plant",
     "controllers": (
-        "Argmax Constant Controller EnergySwingUp Features Hold Mix Policy "
+        "Argmax Constant Controller EKF EnergySwingUp Features Hold KalmanFilter MPC "
+        "Mix PID Policy Predictor SafetyFilter "
         "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
         "chosen demands fill level machine near"
     ),
     "design": "discretize linearize place",
     "design.feedback": "lqr",
+    "design.kalman": "kalman",
     "loop": "Actuator Disturbance Loop Sensor Trace simulate",
     "tasks": "Task evaluate",
     "strategies": "reference template",
     "learn": "Env Run train",
+    "compare.tune": "tune",
     "deploy": "RunFolder RunFolders load register save",
     "show": "LiveCurve TensorBoard report",
 }
@@ -73,14 +76,21 @@ if TYPE_CHECKING:
     from hybridctl import strategies as strategies
     from hybridctl import tasks as tasks
     from hybridctl.compare.compare import compare as compare
+    from hybridctl.compare.tune import tune as tune
+    from hybridctl.controllers import EKF as EKF
+    from hybridctl.controllers import MPC as MPC
+    from hybridctl.controllers import PID as PID
     from hybridctl.controllers import Argmax as Argmax
     from hybridctl.controllers import Constant as Constant
     from hybridctl.controllers import Controller as Controller
     from hybridctl.controllers import EnergySwingUp as EnergySwingUp
     from hybridctl.controllers import Features as Features
     from hybridctl.controllers import Hold as Hold
+    from hybridctl.controllers import KalmanFilter as KalmanFilter
     from hybridctl.controllers import Mix as Mix
     from hybridctl.controllers import Policy as Policy
+    from hybridctl.controllers import Predictor as Predictor
+    from hybridctl.controllers import SafetyFilter as SafetyFilter
     from hybridctl.controllers import Sequence as Sequence
     from hybridctl.controllers import Slot as Slot
     from hybridctl.controllers import StateFeedback as StateFeedback
@@ -104,6 +114,7 @@ if TYPE_CHECKING:
     from hybridctl.design import linearize as linearize
     from hybridctl.design import place as place
     from hybridctl.design.feedback import lqr as lqr
+    from hybridctl.design.kalman import kalman as kalman
     from hybridctl.learn import Env as Env
     from hybridctl.learn import Run as Run
     from hybridctl.learn import train as train

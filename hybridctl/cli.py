@@ -11,7 +11,10 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-TaskName = Literal["balance", "swingup", "global", "weak", "short_track"]
+TaskName = Literal[
+    "balance", "swingup", "global", "weak", "short_track", "push", "unknown_plant",
+    "noisy",
+]  # fmt: skip
 
 
 def _arg(text: str, **options: Any) -> Any:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from hybridctl.learn.gymnasium import GymEnv
     from hybridctl.tasks import Task
 
-TASKS = ("balance", "swingup", "global", "weak", "short_track")  # tasks.names()
+TASKS = (  # tasks.names(), which needs JAX
+    "balance", "swingup", "global", "weak", "short_track", "push", "unknown_plant",
+    "noisy",
+)  # fmt: skip
 NEEDED = "hc.gym needs Gymnasium 1.1 or newer: pip install 'gymnasium>=1.1'"
 RENDERING = {"render_modes": ["rgb_array"]}  # lets gymnasium.make wrap for "human"
 

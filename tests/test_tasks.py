@@ -18,7 +18,8 @@ def draws(start, n=4000):
 
 
 def test_names_and_unknown_names():
-    names = ("balance", "swingup", "global", "weak", "short_track")
+    names = ("balance", "swingup", "global", "weak", "short_track", "push")
+    names += ("unknown_plant", "noisy")
     assert hc.tasks.names() == names
     with pytest.raises(ValueError, match="unknown task 'balanse'; choose one of"):
         hc.tasks.get("balanse")

@@ -6,6 +6,7 @@ from types import ModuleType
 from hybridctl.compare.compare import compare as _compare
 from hybridctl.compare.table import Episode as Episode
 from hybridctl.compare.table import Table as Table
+from hybridctl.compare.tune import Tuning as Tuning
 from hybridctl.tasks.evaluate import Scores as Scores
 from hybridctl.tasks.evaluate import evaluate as evaluate
 from hybridctl.tasks.evaluate import replay as replay

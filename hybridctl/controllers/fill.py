@@ -18,7 +18,6 @@ from hybridctl.controllers.controller import (
     Tick,
     output_of,
 )
-from hybridctl.controllers.features import Features
 from hybridctl.controllers.inspect import walk
 from hybridctl.controllers.machine import age_of, mode_of
 
@@ -152,7 +151,7 @@ def fill(template: Controller, agent: Controller) -> Filled:
 def _check_outputs(agent: Any, size: int) -> None:
     if not isinstance(agent, Controller):
         fail(f"a Slot takes a Controller, got {type(agent).__name__}")
-    n_y, n_u = measurements(agent) or 1, applied_inputs(agent)
+    n_y, n_u = measurements(agent) or 1, applied_inputs(agent) or 1
     given = output_of(agent, blank_tick(n_y, n_u, references(agent))).shape
     require(
         given == (size,),
@@ -178,9 +177,8 @@ def references(controller: Controller) -> int:
 
 
 def applied_inputs(controller: Controller) -> int:
-    """Number of applied inputs that a controller's features see, at least 1."""
-    looks = (n.n_u for n, _ in walk(controller) if isinstance(n, Features))
-    return max(1, *looks, 0)
+    """Number of applied inputs that the parts of a controller expect, if they say."""
+    return max(getattr(node, "n_u", 0) for node, _ in walk(controller))
 
 
 def blank_tick(n_y: int, n_u: int = 1, n_r: int = 0) -> Tick:

@@ -105,7 +105,8 @@ def replay(controller: Controller, y: np.ndarray, dt: float) -> np.ndarray:
 @jax.jit
 def _replay(controller: Controller, y: Array, dt: float) -> Array:
     out = _output(controller, y.shape[1])
-    vector = len(out.shape) == 1
+    n_u = applied_inputs(controller) or (out.shape[0] if out.shape else 1)
+    fed = out.shape == (n_u,)  # an observer's output is no input
     n_r = references(controller)
     r = jnp.full(n_r, REFERENCE) if n_r else None
 
@@ -114,9 +115,9 @@ def _replay(controller: Controller, y: Array, dt: float) -> Array:
         mode, age = mode_of(memory), age_of(memory)
         tick = Tick(k * dt, k, y, r, applied, mode, age, applied)
         memory, u = controller.step(memory, tick)
-        return (memory, u if vector else applied), u
+        return (memory, u if fed else applied), u
 
-    rest = jnp.zeros(out.shape if vector else 1, out.dtype)
+    rest = jnp.zeros(n_u, out.dtype if fed else None)
     start = jnp.int32(0)
     first = Tick(jnp.zeros(()), start, y[0], r, rest, start, start, rest)
     memory = controller.init(first)
@@ -150,7 +151,8 @@ def _shape(controller: Controller, n_y: int) -> tuple[int, ...]:
 
 
 def _output(controller: Controller, n_y: int) -> Any:
-    tick = blank_tick(n_y, applied_inputs(controller), references(controller))
+    n_u = applied_inputs(controller) or 1
+    tick = blank_tick(n_y, n_u, references(controller))
     return output_of(controller, tick)
 
 

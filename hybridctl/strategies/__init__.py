@@ -1,6 +1,6 @@
 """Named starting points for a task."""
 
-from hybridctl.strategies.reference import reference as reference
-from hybridctl.strategies.reference import references as references
+from hybridctl.strategies.names import reference as reference
+from hybridctl.strategies.names import references as references
 from hybridctl.strategies.template import template as template
 from hybridctl.strategies.template import templates as templates

@@ -1,12 +1,11 @@
 """The toolkit's own tuned controllers, by name."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hybridctl.checks import fail, one_of
+from hybridctl.checks import fail
 from hybridctl.controllers import (
     Controller,
     EnergySwingUp,
@@ -23,7 +22,6 @@ from hybridctl.plants import MechanicalPlant
 from hybridctl.tasks import Task
 
 Q, R = (1.0, 10.0, 1.0, 1.0), (0.1,)  # the quadratic part of the tasks' cost
-CENTRE = 8.0  # of the cost's weight on the cart's position, once the pole is caught
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class MachineGains:
         catch: LQR demand at which the pole is caught, as a share of the limit.
         lean: largest |θ - π| [rad] at which it is caught.
         leave: LQR demand at which balancing is given up, as a share of the limit.
+        centre: weight on the cart's position once the pole is caught, as a multiple
+            of the cost's; 1 is the task's own LQR throughout.
     """
 
     pump: float = 34.08
@@ -48,6 +48,7 @@ class MachineGains:
     catch: float = 1.676
     lean: float = 1.394
     leave: float = 2.379
+    centre: float = 8.0
 
 
 GAINS = MachineGains()  # tuned on `global` and `swingup`
@@ -62,9 +63,15 @@ TUNED = {
 }
 
 
-def tuned(task: Task) -> MachineGains:
-    """Gains tuned on the task of that name, else those of `global`."""
-    return TUNED.get(task.name, GAINS)
+def tuned(task: Task, observed: bool = False) -> MachineGains:
+    """Gains tuned on the task of that name, else those of `global`.
+
+    Args:
+        task: whose name decides.
+        observed: those for a machine behind observers, where there are any.
+    """
+    plain = TUNED.get(task.name, GAINS)
+    return TUNED.get(f"ekf {task.name}", plain) if observed else plain
 
 
 def build_lqr(task: Task) -> StateFeedback:
@@ -102,7 +109,10 @@ def build_machine(
     gains, (first, second) = gains or tuned(task), names
     catch = catches(task, gains) if catch is None else catch
     leave = leaves(task, gains) if leave is None else leave
-    modes = {first: swing or build_pump(task, gains), second: build_balance(task)}
+    modes = {
+        first: swing or build_pump(task, gains),
+        second: build_balance(task, gains),
+    }
     return machine(modes, {(first, second): catch, (second, first): leave})
 
 
@@ -125,14 +135,14 @@ def locked(task: Task, share: float = 1.0) -> Guard:
     return level(lqr.V < share * lqr.unsaturated(task.input_limit))
 
 
-def build_balance(task: Task) -> Switch:
+def build_balance(task: Task, gains: MachineGains | None = None) -> Switch:
     """The task's LQR; with the pole caught, one that brings the cart back sooner.
 
     What is left of the cost is small by then, so the slow return of the cart, which
     is optimal for the cost, can be given up for an earlier rest.
     """
     weights = np.array(Q)
-    weights[mechanical(task).actuated[0]] *= CENTRE
+    weights[mechanical(task).actuated[0]] *= (gains or tuned(task)).centre
     modes = {"catch": build_lqr(task), "centre": _lqr(task, weights)}
     enter, leave = locked(task, 2.0), ~locked(task, 4.0)
     return machine(modes, {("catch", "centre"): enter, ("centre", "catch"): leave})
@@ -154,36 +164,3 @@ def build_pump(task: Task, gains: MachineGains | None = None) -> EnergySwingUp:
         plant, gains.pump, gains.stiffness, gains.damping, gains.kick, gains.margin,
         gains.drive, end and gains.track * end, task.input_limit,
     )  # fmt: skip
-
-
-_REFERENCES: dict[str, Callable[[Task], Controller]] = {
-    "lqr": build_lqr,
-    "machine": build_machine,
-}
-
-
-def references() -> tuple[str, ...]:
-    """Names of the toolkit's own tuned controllers."""
-    return tuple(_REFERENCES)
-
-
-def reference(name: str, task: Task) -> Controller:
-    """One of the toolkit's own tuned controllers, designed for a task.
-
-    Args:
-        name: "lqr" (sampled-data LQR), or "machine" (energy swing-up, LQR catch).
-        task: whose plant, input limit and control period it is designed for.
-
-    Returns:
-        A controller.
-
-    Raises:
-        ValueError: an unknown name.
-
-    Example:
-        >>> from hybridctl import tasks
-        >>> reference("machine", tasks.get("swingup")).names
-        ('swing', 'balance')
-    """
-    one_of("reference", name, _REFERENCES)
-    return _REFERENCES[name](task)

@@ -10,6 +10,10 @@ from hybridctl.tasks.cartpole import short_track as short_track
 from hybridctl.tasks.cartpole import swingup as swingup
 from hybridctl.tasks.cartpole import weak as weak
 from hybridctl.tasks.cost import Cost as Cost
+from hybridctl.tasks.cost import Fenced as Fenced
+from hybridctl.tasks.disturbed import noisy as noisy
+from hybridctl.tasks.disturbed import push as push
+from hybridctl.tasks.disturbed import unknown_plant as unknown_plant
 from hybridctl.tasks.evaluate import Scores as Scores
 from hybridctl.tasks.evaluate import evaluate as evaluate
 from hybridctl.tasks.evaluate import replay as replay
@@ -31,6 +35,9 @@ _FACTORIES: dict[str, Callable[..., Task]] = {
     "global": global_,
     "weak": weak,
     "short_track": short_track,
+    "push": push,
+    "unknown_plant": unknown_plant,
+    "noisy": noisy,
 }
 
 

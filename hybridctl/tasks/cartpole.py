@@ -41,7 +41,7 @@ def balance(
     start = Box.around(up.x, np.full(4, 0.05))
     failure = beyond(up, x=plant.limits["x"], theta=LEAN)
     fields = {"reward": "alive", "failure_reward": 0.0, "failure": failure}
-    return _task("balance", plant, loop, start, fields | changes)
+    return cartpole_task("balance", plant, loop, start, fields | changes)
 
 
 def swingup(
@@ -62,8 +62,8 @@ def swingup(
         The task.
     """
     plant = plant or CartPole()
-    fields = {"train_start": _mixed(plant)} | changes
-    return _task("swingup", plant, loop, _hanging(plant, 0.0), fields)
+    fields = {"train_start": mixed_start(plant)} | changes
+    return cartpole_task("swingup", plant, loop, hanging_start(plant, 0.0), fields)
 
 
 def global_(
@@ -83,8 +83,8 @@ def global_(
         The task.
     """
     plant = plant or CartPole()
-    fields = {"train_start": _mixed(plant, hanging=0.15)} | changes
-    return _task("global", plant, loop, _anywhere(), fields)
+    fields = {"train_start": mixed_start(plant, hanging=0.15)} | changes
+    return cartpole_task("global", plant, loop, anywhere(), fields)
 
 
 def weak(
@@ -105,9 +105,9 @@ def weak(
     """
     plant = plant or CartPole()
     loop = loop or Loop(0.02, actuator=Actuator(limit=3.0))
-    start = Either(_hanging(plant, 0.0), _anywhere())
-    fields = {"train_start": _mixed(plant), "failure_reward": -400.0} | changes
-    return _task("weak", plant, loop, start, fields)
+    start = Either(hanging_start(plant, 0.0), anywhere())
+    fields = {"train_start": mixed_start(plant), "failure_reward": -400.0} | changes
+    return cartpole_task("weak", plant, loop, start, fields)
 
 
 def short_track(
@@ -135,24 +135,29 @@ def short_track(
     positive("track", track)
     fields = {
         "failure": beyond(plant.upright(), x=track),
-        "train_start": _mixed(plant, track / 2),
+        "train_start": mixed_start(plant, track / 2),
     }
-    return _task("short_track", plant, loop, _hanging(plant), fields | changes)
+    return cartpole_task(
+        "short_track", plant, loop, hanging_start(plant), fields | changes
+    )
 
 
-def _hanging(plant: CartPole, half: float = 0.05) -> Box:
+def hanging_start(plant: CartPole, half: float = 0.05) -> Box:
+    """Within ±half of hanging at rest, in every state."""
     return Box.around(plant.hanging().x, np.full(4, half))
 
 
-def _anywhere(x: float = 1.0) -> Box:
+def anywhere(x: float = 1.0) -> Box:
+    """The random box, or one that is narrower in x."""
     return Box.around(np.zeros(4), [x, np.pi, 1.0, np.pi])
 
 
-def _mixed(plant: CartPole, x: float = 1.0, hanging: float = 0.5) -> Start:
-    return Either(_hanging(plant), _anywhere(x), hanging)
+def mixed_start(plant: CartPole, x: float = 1.0, hanging: float = 0.5) -> Start:
+    """Hanging with that probability, anywhere otherwise."""
+    return Either(hanging_start(plant), anywhere(x), hanging)
 
 
-def _task(
+def cartpole_task(
     name: str, plant: CartPole, loop: Loop | None, start: Start, changes: dict[str, Any]
 ) -> Task:
     """A cart-pole task with the benchmark's cost and settling box."""

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, not_negative, require
+from hybridctl.checks import as_float, not_negative, positive, require, shape
 from hybridctl.controllers.error import total
 
 
@@ -40,9 +40,55 @@ class Cost(eqx.Module):
             rate = rate + self.q[i] * apart(x[i], self.x0[i])
         return rate
 
+    def residuals(self, x: Array, u: Array) -> list[Array]:
+        """Scalars whose squares add up to c: what Gauss-Newton methods start from."""
+        effort = [jnp.sqrt(self.r[j]) * u[j] for j in range(len(self.r))]
+        roots = [
+            jnp.sqrt(2.0) * jnp.sin(0.5 * (x[i] - self.x0[i]))
+            if i in self.angles
+            else x[i] - self.x0[i]
+            for i in range(len(self.q))
+        ]
+        weighted = [jnp.sqrt(self.q[i]) * root for i, root in enumerate(roots)]
+        return weighted + effort
+
     def _square(self, x: Array, x0: Array) -> Array:
         return (x - x0) ** 2
 
     def _turn(self, x: Array, x0: Array) -> Array:
         """1 - cos(x - x0), from the sin x and cos x that the dynamics need anyway."""
         return 1.0 - (jnp.cos(x) * jnp.cos(x0) + jnp.sin(x) * jnp.sin(x0))
+
+
+class Fenced(eqx.Module):
+    """A cost with a soft fence: + (weight (|x - x0| - bound))² beyond the bound.
+
+    For planners, which must feel the end of the track before it ends an episode.
+
+    Args:
+        inner: the cost.
+        columns: which states are fenced.
+        bounds: where the fence begins, distances from x0, shape [n].
+        weight: steepness, in roots of cost per unit of the state.
+    """
+
+    inner: Cost
+    columns: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    bounds: Array = eqx.field(converter=as_float)
+    weight: Array = eqx.field(converter=as_float, default=30.0)
+
+    def __check_init__(self):
+        positive("bounds", self.bounds)
+        positive("weight", self.weight)
+        shape("bounds", self.bounds, (len(self.columns),))
+
+    def _bounds(self) -> list[Array]:
+        return [self.bounds[i] for i in range(len(self.columns))]
+
+    def residuals(self, x: Array, u: Array) -> list[Array]:
+        """Those of the cost, and one for each fence."""
+        apart = [jnp.abs(x[c] - self.inner.x0[c]) for c in self.columns]
+        over = [
+            jnp.maximum(a - b, 0.0) for a, b in zip(apart, self._bounds(), strict=True)
+        ]
+        return self.inner.residuals(x, u) + [self.weight * o for o in over]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, one_of, positive
+from hybridctl.checks import as_float, not_negative, one_of, positive, require
 from hybridctl.controllers import Controller, Guard, Quadratic, Tick
 from hybridctl.controllers.guards import Near, Not
 from hybridctl.loop import Loop, LoopState, begin
@@ -49,6 +49,8 @@ class Task(eqx.Module):
         failure_cost: J that a failed episode is charged.
         vary: a random plant for every episode; None: the nominal one.
         goal: where training may end well; None: nowhere.
+        cost_after: time [s] from which J counts, where reaching the target is not
+            what is compared.
     """
 
     name: str = eqx.field(static=True)
@@ -66,10 +68,16 @@ class Task(eqx.Module):
     failure_cost: Array = eqx.field(converter=as_float, default=600.0)
     vary: Vary | None = None
     goal: Goal | None = None
+    cost_after: float = eqx.field(static=True, converter=float, default=0.0)
 
     def __check_init__(self):
         one_of("reward", self.reward, REWARDS)
         positive("seconds", self.seconds)
+        not_negative("cost_after", self.cost_after)
+        require(
+            self.cost_after < self.seconds,
+            f"cost_after={self.cost_after} leaves nothing of {self.seconds} s to count",
+        )
 
     @property
     def limits(self) -> dict[str, float]:

@@ -1,0 +1,76 @@
+"""Places in a controller by name, such as "modes[0].pump" or "K[0,1]"."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from hybridctl.checks import fail
+from hybridctl.controllers import Controller
+
+Build = Callable[[dict[str, float]], Controller]
+
+
+def setter(template: Any, names: Iterable[str]) -> tuple[Build, dict[str, float]]:
+    """How values by name become a controller, and the values that it has now.
+
+    Args:
+        template: a controller, or a function of values by name.
+        names: places in the controller; whatever the function takes.
+
+    Returns:
+        A function from values to a controller; own values, none of a function.
+
+    Raises:
+        ValueError: a name that is no place, or more than one.
+    """
+    if not isinstance(template, Controller):
+        if not callable(template):
+            fail(f"expected a Controller or a function, got {type(template).__name__}")
+        function: Any = template
+        return function, {}
+    leaves = jax.tree_util.tree_flatten_with_path(template)[0]
+    paths = [jax.tree_util.keystr(path) for path, _ in leaves]
+    found = {name: _find(name, paths) for name in names}
+    values = [np.asarray(leaf) for _, leaf in leaves]
+
+    def build(given: dict[str, float]) -> Controller:
+        new = [np.array(value) for value in values]
+        for name, value in given.items():
+            at, index = found[name]
+            new[at][index] = value
+        tree = jax.tree.structure(template)
+        return jax.tree.unflatten(tree, new)
+
+    _check_scalars(found, values)
+    return build, {n: float(values[at][i]) for n, (at, i) in found.items()}
+
+
+def _check_scalars(found: dict[str, tuple[int, tuple]], values: list) -> None:
+    for name, (at, index) in found.items():
+        if not eqx.is_inexact_array_like(values[at]) or np.ndim(values[at][index]):
+            fail(f"{name} is no single number; name an entry, as in K[0,1]")
+
+
+def _find(name: str, paths: list[str]) -> tuple[int, tuple]:
+    """Number of the leaf that a name ends in, and the entry of it."""
+    entry = re.fullmatch(r"(.+)\[([\d, ]+)\]", name)
+    for path, index in ((name, ()), *([_entry(entry)] if entry else [])):
+        hits = [i for i, p in enumerate(paths) if _ends(p, path)]
+        if len(hits) == 1:
+            return hits[0], index
+        if hits:
+            places = ", ".join(paths[i] for i in hits[:6])
+            fail(f"{name} names {len(hits)} places; be more exact: {places}")
+    fail(f"no place {name} in this controller; there are {', '.join(paths[:40])}")
+
+
+def _entry(match: re.Match) -> tuple[str, tuple[int, ...]]:
+    return match[1], tuple(int(i) for i in match[2].split(","))
+
+
+def _ends(path: str, name: str) -> bool:
+    return path == name or path.endswith("." + name.lstrip("."))

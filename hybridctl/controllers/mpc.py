@@ -1,0 +1,233 @@
+"""Model-predictive control by iLQR within the input's limits."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import as_float, positive, require, shape
+from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.error import deviation, total
+from hybridctl.controllers.feedback import StateFeedback
+from hybridctl.plants import Plant
+from hybridctl.plants.flow import fixed_step
+
+SHARES = (1.0, 0.5, 0.2, 0.05, 0.0)  # of a step, tried side by side; 0 keeps the plan
+
+
+class Expansion(NamedTuple):
+    """A plan's dynamics and cost to first and second order, [H, ...] each."""
+
+    A: Array
+    B: Array
+    lx: Array
+    lu: Array
+    lxx: Array
+    luu: Array
+
+
+class MPC(Controller):
+    """Model-predictive control: at every period iLQR on the coming H periods.
+
+    Minimizes Σ c(x, u) dt + V(x_H) over inputs |u| <= limit, where c is a sum of
+    squares of residuals (a Gauss-Newton Hessian keeps every step well-posed) and V
+    the terminal controller's cost-to-go. One iteration is a rollout, its expansion, a
+    backward Riccati sweep in which inputs at their limit are held there, and a line
+    search. The plan, shifted by a period, is the next period's start.
+
+    Args:
+        plant: the model.
+        residuals: e(x, u) -> list of scalars with c = Σ e²; for example `task.cost`.
+        terminal: its V ends the horizon, its law extends the plan; `hc.lqr(...)`.
+        dt: control period [s].
+        limit: largest |u|, scalar or [n_u].
+        horizon: number of periods H that are looked ahead.
+        iterations: of iLQR, a period.
+        guess: makes the first plan, from the first measurement; None: `terminal`.
+        substeps: RK4 steps a period.
+
+    Raises:
+        ValueError: a size that does not fit, or a terminal controller without V.
+
+    Source: Y. Tassa, N. Mansard, E. Todorov, "Control-limited differential dynamic
+        programming", ICRA 2014.
+
+    Example:
+        >>> import hybridctl as hc
+        >>> task = hc.tasks.get("swingup")
+        >>> hc.reference("mpc", task).horizon
+        125
+    """
+
+    plant: Plant
+    residuals: eqx.Module
+    terminal: StateFeedback
+    dt: float = eqx.field(static=True, converter=float)
+    limit: Array = eqx.field(converter=as_float)
+    horizon: int = eqx.field(static=True, default=125)
+    iterations: int = eqx.field(static=True, default=3)
+    guess: Controller | None = None
+    substeps: int = eqx.field(static=True, default=1)
+
+    def __check_init__(self):
+        positive("dt", self.dt)
+        positive("limit", self.limit)
+        for name in ("horizon", "iterations", "substeps"):
+            value = getattr(self, name)
+            require(
+                isinstance(value, int) and value > 0,
+                f"{name}={value!r} must be a whole number above 0",
+            )
+        require(
+            callable(getattr(self.residuals, "residuals", None)),
+            f"{type(self.residuals).__name__} has no residuals(x, u); give a Cost",
+        )
+        shape("terminal.x0", self.terminal.x0, (self.plant.n_x,))
+        _ = self.terminal.V  # refuses one without a cost-to-go
+
+    @property
+    def n_u(self) -> int:
+        """Number of inputs."""
+        return self.plant.n_u
+
+    def init(self, tick: Tick) -> State:
+        """The plan of the guess, period by period on the model."""
+        guess = self.terminal if self.guess is None else self.guess
+        flow = fixed_step(self.dt, self.substeps)
+
+        def body(carry: Any, i: Array) -> Any:
+            memory, now = carry
+            memory, u = guess.step(memory, now)
+            u = jnp.clip(u, -self.limit, self.limit)
+            x = flow(self.plant, now.t, now.y, u)
+            later = now.but(t=now.t + self.dt, k=now.k + 1, y=x)
+            if now.u_applied is not None:
+                later = later.but(u_applied=u)
+            if now.u_asked is not None:
+                later = later.but(u_asked=u)
+            return (memory, later), u
+
+        start = (guess.init(tick), tick)
+        return jax.lax.scan(body, start, jnp.arange(self.horizon))[1]
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Improve the plan, apply its first input, shift it."""
+        x, u, cost = self._roll(tick.y, state)
+
+        def improve(_: Any, plan: Any) -> Any:
+            return self._iterate(*plan)
+
+        x, u, cost = jax.lax.fori_loop(0, self.iterations, improve, (x, u, cost))
+        last = self._clip(jnp.stack(self.terminal.demand(x[-1])))
+        return jnp.concatenate([u[1:], last[None]]), u[0]
+
+    def _clip(self, u: Array) -> Array:
+        return jnp.clip(u, -self.limit, self.limit)
+
+    def _ahead(self, x: Array, u: Array) -> Array:
+        flow = fixed_step(self.dt, self.substeps)
+        return flow(self.plant, jnp.zeros_like(x[0]), x, u)
+
+    def _roll(self, x0: Array, u: Array) -> tuple[Array, Array, Array]:
+        """States [H+1, n_x] under a plan, the plan, and its cost."""
+
+        def body(x: Array, u: Array) -> Any:
+            after = self._ahead(x, u)
+            return after, (after, self._rate(x, u))
+
+        end, (xs, rates) = jax.lax.scan(body, x0, u)
+        cost = jnp.sum(rates) + self.terminal.V(end)
+        return jnp.concatenate([x0[None], xs]), u, cost
+
+    def _rate(self, x: Array, u: Array) -> Array:
+        return self.dt * total([e**2 for e in self._parts(x, u)])
+
+    def _parts(self, x: Array, u: Array) -> list[Array]:
+        return self.residuals.residuals(x, u)  # type: ignore[attr-defined]
+
+    def _iterate(self, x: Array, u: Array, cost: Array) -> tuple[Array, Array, Array]:
+        """One backward sweep, and the best of some shares of its step."""
+        k, K = self._backward(self._expand(x[:-1], u), x[-1], u)
+        shares = jnp.asarray(SHARES, x.dtype)
+        tried = jax.vmap(lambda s: self._follow(x, u, s * k, K))(shares)
+        best = jnp.nanargmin(tried[2])
+        better = tried[2][best] < cost
+        return tuple(
+            jnp.where(better, new[best], old)
+            for new, old in zip(tried, (x, u, cost), strict=True)
+        )  # type: ignore[return-value]
+
+    def _follow(self, x: Array, u: Array, k: Array, K: Array) -> Any:
+        """The plan u + k + K (x' - x) within its limits."""
+
+        def body(now: Array, row: Any) -> Any:
+            x, u, k, K = row
+            new = self._clip(u + k + K @ (now - x))
+            after = self._ahead(now, new)
+            return after, (after, new, self._rate(now, new))
+
+        end, (xs, us, rates) = jax.lax.scan(body, x[0], (x[:-1], u, k, K))
+        cost = jnp.sum(rates) + self.terminal.V(end)
+        return jnp.concatenate([x[:1], xs]), us, cost
+
+    def _expand(self, x: Array, u: Array) -> Expansion:
+        """Jacobians of the dynamics; gradient and Gauss-Newton Hessian of the cost."""
+
+        def one(x: Array, u: Array) -> Expansion:
+            A, B = jax.jacfwd(self._ahead, (0, 1))(x, u)
+            parts = lambda x, u: jnp.stack(self._parts(x, u))  # noqa: E731
+            e, (Jx, Ju) = parts(x, u), jax.jacfwd(parts, (0, 1))(x, u)
+            h = 2 * self.dt
+            return Expansion(
+                A, B, h * Jx.T @ e, h * Ju.T @ e, h * Jx.T @ Jx, h * Ju.T @ Ju
+            )
+
+        return jax.vmap(one)(x, u)
+
+    def _backward(self, plan: Expansion, end: Array, u: Array) -> tuple[Array, Array]:
+        """Steps k [H, n_u] and gains K [H, n_u, n_x] from the end to the start."""
+        P = jnp.asarray(self.terminal.V.P)
+        e = jnp.stack(deviation(end, self.terminal.x0, self.terminal.angles))
+
+        def body(after: Any, row: Any) -> Any:
+            (Vx, Vxx), (now, u) = after, row
+            Qx, Qu = now.lx + now.A.T @ Vx, now.lu + now.B.T @ Vx
+            VB = Vxx @ now.B
+            Qxx = now.lxx + now.A.T @ Vxx @ now.A
+            Quu, Qux = now.luu + now.B.T @ VB, VB.T @ now.A
+            k, K = self._bounded(Quu, Qu, Qux, u)
+            Vx = Qx + K.T @ (Quu @ k + Qu) + Qux.T @ k
+            Vxx = Qxx + K.T @ Quu @ K + K.T @ Qux + Qux.T @ K
+            return (Vx, 0.5 * (Vxx + Vxx.T)), (k, K)
+
+        start = (2 * P @ e, 2 * P)
+        return jax.lax.scan(body, start, (plan, u), reverse=True)[1]
+
+    def _bounded(
+        self, Quu: Array, Qu: Array, Qux: Array, u: Array
+    ) -> tuple[Array, Array]:
+        """Minimizer of ½k'Quu k + Qu'k with u + k within limits; K of free inputs.
+
+        Inputs that leave their limits are held there and the others solved again,
+        as often as there are inputs.
+        """
+        low, high = -self.limit - u, self.limit - u
+        eye, free = jnp.eye(self.n_u), jnp.ones(self.n_u, bool)
+        k = jnp.zeros_like(u)
+        inverse = eye
+        for _ in range(self.n_u):
+            both = free[:, None] & free[None, :]
+            inverse = _inverse(jnp.where(both, Quu, eye))
+            fixed = jnp.where(free, 0.0, k)
+            want = -inverse @ jnp.where(free, Qu + Quu @ fixed, 0.0)
+            k = jnp.clip(jnp.where(free, want, k), low, high)
+            free = free & (want == k)
+        return k, -inverse @ jnp.where(free[:, None], Qux, 0.0)
+
+
+def _inverse(matrix: Array) -> Array:
+    """Inverse of a positive definite matrix; of one number without any solver."""
+    return 1.0 / matrix if np.shape(matrix) == (1, 1) else jnp.linalg.inv(matrix)

@@ -1,0 +1,299 @@
+"""Observers: from noisy, late measurements to the state; written `observer >> c`."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import (
+    as_float,
+    finite,
+    not_negative,
+    optional_float,
+    positive,
+    require,
+    shape,
+)
+from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.error import deviation, total, wrap
+from hybridctl.plants import Plant
+from hybridctl.plants.flow import fixed_step
+
+
+class Estimate(eqx.Module):
+    """Memory of an observer.
+
+    Attributes:
+        x: estimate after the last measurement, shape [n_x].
+        P: covariance of its error, shape [n_x, n_x]; None where the gain is fixed.
+        fresh: whether no period has passed since `init`.
+    """
+
+    x: Array
+    P: Array | None
+    fresh: Array
+
+
+class KalmanFilter(Controller):
+    """Steady-state Kalman filter of a linearized plant.
+
+    Over a period with the applied input u, and then with the measurement y::
+
+        x̂⁻ = x0 + A (x̂ - x0) + B (u - u0)
+        x̂  = x̂⁻ + L (y - x̂⁻)[columns]
+
+    Its output is x̂; `hc.kalman` designs L. It starts on the first measurement, and
+    uses `tick.u_applied`, so saturation and delays do not mislead it.
+
+    Args:
+        A: sampled state matrix, shape [n_x, n_x].
+        B: sampled input matrix, shape [n_x, n_u].
+        L: gain, shape [n_x, len(columns)].
+        x0: state about which the plant is linear, shape [n_x].
+        u0: input there, shape [n_u].
+        columns: which coordinates of y are trusted; all by default.
+        angles: coordinates that are angles.
+        dt: control period [s] that it was designed for.
+    """
+
+    A: Array = eqx.field(converter=as_float)
+    B: Array = eqx.field(converter=as_float)
+    L: Array = eqx.field(converter=as_float)
+    x0: Array = eqx.field(converter=as_float)
+    u0: Array = eqx.field(converter=as_float)
+    columns: tuple[int, ...] = eqx.field(static=True)
+    angles: tuple[int, ...] = eqx.field(static=True, default=())
+    dt: float | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        n, m = np.shape(self.x0)[-1], np.shape(self.u0)[-1]
+        sizes = {"A": (n, n), "B": (n, m), "L": (n, len(self.columns))}
+        for name, size in sizes.items():
+            finite(name, getattr(self, name))
+            shape(name, getattr(self, name), size)
+
+    @property
+    def n_u(self) -> int:
+        """Number of applied inputs that it sees."""
+        return np.shape(self.u0)[-1]
+
+    def init(self, tick: Tick) -> State:
+        """The first measurement is believed."""
+        return Estimate(tick.y, None, jnp.asarray(True))
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Predict, then correct."""
+        n = range(len(self.x0))
+        e, v = deviation(state.x, self.x0, self.angles), _applied(tick, self.n_u)
+        v = [v[j] - self.u0[j] for j in range(self.n_u)]
+        ahead = [
+            state.x[i] - e[i]  # x0, on the estimate's own turn
+            + total([self.A[i, j] * e[j] for j in n])
+            + total([self.B[i, j] * vj for j, vj in enumerate(v)])
+            for i in n
+        ]  # fmt: skip
+        news = [_apart(tick.y[c], ahead[c], c in self.angles) for c in self.columns]
+        new = [
+            a + total([self.L[i, j] * s for j, s in enumerate(news)])
+            for i, a in enumerate(ahead)
+        ]
+        x = jnp.where(state.fresh, tick.y, jnp.stack(new))
+        return Estimate(x, None, jnp.asarray(False)), x
+
+
+class EKF(Controller):
+    """Extended Kalman filter with the plant's own dynamics and Jacobians.
+
+    Over a period the estimate follows the plant under the input really applied, and
+    its covariance the Jacobians F = ∂x⁺/∂x and G = ∂x⁺/∂u of the same RK4 steps::
+
+        P⁻ = F P Fᵀ + G diag(disturbance²) Gᵀ + diag(process²)
+
+    The measurements, whose noise is independent, then correct one after the other,
+    which needs no matrix inverse. Its output is the estimate.
+
+    Args:
+        plant: the model.
+        dt: control period [s].
+        noise: standard deviation of each measurement, shape [n_x].
+        disturbance: standard deviation of an unknown input that changes every
+            period, shape [n_u].
+        process: standard deviation by which a state drifts in a period, shape [n_x].
+        columns: which coordinates of y are trusted; all by default.
+        substeps: RK4 steps a period.
+
+    Raises:
+        ValueError: a shape does not fit, or a deviation is not positive.
+
+    Source: D. Simon, *Optimal State Estimation* (2006), chapter 13.
+
+    Example:
+        >>> import hybridctl as hc
+        >>> task = hc.tasks.get("swingup")
+        >>> machine = hc.reference("machine", task)
+        >>> ekf = EKF(task.plant, 0.02, noise=[0.01, 0.02, 0.1, 0.1])
+        >>> type(ekf >> machine).__name__
+        'Series'
+    """
+
+    plant: Plant
+    dt: float = eqx.field(static=True, converter=float)
+    noise: Array = eqx.field(converter=as_float)
+    disturbance: Array = eqx.field(converter=as_float, default=0.0)
+    process: Array = eqx.field(converter=as_float, default=1e-4)
+    columns: tuple[int, ...] | None = eqx.field(static=True, default=None)
+    substeps: int = eqx.field(static=True, default=1)
+
+    def __check_init__(self):
+        positive("dt", self.dt)
+        positive("noise", self.noise)
+        not_negative("disturbance", self.disturbance)
+        not_negative("process", self.process)
+        shape("noise", self.noise, (self.plant.n_x,))
+        known = range(self.plant.n_x)
+        require(
+            all(c in known for c in self.columns or ()),
+            f"columns={self.columns} must be among the {self.plant.n_x} measurements",
+        )
+
+    @property
+    def n_u(self) -> int:
+        """Number of applied inputs that it sees."""
+        return self.plant.n_u
+
+    def init(self, tick: Tick) -> State:
+        """The first measurement is believed as far as its noise allows."""
+        variance = jnp.broadcast_to(jnp.asarray(self.noise), tick.y.shape) ** 2
+        return Estimate(tick.y, jnp.diag(variance), jnp.asarray(True))
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Predict with the applied input, then correct."""
+        u = jnp.stack(_applied(tick, self.n_u))
+        ahead, F, G = self._predict(state.x, u, tick.t - self.dt)
+        n = self.plant.n_x
+        unknown = jnp.broadcast_to(self.disturbance, (self.n_u,)) ** 2
+        drift = jnp.broadcast_to(self.process, (n,)) ** 2
+        P = F @ state.P @ F.T + (G * unknown) @ G.T + jnp.diag(drift)
+        x, P = self._correct(ahead, P, tick.y)
+        x = jnp.where(state.fresh, tick.y, x)
+        P = jnp.where(state.fresh, state.P, P)
+        return Estimate(x, P, jnp.asarray(False)), x
+
+    def _predict(self, x: Array, u: Array, t: Array) -> tuple[Array, Array, Array]:
+        """State after a period, and its Jacobians by state and input."""
+        flow = fixed_step(self.dt, self.substeps)
+
+        def ahead(x: Array, u: Array) -> tuple[Array, Array]:
+            after = flow(self.plant, t, x, u)
+            return after, after
+
+        (F, G), after = jax.jacfwd(ahead, (0, 1), has_aux=True)(x, u)
+        return after, F, G
+
+    def _correct(self, x: Array, P: Array, y: Array) -> tuple[Array, Array]:
+        """One scalar measurement after the other."""
+        trusted = range(self.plant.n_x) if self.columns is None else self.columns
+        for c in trusted:
+            gain = P[:, c] / (P[c, c] + self.noise[c] ** 2)
+            x = x + gain * _apart(y[c], x[c], c in self.plant.angles)
+            P = P - gain[:, None] * P[c]
+        return x, 0.5 * (P + P.T)
+
+
+class Pipe(eqx.Module):
+    """Memory of a `Predictor`: inputs asked for and not yet applied, oldest first."""
+
+    u: Array
+    fresh: Array
+
+
+class Predictor(Controller):
+    """The state at which the input that is asked for now will be applied.
+
+    Where the actuator delays by d periods, the plant's model is run over the d
+    inputs that are still on their way (`tick.u_asked`, period by period), so that
+    `predictor >> controller` acts on x[k + d] as if there were no delay; so does
+    `ekf >> predictor >> controller`, whoever asks.
+
+    Args:
+        plant: the model.
+        dt: control period [s].
+        delay: whole periods between asking and applying, at least 1.
+        limit: of the actuator, largest |u|; None: unlimited.
+        lag: of the actuator [s]; None: none.
+        substeps: RK4 steps a period.
+
+    Raises:
+        ValueError: the delay is no whole number above 0.
+
+    Source: O. J. M. Smith, "Closer control of loops with dead time" (1957); in state
+        space: W. H. Kwon, A. E. Pearson, IEEE Trans. Automatic Control 25 (1980).
+
+    Example:
+        >>> import hybridctl as hc
+        >>> loop = hc.Loop(0.02, actuator=hc.Actuator(limit=10.0, delay=3))
+        >>> plant = hc.CartPole()
+        >>> lqr = hc.lqr(plant, plant.upright(), Q=[1, 10, 1, 1], R=0.1, dt=0.02)
+        >>> late = Predictor(plant, 0.02, delay=3, limit=10.0) >> lqr
+        >>> trace = hc.simulate(plant, late, [0, 3.0, 0, 0], 5.0, loop=loop)
+        >>> bool(abs(trace["x"][-1]) < 0.05)
+        True
+    """
+
+    plant: Plant
+    dt: float = eqx.field(static=True, converter=float)
+    delay: int = eqx.field(static=True)
+    limit: Array | None = eqx.field(converter=optional_float, default=None)
+    lag: Array | None = eqx.field(converter=optional_float, default=None)
+    substeps: int = eqx.field(static=True, default=1)
+
+    def __check_init__(self):
+        positive("dt", self.dt)
+        require(
+            isinstance(self.delay, int) and self.delay > 0,
+            f"delay={self.delay!r} must be a whole number of periods above 0; "
+            "without a delay there is nothing to predict",
+        )
+        for name in ("limit", "lag"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+
+    @property
+    def n_u(self) -> int:
+        """Number of applied inputs that it sees."""
+        return self.plant.n_u
+
+    def init(self, tick: Tick) -> State:
+        """The pipe holds what is applied now; it is empty where a loop begins."""
+        u = jnp.stack(_applied(tick, self.n_u))
+        return Pipe(jnp.broadcast_to(u, (self.delay, self.n_u)), jnp.asarray(True))
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Run the model over what is in the pipe."""
+        asked = tick.u_asked if tick.u_asked is not None else tick.u_applied
+        if asked is None:
+            asked = jnp.zeros(self.n_u)
+        if self.limit is not None:
+            asked = jnp.clip(asked, -self.limit, self.limit)
+        moved = jnp.concatenate([state.u[1:], asked[None]])
+        pipe = jnp.where(state.fresh, state.u, moved)
+        flow, share = fixed_step(self.dt, self.substeps), 1.0
+        if self.lag is not None:
+            share = -jnp.expm1(-self.dt / self.lag)
+        x, applied = tick.y, jnp.stack(_applied(tick, self.n_u))
+        for i in range(self.delay):
+            applied = applied + share * (pipe[i] - applied)
+            x = flow(self.plant, tick.t + i * self.dt, x, applied)
+        return Pipe(pipe, jnp.asarray(False)), x
+
+
+def _applied(tick: Tick, n_u: int) -> list[Array]:
+    """What was applied in the last period; nothing where that is not known."""
+    if tick.u_applied is None:
+        return [jnp.zeros_like(tick.y[0])] * n_u
+    return [tick.u_applied[j] for j in range(n_u)]
+
+
+def _apart(y: Array, x: Array, angle: bool) -> Array:
+    return wrap(y - x) if angle else y - x

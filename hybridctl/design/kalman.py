@@ -1,0 +1,113 @@
+"""From a model and its noise to an observer: `kalman`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hybridctl.checks import fail, not_negative, positive, require, shape
+from hybridctl.controllers.observers import KalmanFilter
+from hybridctl.design.discretize import discretize, period
+from hybridctl.design.linearize import linearize
+from hybridctl.design.riccati import dlqr
+from hybridctl.plants import Equilibrium, Plant
+
+
+def kalman(
+    plant: Plant,
+    equilibrium: Equilibrium,
+    dt: float,
+    noise: Any,
+    disturbance: Any = 0.0,
+    process: Any = 1e-4,
+    outputs: Iterable[str] | None = None,
+) -> KalmanFilter:
+    """Steady-state Kalman filter about an equilibrium of a plant.
+
+    L = P Cᵀ (C P Cᵀ + diag(noise²))⁻¹, where P, the covariance before a
+    measurement, solves the discrete Riccati equation of the sampled plant with the
+    process noise B diag(disturbance²) Bᵀ + diag(process²).
+
+    Args:
+        plant: linearized by autodiff in float64.
+        equilibrium: where, for example `plant.upright()`.
+        dt: control period [s].
+        noise: standard deviation of each output, a number or [n].
+        disturbance: standard deviation of an unknown input that changes every
+            period, a number or [n_u].
+        process: standard deviation by which a state drifts in a period, a number or
+            [n_x].
+        outputs: names of the states that are measured; all by default.
+
+    Returns:
+        An observer: `kalman(...) >> lqr` is an LQG controller.
+
+    Raises:
+        ValueError: an unknown output, a size that does not fit, or a state that the
+            outputs do not show.
+
+    Source: B. D. O. Anderson, J. B. Moore, *Optimal Filtering* (1979), chapter 4.
+
+    Example:
+        >>> from hybridctl.plants import CartPole
+        >>> plant = CartPole()
+        >>> up = plant.upright()
+        >>> kalman(plant, up, 0.02, 0.01, 0.1, outputs=("x", "theta")).L.shape
+        (4, 2)
+    """
+    A, B = discretize(*linearize(plant, equilibrium), dt)
+    columns = _columns(plant, outputs)
+    v = _deviations("noise", noise, len(columns), positive)
+    w = _deviations("disturbance", disturbance, plant.n_u, not_negative)
+    drift = _deviations("process", process, plant.n_x, not_negative)
+    W = B @ np.diag(w**2) @ B.T + np.diag(drift**2)
+    L = filter_gain(A, np.eye(plant.n_x)[list(columns)], W, np.diag(v**2))
+    x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
+    return KalmanFilter(A, B, L, x0, u0, columns, equilibrium.angles, period(dt))
+
+
+def filter_gain(A: ArrayLike, C: ArrayLike, W: ArrayLike, V: ArrayLike) -> NDArray:
+    """Gain L [n_x, n_y] of the steady-state filter x̂ = x̂⁻ + L (y - C x̂⁻).
+
+    The filter's Riccati equation is the regulator's of the transposed system.
+
+    Args:
+        A: sampled state matrix, shape [n_x, n_x].
+        C: output matrix, shape [n_y, n_x].
+        W: covariance of the process noise, shape [n_x, n_x].
+        V: covariance of the measurement noise, shape [n_y, n_y].
+
+    Raises:
+        ValueError: the outputs do not show every mode that grows, or no noise
+            excites one.
+    """
+    A, C, W, V = (np.asarray(m, np.float64) for m in (A, C, W, V))
+    try:
+        P = dlqr(A.T, C.T, W, V).X
+    except ValueError as cause:
+        fail(
+            "no steady filter exists: the outputs do not show every state, or no "
+            "process noise reaches a mode that grows (of the transposed model: "
+            f"{cause})"
+        )
+    return np.linalg.solve(C @ P @ C.T + V, C @ P).T
+
+
+def _columns(plant: Plant, outputs: Iterable[str] | None) -> tuple[int, ...]:
+    names = plant.states if outputs is None else tuple(outputs)
+    unknown = sorted(set(names) - set(plant.states))
+    require(
+        bool(names) and not unknown,
+        f"outputs={list(names)} must be states of {type(plant).__name__}: "
+        f"{', '.join(plant.states)}",
+    )
+    return tuple(plant.states.index(name) for name in names)
+
+
+def _deviations(name: str, value: Any, n: int, check: Any) -> NDArray:
+    array = np.asarray(value, np.float64)
+    if array.ndim:
+        shape(name, array, (n,))
+    check(name, array)
+    return np.broadcast_to(array, (n,))

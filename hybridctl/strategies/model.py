@@ -1,0 +1,74 @@
+"""The tuned controllers that carry a model of the plant with them: EKF and MPC."""
+
+from typing import Any
+
+import numpy as np
+
+from hybridctl.controllers import EKF, MPC, Controller, Predictor
+from hybridctl.loop import Sensor
+from hybridctl.strategies.reference import MachineGains, build_lqr, build_machine, tuned
+from hybridctl.tasks import Fenced, Task
+
+QUIET = 1e-3  # standard deviation that is assumed of a sensor without noise
+FENCE = 0.9  # share of a state's limit at which a planner begins to feel it
+UNKNOWN = 2.0  # N, of the input that an EKF does not know, where something pushes
+
+
+def build_ekf(task: Task, disturbance: float | None = None) -> EKF:
+    """Extended Kalman filter for the task's sensor and plant.
+
+    Args:
+        task: whose sensor's noise is assumed.
+        disturbance: standard deviation of an unknown input [input's unit]; by
+            default `UNKNOWN` where the loop has a disturbance, 0 where not.
+    """
+    if disturbance is None:
+        disturbance = UNKNOWN if task.loop.disturbance is not None else 0.0
+    return EKF(task.plant, task.loop.dt, _noise(task), disturbance)
+
+
+def _noise(task: Task) -> np.ndarray:
+    sensor: Sensor | None = task.loop.sensor
+    given: Any = None if sensor is None else sensor.noise
+    deviation = np.asarray(QUIET if given is None else given)
+    return np.broadcast_to(np.maximum(deviation, QUIET), task.target.x.shape)
+
+
+def build_predictor(task: Task) -> Predictor | None:
+    """What the task's late actuator will meet; None where it is in time."""
+    actuator = task.loop.actuator
+    if actuator is None or not actuator.delay:
+        return None
+    return Predictor(
+        task.plant, task.loop.dt, actuator.delay, actuator.limit, actuator.lag
+    )
+
+
+def build_ekf_machine(
+    task: Task, gains: MachineGains | None = None, disturbance: float | None = None
+) -> Controller:
+    """The machine behind an EKF, and behind a predictor where the actuator is late."""
+    gains = gains or tuned(task, observed=True)
+    predictor, inner = build_predictor(task), build_machine(task, gains)
+    seen = inner if predictor is None else predictor >> inner
+    return build_ekf(task, disturbance) >> seen
+
+
+def build_mpc(task: Task, horizon: int = 125, iterations: int = 3) -> Controller:
+    """Box-constrained iLQR on the task's cost, fenced where a state has a limit.
+
+    Behind an EKF where the sensor is noisy, and a predictor where the input is late.
+    """
+    limits = {task.plant.states.index(n): v for n, v in task.limits.items()}
+    limits = {c: v for c, v in limits.items() if c not in task.plant.angles}
+    cost = task.cost
+    if limits:
+        cost = Fenced(cost, tuple(limits), [FENCE * v for v in limits.values()])
+    planner = MPC(
+        task.plant, cost, build_lqr(task), task.loop.dt, task.input_limit,
+        horizon, iterations, build_machine(task),
+    )  # fmt: skip
+    predictor, sensor = build_predictor(task), task.loop.sensor
+    seen = planner if predictor is None else predictor >> planner
+    noisy = sensor is not None and sensor.noise is not None
+    return build_ekf(task) >> seen if noisy else seen

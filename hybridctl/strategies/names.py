@@ -1,0 +1,46 @@
+"""The toolkit's own tuned controllers, by name."""
+
+from collections.abc import Callable
+
+from hybridctl.checks import one_of
+from hybridctl.controllers import Controller
+from hybridctl.strategies.model import build_ekf_machine, build_mpc
+from hybridctl.strategies.reference import build_lqr, build_machine
+from hybridctl.tasks import Task
+
+_REFERENCES: dict[str, Callable[[Task], Controller]] = {
+    "lqr": build_lqr,
+    "machine": build_machine,
+    "ekf_machine": build_ekf_machine,
+    "mpc": build_mpc,
+}
+
+
+def references() -> tuple[str, ...]:
+    """Names of the toolkit's own tuned controllers."""
+    return tuple(_REFERENCES)
+
+
+def reference(name: str, task: Task) -> Controller:
+    """One of the toolkit's own tuned controllers, designed for a task.
+
+    Args:
+        name: "lqr" (sampled-data LQR), "machine" (energy swing-up, LQR catch),
+            "ekf_machine" (the machine behind an extended Kalman filter, and behind a
+            predictor where the actuator is late), or "mpc" (iLQR, its first plan the
+            machine's).
+        task: whose plant, input limit and control period it is designed for.
+
+    Returns:
+        A controller.
+
+    Raises:
+        ValueError: an unknown name.
+
+    Example:
+        >>> from hybridctl import tasks
+        >>> reference("machine", tasks.get("swingup")).names
+        ('swing', 'balance')
+    """
+    one_of("reference", name, _REFERENCES)
+    return _REFERENCES[name](task)

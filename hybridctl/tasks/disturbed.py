@@ -1,0 +1,117 @@
+"""Cart-pole tasks with a push, an unknown plant, or noise, delay and pushes."""
+
+from typing import Any
+
+from hybridctl.checks import not_negative, positive
+from hybridctl.controllers import near
+from hybridctl.loop import Actuator, Disturbance, Loop, Sensor
+from hybridctl.plants import CartPole
+from hybridctl.tasks.cartpole import anywhere, cartpole_task, mixed_start
+from hybridctl.tasks.start import Box, Vary
+from hybridctl.tasks.task import Task
+
+NOISE = (0.01, 0.02, 0.1, 0.1)  # m, rad, m/s, rad/s
+VARIED = Vary(
+    ("m_c", "m_p", "L", "pole_friction", "cart_friction"),
+    [0.7, 0.05, 0.5, 0.0, 0.0],
+    [1.3, 0.30, 1.5, 0.1, 1.0],
+    ("linear", "log", "linear", "square", "linear"),
+)
+
+
+def push(
+    plant: CartPole | None = None,
+    loop: Loop | None = None,
+    *,
+    impulse: float = 5.0,
+    **changes: Any,
+) -> Task:
+    """Recover from a push that may throw the pole over.
+
+    Starts upright at rest; at t = 1 s an impulse from U(-impulse, impulse) is given
+    to the cart within 0.1 s. The rest is as in `swingup`.
+
+    Args:
+        plant: a cart-pole; the tutorial's by default.
+        loop: 20 ms, |u| <= 10 N and the push by default.
+        impulse: largest impulse [N s].
+        **changes: any other field of `Task`.
+
+    Returns:
+        The task.
+    """
+    plant = plant or CartPole()
+    positive("impulse", impulse)
+    kick = Disturbance.impulse(impulse, at=1.0, random_size=True)
+    loop = loop or _loop(plant, disturbance=kick)
+    fields = {"train_start": mixed_start(plant, hanging=0.15)} | changes
+    start = Box(plant.upright().x, plant.upright().x)
+    return cartpole_task("push", plant, loop, start, fields)
+
+
+def unknown_plant(
+    plant: CartPole | None = None, loop: Loop | None = None, **changes: Any
+) -> Task:
+    """Bring the pole up from anywhere, on a plant that nobody has measured.
+
+    Every episode draws m_c ~ U(0.7, 1.3) kg, m_p = 0.05 * 6^U kg, L ~ U(0.5, 1.5) m,
+    a friction of the pole of 0.1 U² N m s and of the cart of U(0, 1) N s/m; the
+    controller is not told. The rest is as in `global_`.
+
+    Args:
+        plant: the nominal cart-pole; the tutorial's by default.
+        loop: 20 ms and |u| <= 10 N by default.
+        **changes: any other field of `Task`.
+
+    Returns:
+        The task.
+    """
+    plant = plant or CartPole()
+    fields = {"train_start": mixed_start(plant, hanging=0.15), "vary": VARIED}
+    return cartpole_task("unknown_plant", plant, loop, anywhere(), fields | changes)
+
+
+def noisy(
+    plant: CartPole | None = None,
+    loop: Loop | None = None,
+    *,
+    noise: float = 1.0,
+    delay: int = 2,
+    force: float = 10.0,
+    **changes: Any,
+) -> Task:
+    """Bring the pole up from anywhere and hold it, on noisy measurements.
+
+    White noise of 0.01 m, 0.02 rad, 0.1 m/s and 0.1 rad/s, an actuator that is two
+    periods late, and a push of 10 N for 0.1 s every 3 s. J counts over the second
+    half, in which the pole should stand; success is that it does so at the end.
+
+    Args:
+        plant: a cart-pole; the tutorial's by default.
+        loop: 20 ms, |u| <= 10 N, noise, delay and pushes by default.
+        noise: factor on the standard deviations; 0: none.
+        delay: of the actuator, whole periods.
+        force: of the pushes [N]; 0: none.
+        **changes: any other field of `Task`.
+
+    Returns:
+        The task.
+    """
+    plant = plant or CartPole()
+    not_negative("noise", noise)
+    not_negative("force", force)
+    sensor = Sensor([noise * s for s in NOISE]) if noise else None
+    pushes = Disturbance(force, at=3.0, every=3.0) if force else None
+    loop = loop or _loop(plant, delay, sensor=sensor, disturbance=pushes)
+    seconds = float(changes.get("seconds", 20.0))
+    fields = {
+        "train_start": mixed_start(plant, hanging=0.15),
+        "settled": near(plant.upright(), theta=0.5),
+        "cost_after": seconds / 2,
+    }
+    return cartpole_task("noisy", plant, loop, anywhere(), fields | changes)
+
+
+def _loop(plant: CartPole, delay: int = 0, **parts: Any) -> Loop:
+    actuator = Actuator(limit=plant.limits["force"], delay=delay)
+    return Loop(0.02, actuator=actuator, **parts)

@@ -11,6 +11,7 @@ import hybridctl as hc
 from hybridctl.controllers.fill import action_size
 
 DT = 0.02
+BLOCKED = ("policy", "residual", "argmax", "history", "observed", "ekf", "mpc")
 
 
 def task(name: str = "global") -> hc.Task:
@@ -62,7 +63,18 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "residual": hc.fill(known, policy(t, action_size(known), n_modes=2, age=True)),
         "history": hc.fill(10.0 * slot, policy(t, applied=True, history=3)),
         "observed": hc.fill(observer() >> (lqr + 5.0 * slot), policy(t)),
+        "pid": hc.PID(60.0, 5.0, 15.0, dt=DT, column=1, setpoint=np.pi, angle=True),
+        "lqg": hc.kalman(t.plant, up, DT, [0.01, 0.02, 0.1, 0.1], 0.5) >> lqr,
+        "ekf": hc.EKF(t.plant, DT, [0.01, 0.02, 0.1, 0.1], 0.5) >> machine,
+        "predictor": hc.Predictor(t.plant, DT, 2, 10.0, lag=0.03) >> lqr,
+        "mpc": planner(t, lqr),
+        "safe": hc.SafetyFilter(pump, lqr, hc.level(lqr.V < 3.0), t.plant, DT, 10.0),
     }
+
+
+def planner(t: hc.Task, lqr: hc.StateFeedback) -> hc.MPC:
+    """A short-sighted MPC, quick to compile."""
+    return hc.MPC(t.plant, t.cost, lqr, DT, 10.0, horizon=8, iterations=1)
 
 
 def plants() -> dict[str, hc.Plant]:

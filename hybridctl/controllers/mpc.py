@@ -15,6 +15,7 @@ from hybridctl.controllers.feedback import StateFeedback
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 
+SWEEPS = 50  # over the inputs, where there are several
 SHARES = (1.0, 0.5, 0.2, 0.05, 0.0)  # of a step, tried side by side; 0 keeps the plan
 
 
@@ -211,20 +212,22 @@ class MPC(Controller):
     ) -> tuple[Array, Array]:
         """Minimizer of ½k'Quu k + Qu'k with u + k within limits; K of free inputs.
 
-        Inputs that leave their limits are held there and the others solved again,
-        as often as there are inputs.
+        By coordinate descent, of which one sweep is exact for a single input.
         """
         low, high = -self.limit - u, self.limit - u
-        eye, free = jnp.eye(self.n_u), jnp.ones(self.n_u, bool)
-        k = jnp.zeros_like(u)
-        inverse = eye
-        for _ in range(self.n_u):
-            both = free[:, None] & free[None, :]
-            inverse = _inverse(jnp.where(both, Quu, eye))
-            fixed = jnp.where(free, 0.0, k)
-            want = -inverse @ jnp.where(free, Qu + Quu @ fixed, 0.0)
-            k = jnp.clip(jnp.where(free, want, k), low, high)
-            free = free & (want == k)
+        low, high = jnp.broadcast_to(low, u.shape), jnp.broadcast_to(high, u.shape)
+
+        def sweep(_: Any, k: Array) -> Array:
+            for i in range(self.n_u):
+                best = k[i] - (Qu[i] + Quu[i] @ k) / Quu[i, i]
+                k = k.at[i].set(jnp.clip(best, low[i], high[i]))
+            return k
+
+        sweeps = 1 if self.n_u == 1 else SWEEPS
+        k = jax.lax.fori_loop(0, sweeps, sweep, jnp.zeros_like(u))
+        free = (k > low) & (k < high)
+        both = free[:, None] & free[None, :]
+        inverse = _inverse(jnp.where(both, Quu, jnp.eye(self.n_u)))
         return k, -inverse @ jnp.where(free[:, None], Qux, 0.0)
 
 

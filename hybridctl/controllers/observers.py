@@ -43,8 +43,9 @@ class KalmanFilter(Controller):
         x̂⁻ = x0 + A (x̂ - x0) + B (u - u0)
         x̂  = x̂⁻ + L (y - x̂⁻)[columns]
 
-    Its output is x̂; `hc.kalman` designs L. It starts on the first measurement, and
-    uses `tick.u_applied`, so saturation and delays do not mislead it.
+    Its output is x̂; `hc.kalman` designs L. It starts on the first measurement, states
+    that are not measured at x0, and uses `tick.u_applied`, so saturation and delays do
+    not mislead it.
 
     Args:
         A: sampled state matrix, shape [n_x, n_x].
@@ -80,7 +81,10 @@ class KalmanFilter(Controller):
 
     def init(self, tick: Tick) -> State:
         """The first measurement is believed."""
-        return Estimate(tick.y, None, jnp.asarray(True))
+        rows = range(len(self.x0))
+        rest = jnp.asarray(self.x0, tick.y.dtype)
+        start = [(tick.y if i in self.columns else rest)[i] for i in rows]
+        return Estimate(jnp.stack(start), None, jnp.asarray(True))
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Predict, then correct."""
@@ -98,7 +102,7 @@ class KalmanFilter(Controller):
             a + total([self.L[i, j] * s for j, s in enumerate(news)])
             for i, a in enumerate(ahead)
         ]
-        x = jnp.where(state.fresh, tick.y, jnp.stack(new))
+        x = jnp.where(state.fresh, state.x, jnp.stack(new))
         return Estimate(x, None, jnp.asarray(False)), x
 
 
@@ -111,7 +115,8 @@ class EKF(Controller):
         P⁻ = F P Fᵀ + G diag(disturbance²) Gᵀ + diag(process²)
 
     The measurements, whose noise is independent, then correct one after the other,
-    which needs no matrix inverse. Its output is the estimate.
+    which needs no matrix inverse. Its output is the estimate. It starts on the first
+    measurement, states that are not measured at 0 ± unseen.
 
     Args:
         plant: the model.
@@ -122,6 +127,8 @@ class EKF(Controller):
         process: standard deviation by which a state drifts in a period, shape [n_x].
         columns: which coordinates of y are trusted; all by default.
         substeps: RK4 steps a period.
+        unseen: standard deviation at the start of states that are not measured,
+            shape [n_x].
 
     Raises:
         ValueError: a shape does not fit, or a deviation is not positive.
@@ -144,9 +151,11 @@ class EKF(Controller):
     process: Array = eqx.field(converter=as_float, default=1e-4)
     columns: tuple[int, ...] | None = eqx.field(static=True, default=None)
     substeps: int = eqx.field(static=True, default=1)
+    unseen: Array = eqx.field(converter=as_float, default=1.0)
 
     def __check_init__(self):
         positive("dt", self.dt)
+        positive("unseen", self.unseen)
         positive("noise", self.noise)
         not_negative("disturbance", self.disturbance)
         not_negative("process", self.process)
@@ -164,8 +173,10 @@ class EKF(Controller):
 
     def init(self, tick: Tick) -> State:
         """The first measurement is believed as far as its noise allows."""
-        variance = jnp.broadcast_to(jnp.asarray(self.noise), tick.y.shape) ** 2
-        return Estimate(tick.y, jnp.diag(variance), jnp.asarray(True))
+        seen = np.array([i in self._trusted() for i in range(self.plant.n_x)])
+        deviation = jnp.where(seen, self.noise, self.unseen)
+        x = jnp.where(seen, tick.y, 0.0)
+        return Estimate(x, jnp.diag(deviation**2), jnp.asarray(True))
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Predict with the applied input, then correct."""
@@ -176,7 +187,7 @@ class EKF(Controller):
         drift = jnp.broadcast_to(self.process, (n,)) ** 2
         P = F @ state.P @ F.T + (G * unknown) @ G.T + jnp.diag(drift)
         x, P = self._correct(ahead, P, tick.y)
-        x = jnp.where(state.fresh, tick.y, x)
+        x = jnp.where(state.fresh, state.x, x)
         P = jnp.where(state.fresh, state.P, P)
         return Estimate(x, P, jnp.asarray(False)), x
 
@@ -193,12 +204,14 @@ class EKF(Controller):
 
     def _correct(self, x: Array, P: Array, y: Array) -> tuple[Array, Array]:
         """One scalar measurement after the other."""
-        trusted = range(self.plant.n_x) if self.columns is None else self.columns
-        for c in trusted:
+        for c in self._trusted():
             gain = P[:, c] / (P[c, c] + self.noise[c] ** 2)
             x = x + gain * _apart(y[c], x[c], c in self.plant.angles)
             P = P - gain[:, None] * P[c]
         return x, 0.5 * (P + P.T)
+
+    def _trusted(self) -> tuple[int, ...]:
+        return tuple(range(self.plant.n_x)) if self.columns is None else self.columns
 
 
 class Pipe(eqx.Module):

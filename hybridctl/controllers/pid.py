@@ -50,7 +50,7 @@ class PID(Controller):
         >>> import hybridctl as hc
         >>> plant = hc.CartPole()
         >>> pole = PID(60.0, 0.0, 15.0, dt=0.02, column=1, setpoint=3.14159, angle=True)
-        >>> trace = hc.simulate(plant, -1.0 * pole, [0, 3.2, 0, 0], 2.0, 0.02)
+        >>> trace = hc.simulate(plant, pole, [0, 3.2, 0, 0], 2.0, 0.02)
         >>> bool(abs(trace["theta"][-1] - 3.14159) < 0.01)
         True
     """

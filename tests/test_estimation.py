@@ -114,7 +114,7 @@ def test_what_cannot_be_observed_is_refused():
         hc.kalman(PLANT, UP, DT, 0.1, outputs=("phi",))
     with pytest.raises(ValueError, match=r"noise has shape \(2,\), expected \(4,\)"):
         hc.kalman(PLANT, UP, DT, [0.1, 0.1])
-    with pytest.raises(ValueError, match="noise=0.0 must be above 0"):
+    with pytest.raises(ValueError, match=r"noise=0.0 must be above 0"):
         hc.kalman(PLANT, UP, DT, 0.0)
     with pytest.raises(ValueError, match=r"noise has shape \(3,\), expected \(4,\)"):
         hc.EKF(PLANT, DT, [0.1, 0.1, 0.1])

@@ -10,6 +10,7 @@ import pytest
 import zoo
 
 import hybridctl as hc
+from hybridctl.deploy.store import from_bytes, to_bytes
 from hybridctl.learn import wrap
 
 TASK = zoo.task("global")
@@ -89,12 +90,23 @@ def test_vmap_is_a_loop(name):
     single = np.stack([run(controller, x0).x for x0 in STARTS])
     np.testing.assert_array_equal(batch.x, mapped)
     if name in zoo.BLOCKED:
-        np.testing.assert_allclose(batch.x, single, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(batch.x, single, rtol=1e-3, atol=1e-3)
     else:
         np.testing.assert_array_equal(batch.x, single)
 
 
-@pytest.mark.parametrize("name", ["lqr", "pump", "machine", "policy", "mix"])
+@pytest.mark.parametrize("name", [n for n in CONTROLLERS if n not in zoo.KEPT])
+def test_a_file_keeps_a_controller(name):
+    """Tree and leaves; saving and loading compare the outputs themselves."""
+    controller = CONTROLLERS[name]
+    again = from_bytes(to_bytes(controller))
+    assert jax.tree.structure(again) == jax.tree.structure(controller)
+    assert zoo.bits(again) == zoo.bits(controller)
+
+
+@pytest.mark.parametrize(
+    "name", ["lqr", "pump", "machine", "policy", "mix", "pid", "lqg", "ekf", "mpc"]
+)
 def test_the_closed_loop_has_a_finite_gradient(name):
     def cost(controller, x0):
         return jnp.sum(run(controller, x0).x ** 2)

@@ -173,9 +173,9 @@ def test_a_pid_follows_a_reference_and_wraps_its_angle():
 
 
 def test_pid_arguments():
-    with pytest.raises(ValueError, match="dt=0.0 must be above 0"):
+    with pytest.raises(ValueError, match=r"dt=0.0 must be above 0"):
         hc.PID(1.0, dt=0.0)
-    with pytest.raises(ValueError, match="column=-1 must be the number of a measurem"):
+    with pytest.raises(ValueError, match=r"column=-1 must be the number of a measurem"):
         hc.PID(1.0, dt=DT, column=-1)
-    with pytest.raises(ValueError, match="unwind=-1.0 must be above 0"):
+    with pytest.raises(ValueError, match=r"unwind=-1.0 must be above 0"):
         hc.PID(1.0, 1.0, dt=DT, unwind=-1.0)

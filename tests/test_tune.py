@@ -85,7 +85,7 @@ def test_cost_counts_from_a_time_on():
     lqr = hc.reference("lqr", TASK)
     whole, half = (hc.evaluate(t, lqr, 8).cost for t in (TASK, late))
     assert (half < 0.5 * whole).all() and (half > 0).all()
-    with pytest.raises(ValueError, match="cost_after=2.0 leaves nothing of 2.0 s"):
+    with pytest.raises(ValueError, match=r"cost_after=2.0 leaves nothing of 2.0 s"):
         dataclasses.replace(TASK, cost_after=2.0)
 
 

@@ -11,6 +11,10 @@ import hybridctl as hc
 from hybridctl.controllers.fill import action_size
 
 DT = 0.02
+KEPT = (  # test_deploy keeps one of each of these
+    "constant", "sequence", "lqr", "unlimited", "sum", "scaled", "series", "hold",
+    "mix", "pump", "machine", "argmax", "policy", "residual",
+)  # fmt: skip
 BLOCKED = ("policy", "residual", "argmax", "history", "observed", "ekf", "mpc")
 
 

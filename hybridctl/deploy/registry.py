@@ -13,6 +13,7 @@ import equinox as eqx
 
 from hybridctl import controllers, plants
 from hybridctl.checks import fail, require
+from hybridctl.tasks import cost
 
 USER = "user:"  # users' names live apart, so the toolkit may grow
 Class = TypeVar("Class", bound=type)
@@ -98,14 +99,17 @@ def class_of(name: str) -> type:
 
 @functools.cache
 def toolkit() -> dict[str, type]:
-    """Every final class of plants and controllers by its name."""
-    found = [cls for room in (controllers, plants) for cls in _classes(room)]
-    return {cls.__name__: cls for cls in found}
+    """Every final class of plants, controllers and costs by its name."""
+    modules = [*_modules(controllers), *_modules(plants), cost]
+    return {cls.__name__: cls for cls in _classes(modules)}
 
 
-def _classes(room: ModuleType) -> list[type]:
+def _modules(room: ModuleType) -> list[ModuleType]:
     names = [m.name for m in pkgutil.iter_modules(room.__path__)]
-    modules = [importlib.import_module(f"{room.__name__}.{n}") for n in names]
+    return [importlib.import_module(f"{room.__name__}.{n}") for n in names]
+
+
+def _classes(modules: list[ModuleType]) -> list[type]:
     return [
         value
         for module in modules

@@ -14,23 +14,33 @@ import tyro
 from about import about
 from rich.progress import track
 
-from hybridctl import tasks
+from hybridctl import plants, tasks
 from hybridctl.compare import evaluate
-from hybridctl.strategies.reference import (
-    GAINS,
-    TUNED,
-    MachineGains,
-    build_machine,
-)
+from hybridctl.strategies.reference import MachineGains, build_machine, tuned
 
-RESULT = Path(__file__).parent / "results" / "tune.json"
+RESULTS = Path(__file__).parent / "results"
+PLANTS = {
+    "pendulum": plants.Pendulum,
+    "acrobot": plants.Acrobot,
+    "pendubot": plants.Pendubot,
+}
+
+
+def task_of(name: str) -> tasks.Task:
+    """A registered task, or the one of reaching a plant's upright equilibrium."""
+    return tasks.reach(PLANTS[name]()) if name in PLANTS else tasks.get(name)
 
 
 def score(name: str, gains: MachineGains, episodes: int, seed: int) -> float:
-    """J, settling time and failures on a task; of `global` also J from hanging."""
-    task = tasks.get(name)
+    """J, settling time and failures on a task; of `global` also J from hanging.
+
+    Of a plant, whose cost has no scale of its own, settling time and failures.
+    """
+    task = task_of(name)
     scores = evaluate(task, build_machine(task, gains), episodes, seed)
     settle = np.minimum(scores.settle, task.seconds)
+    if name in PLANTS:
+        return float(settle.mean() + 100.0 * (~scores.success).mean())
     value = scores.cost.mean() + 4000.0 * (~scores.success).mean()
     if name == "global":
         rest = tasks.get("swingup")
@@ -43,7 +53,7 @@ def search(
     name: str, rounds: int, size: int, episodes: int, seed: int, spread: float
 ) -> tuple[MachineGains, float]:
     """The best gains of a cross-entropy search around those that are shipped."""
-    rng, best = np.random.default_rng(seed), TUNED.get(name, GAINS)
+    rng, best = np.random.default_rng(seed), tuned(task_of(name))
     mean = np.log(np.asarray(dataclasses.astuple(best)))
     std = np.full(mean.shape, spread)
     best_score = score(name, best, episodes, seed)
@@ -71,13 +81,14 @@ def main(
     spread: float = 0.6,
 ) -> None:
     """Search for better gains; other tasks keep what was found for them before."""
-    known = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    found = known.get("tasks", {})
     for name in names:
+        result = RESULTS / ("tune_plants.json" if name in PLANTS else "tune.json")
+        known = json.loads(result.read_text()) if result.exists() else {}
+        found = known.get("tasks", {})
         gains, value = search(name, rounds, size, episodes, seed, spread)
         found[name] = {"score": value, "seed": seed, "gains": dataclasses.asdict(gains)}
         record = {"about": about(), "tasks": found}
-        RESULT.write_text(json.dumps(record, indent=1) + "\n")
+        result.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ class EnergySwingUp(Controller):
         return self.plant.dissipated(jnp.concatenate([y[:n], self._still(y[n:])]))
 
     def _still(self, rates: Array | list[Array]) -> Array:
-        """The rates [n] with zero for the actuated one, where another one is passive."""
+        """The rates [n], that of the actuated joint 0 where another one is passive."""
         held = self.plant.actuated if self.plant.passive else ()
         zero = jnp.zeros_like(rates[0])
         n = self.plant.n_x // 2

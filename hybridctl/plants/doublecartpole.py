@@ -34,8 +34,8 @@ class DoubleCartPole(TwoLinks):
 
     Example:
         >>> plant = DoubleCartPole()
-        >>> print(plant.ode(0.0, np.zeros(6), np.array([1.0])).round(4))
-        [ 0.      0.      0.      0.6364 -0.8182  1.0909]
+        >>> print(plant.ode(0.0, np.zeros(6), np.array([9.0])).round(1))
+        [ 0.  0.  0.  7. -9. 12.]
     """
 
     m_c: Array = eqx.field(converter=as_float, default=1.0)

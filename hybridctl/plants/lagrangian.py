@@ -14,14 +14,15 @@ from hybridctl.plants.function import title, traced
 from hybridctl.plants.plant import Equilibrium, MechanicalPlant
 from hybridctl.plants.signals import Table, columns, limits_of, names, units_of
 
-Rows = tuple[tuple[float, ...], ...]
+Row = tuple[float, ...]
 
 
 class LagrangianPlant(MechanicalPlant):
-    """M(q) q̈ = B u - friction - ∂V/∂q + ∂T/∂q - (∂p/∂q) q̇, by automatic differentiation.
+    """A plant from its energies alone, by automatic differentiation.
 
-    T(q, q̇) is the kinetic and V(q) the potential energy, p = ∂T/∂q̇ the momentum and
-    M = ∂p/∂q̇. The state is [q, q̇]; rates are named after their coordinate: "dx".
+    M(q) q̈ = B u - friction - ∂V/∂q + ∂T/∂q - (∂p/∂q) q̇, where T(q, q̇) is the kinetic
+    and V(q) the potential energy, p = ∂T/∂q̇ the momentum and M = ∂p/∂q̇. The state is
+    [q, q̇]; rates are named after their coordinate: "dx".
 
     Energies and friction are module-level functions, kept by their identity, so
     define them once. A plant made of functions cannot be saved.
@@ -56,13 +57,13 @@ class LagrangianPlant(MechanicalPlant):
         ...     kinetic, potential, [[1.0]], ["theta"], ["torque"], {"m": 2.0},
         ...     angles=["theta"], top=[np.pi],
         ... )
-        >>> print(plant.ode(0.0, np.array([np.pi / 2, 1.0]), np.array([2.0])))
-        [ 1.   -8.81]
+        >>> print(plant.ode(0.0, np.array([np.pi / 2, 1.0]), np.array([2.0])).round(1))
+        [ 1.  -8.8]
     """
 
     kinetic_energy: Callable[..., Any] = eqx.field(static=True)
     potential_energy: Callable[..., Any] = eqx.field(static=True)
-    input_map: Rows = eqx.field(static=True)
+    input_map: tuple[Row, ...] = eqx.field(static=True)
     coordinates: tuple[str, ...] = eqx.field(static=True)
     inputs: tuple[str, ...] = eqx.field(static=True)
     parameters: Any
@@ -71,8 +72,8 @@ class LagrangianPlant(MechanicalPlant):
     limits: Mapping[str, float] = eqx.field(static=True)
     friction: Array | None
     drag: Callable[..., Any] | None = eqx.field(static=True)
-    top: Array
-    bottom: Array
+    top: Row = eqx.field(static=True)
+    bottom: Row = eqx.field(static=True)
 
     def __init__(
         self,
@@ -96,16 +97,15 @@ class LagrangianPlant(MechanicalPlant):
         self.inputs = names("inputs", inputs)
         n = len(self.coordinates)
         shape("input_map", input_map, (n, len(self.inputs)))
-        self.input_map = tuple(map(tuple, np.asarray(input_map, float).tolist()))
+        self.input_map = tuple(_row(row) for row in input_map)
         signals = (*names("states", self.states), *self.inputs)
         self.units = _with_rates(units, self.coordinates, self.inputs)
         self.limits = limits_of(limits, signals)
         self.angles = columns("angles", angles, self.coordinates)
         self.parameters = jax.tree.map(as_float, parameters)
         self.friction, self.drag = optional_float(friction), drag
-        self.top, self.bottom = (
-            as_float(np.zeros(n) if q is None else q) for q in (top, bottom)
-        )
+        rest = [0.0] * n
+        self.top, self.bottom = (_row(rest if q is None else q) for q in (top, bottom))
 
     def __check_init__(self):
         n = len(self.coordinates)
@@ -169,8 +169,8 @@ class LagrangianPlant(MechanicalPlant):
         """At rest at `bottom`."""
         return self._rest(self.bottom)
 
-    def _rest(self, q: Array) -> Equilibrium:
-        return self.equilibrium(np.concatenate([q, np.zeros(len(self.coordinates))]))
+    def _rest(self, q: Row) -> Equilibrium:
+        return self.equilibrium([*q, *[0.0] * len(q)])
 
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """State derivative [q̇, q̈] at state x [2 n_q] under input u [n_u]."""
@@ -195,7 +195,7 @@ class LagrangianPlant(MechanicalPlant):
 
 
 def solved(mass: Array, force: Array) -> Array:
-    """M⁻¹ f of a symmetric positive definite M, by elimination coordinate by coordinate.
+    """M⁻¹ f of a symmetric positive definite M, by elimination.
 
     Unrolled: batches of LAPACK calls do not fuse under vmap.
     """
@@ -210,6 +210,10 @@ def solved(mass: Array, force: Array) -> Array:
     for k in reversed(range(n)):
         f[k] = (f[k] - sum(M[k][j] * f[j] for j in range(k + 1, n))) / M[k][k]
     return jnp.stack(f)
+
+
+def _row(values: Any) -> Row:
+    return tuple(float(value) for value in values)
 
 
 def _with_rates(

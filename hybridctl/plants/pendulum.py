@@ -35,7 +35,8 @@ class Pendulum(MechanicalPlant):
     Source: R. Tedrake, *Underactuated Robotics*, "The Simple Pendulum".
 
     Example:
-        >>> print(Pendulum().ode(0.0, np.array([np.pi / 2, 1.0]), np.array([3.0])))
+        >>> x, u = np.array([np.pi / 2, 1.0]), np.array([3.0])
+        >>> print(Pendulum().ode(0.0, x, u).round(2))
         [ 1.   -6.81]
     """
 

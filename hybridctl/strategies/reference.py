@@ -18,11 +18,11 @@ from hybridctl.controllers import (
     machine,
     near,
 )
+from hybridctl.design import linearize
 from hybridctl.design.feedback import lqr as design_lqr
 from hybridctl.plants import MechanicalPlant
 from hybridctl.tasks import Task
 
-Q, R = (1.0, 10.0, 1.0, 1.0), (0.1,)  # the quadratic part of the tasks' cost
 CENTRE = 8.0  # of the cost's weight on the cart's position, once the pole is caught
 
 
@@ -34,7 +34,7 @@ class MachineGains:
         pump, stiffness, damping, kick, margin, drive: of the energy swing-up.
         track: end of the track for the swing-up, as a share of the plant's limit.
         catch: LQR demand at which the pole is caught, as a share of the limit.
-        lean: largest |θ - π| [rad] at which it is caught.
+        lean: largest deviation of an angle [rad] at which it is caught.
         leave: LQR demand at which balancing is given up, as a share of the limit.
     """
 
@@ -62,19 +62,31 @@ TUNED = {
 }
 
 
+BY_PLANT = {  # of `tasks.reach`, by its default names: one for each plant
+    "acrobot": MachineGains(
+        10.12, 15.09, 2.932, 0.02369, 0.064, 100.3, 1.0, 1.613, 1.884, 5.573
+    ),
+    "pendubot": MachineGains(
+        4.585, 16.9, 6.717, 0.04919, 0.0926, 17.26, 1.0, 2.622, 2.294, 8.0
+    ),
+}
+
+
 def tuned(task: Task) -> MachineGains:
-    """Gains tuned on the task of that name, else those of `global`."""
-    return TUNED.get(task.name, GAINS)
+    """Gains tuned on the task of that name or for its plant, else those of `global`."""
+    own = BY_PLANT.get(type(task.plant).__name__.lower(), GAINS)
+    return TUNED.get(task.name, own)
 
 
 def build_lqr(task: Task) -> StateFeedback:
     """Sampled-data LQR about the task's target for the task's own cost."""
-    return _lqr(task, Q)
+    return _lqr(task, task.cost.quadratic[0])
 
 
-def _lqr(task: Task, weights: Any) -> StateFeedback:
-    limit = task.input_limit
-    return design_lqr(task.plant, task.target, weights, R, task.loop.dt, limit=limit)
+def _lqr(task: Task, Q: Any) -> StateFeedback:
+    _, R = task.cost.quadratic
+    limit = task.input_limit if task.limited else None
+    return design_lqr(task.plant, task.target, Q, R, task.loop.dt, limit=limit)
 
 
 def build_machine(
@@ -110,7 +122,8 @@ def catches(task: Task, gains: MachineGains | None = None) -> Guard:
     """The pole leans little enough, and the LQR asks for little enough, to catch it."""
     gains = gains or tuned(task)
     asked = demands(build_lqr(task), gains.catch * task.input_limit)
-    return near(task.target, theta=gains.lean) & ~asked
+    names = (task.plant.states[i] for i in task.target.angles)
+    return near(task.target, **dict.fromkeys(names, gains.lean)) & ~asked
 
 
 def leaves(task: Task, gains: MachineGains | None = None) -> Guard:
@@ -125,14 +138,18 @@ def locked(task: Task, share: float = 1.0) -> Guard:
     return level(lqr.V < share * lqr.unsaturated(task.input_limit))
 
 
-def build_balance(task: Task) -> Switch:
+def build_balance(task: Task) -> Controller:
     """The task's LQR; with the pole caught, one that brings the cart back sooner.
 
     What is left of the cost is small by then, so the slow return of the cart, which
-    is optimal for the cost, can be given up for an earlier rest.
+    is optimal for the cost, can be given up for an earlier rest. Without a cart it is
+    the LQR alone.
     """
-    weights = np.array(Q)
-    weights[mechanical(task).actuated[0]] *= CENTRE
+    (driven,) = mechanical(task).actuated
+    if driven in task.plant.angles:
+        return build_lqr(task)
+    weights = np.array(task.cost.quadratic[0])
+    weights[driven] *= CENTRE
     modes = {"catch": build_lqr(task), "centre": _lqr(task, weights)}
     enter, leave = locked(task, 2.0), ~locked(task, 4.0)
     return machine(modes, {("catch", "centre"): enter, ("centre", "catch"): leave})
@@ -153,7 +170,15 @@ def build_pump(task: Task, gains: MachineGains | None = None) -> EnergySwingUp:
     return EnergySwingUp(
         plant, gains.pump, gains.stiffness, gains.damping, gains.kick, gains.margin,
         gains.drive, end and gains.track * end, task.input_limit,
+        1.0 if _rubs(plant) else None,
     )  # fmt: skip
+
+
+def _rubs(plant: MechanicalPlant) -> bool:
+    """Whether friction slows the plant: rates at rest change with the rates."""
+    A, _ = linearize(plant, plant.upright())
+    n = plant.n_x // 2
+    return bool(A[n:, n:].any())
 
 
 _REFERENCES: dict[str, Callable[[Task], Controller]] = {

@@ -13,6 +13,7 @@ from hybridctl.tasks.cost import Cost as Cost
 from hybridctl.tasks.evaluate import Scores as Scores
 from hybridctl.tasks.evaluate import evaluate as evaluate
 from hybridctl.tasks.evaluate import replay as replay
+from hybridctl.tasks.reach import reach as reach
 from hybridctl.tasks.start import Box as Box
 from hybridctl.tasks.start import Curriculum as Curriculum
 from hybridctl.tasks.start import Either as Either

@@ -19,24 +19,34 @@ from hybridctl.compare import evaluate
 from hybridctl.strategies.reference import MachineGains, build_machine, tuned
 
 RESULTS = Path(__file__).parent / "results"
+RUBBING = {"friction1": 0.1, "friction2": 0.1}
 PLANTS = {
-    "pendulum": plants.Pendulum,
-    "acrobot": plants.Acrobot,
-    "pendubot": plants.Pendubot,
+    "pendulum": (plants.Pendulum(), plants.Pendulum(friction=0.3)),
+    "acrobot": (plants.Acrobot(), plants.Acrobot(**RUBBING)),
+    "pendubot": (plants.Pendubot(), plants.Pendubot(**RUBBING)),
 }
 
 
-def task_of(name: str) -> tasks.Task:
-    """A registered task, or the one of reaching a plant's upright equilibrium."""
-    return tasks.reach(PLANTS[name]()) if name in PLANTS else tasks.get(name)
+def tasks_of(name: str) -> list[tasks.Task]:
+    """A registered task, or those of reaching a plant's upright equilibrium."""
+    if name in PLANTS:
+        return [tasks.reach(plant) for plant in PLANTS[name]]
+    return [tasks.get(name)]
 
 
 def score(name: str, gains: MachineGains, episodes: int, seed: int) -> float:
     """J, settling time and failures on a task; of `global` also J from hanging.
 
-    Of a plant, whose cost has no scale of its own, settling time and failures.
+    Of a plant, whose cost has no scale of its own, settling time and failures,
+    without and with friction.
     """
-    task = task_of(name)
+    parts = [score_of(name, task, gains, episodes, seed) for task in tasks_of(name)]
+    return float(np.mean(parts))
+
+
+def score_of(
+    name: str, task: tasks.Task, gains: MachineGains, episodes: int, seed: int
+) -> float:
     scores = evaluate(task, build_machine(task, gains), episodes, seed)
     settle = np.minimum(scores.settle, task.seconds)
     if name in PLANTS:
@@ -53,7 +63,7 @@ def search(
     name: str, rounds: int, size: int, episodes: int, seed: int, spread: float
 ) -> tuple[MachineGains, float]:
     """The best gains of a cross-entropy search around those that are shipped."""
-    rng, best = np.random.default_rng(seed), tuned(task_of(name))
+    rng, best = np.random.default_rng(seed), tuned(tasks_of(name)[0])
     mean = np.log(np.asarray(dataclasses.astuple(best)))
     std = np.full(mean.shape, spread)
     best_score = score(name, best, episodes, seed)

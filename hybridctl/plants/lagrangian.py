@@ -219,7 +219,7 @@ def _row(values: Any) -> Row:
 def _with_rates(
     given: Mapping[str, str] | None, coordinates: tuple[str, ...], inputs: tuple
 ) -> Mapping[str, str]:
-    """Units of coordinates, rates and inputs: a rate has its coordinate's per second."""
+    """Units of all signals: a rate has its coordinate's per second."""
     base = units_of(given, (*coordinates, *inputs))
     rates = {f"d{name}": f"{base[name] or 1}/s" for name in coordinates}
     return Table(dict(base) | rates)

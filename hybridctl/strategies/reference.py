@@ -63,11 +63,14 @@ TUNED = {
 
 
 BY_PLANT = {  # of `tasks.reach`, by its default names: one for each plant
+    "pendulum": MachineGains(
+        16.22, 1.546, 1.189, 0.006808, 0.01524, 10.56, 0.9195, 2.838, 2.424, 2.44
+    ),
     "acrobot": MachineGains(
-        10.12, 15.09, 2.932, 0.02369, 0.064, 100.3, 1.0, 1.613, 1.884, 5.573
+        8.916, 14.84, 2.59, 0.02566, 0.04832, 115.7, 0.9603, 1.725, 1.788, 7.882
     ),
     "pendubot": MachineGains(
-        4.585, 16.9, 6.717, 0.04919, 0.0926, 17.26, 1.0, 2.622, 2.294, 8.0
+        6.771, 14.36, 6.095, 0.07135, 0.1023, 15.33, 0.8685, 2.053, 1.21, 6.974
     ),
 }
 
@@ -111,6 +114,7 @@ def build_machine(
     Returns:
         A machine with two modes.
     """
+    mechanical(task)  # or its sentence, before another one
     gains, (first, second) = gains or tuned(task), names
     catch = catches(task, gains) if catch is None else catch
     leave = leaves(task, gains) if leave is None else leave
@@ -119,10 +123,12 @@ def build_machine(
 
 
 def catches(task: Task, gains: MachineGains | None = None) -> Guard:
-    """The pole leans little enough, and the LQR asks for little enough, to catch it."""
+    """No angle is far off, and the LQR asks for little enough, to catch it."""
     gains = gains or tuned(task)
     asked = demands(build_lqr(task), gains.catch * task.input_limit)
-    names = (task.plant.states[i] for i in task.target.angles)
+    names = [task.plant.states[i] for i in task.target.angles]
+    if not names:
+        return ~asked
     return near(task.target, **dict.fromkeys(names, gains.lean)) & ~asked
 
 

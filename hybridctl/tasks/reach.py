@@ -71,8 +71,8 @@ def reach(
         target=target,
         start=_start(plant, target, start),
         cost=_cost(plant, target, Q, R),
-        failure=failure or _failure(plant, target),
-        settled=settled or near(target, **_close(plant)),
+        failure=_failure(plant, target) if failure is None else failure,
+        settled=near(target, **_close(plant)) if settled is None else settled,
     )
     return changed(task, changes)
 

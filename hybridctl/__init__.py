@@ -15,7 +15,10 @@ keep_arithmetic_exact()
 announce()
 
 _HOMES = {
-    "plants": "CartPole Equilibrium Plant",
+    "plants": (
+        "Acrobot CartPole DoubleCartPole Equilibrium LagrangianPlant "
+        "MechanicalPlant Pendubot Pendulum Plant"
+    ),
     "controllers": (
         "Argmax Constant Controller EKF EnergySwingUp Features Hold KalmanFilter MPC "
         "Mix PID Policy Predictor SafetyFilter "
@@ -124,8 +127,14 @@ if TYPE_CHECKING:
     from hybridctl.loop import Sensor as Sensor
     from hybridctl.loop import Trace as Trace
     from hybridctl.loop import simulate as simulate
+    from hybridctl.plants import Acrobot as Acrobot
     from hybridctl.plants import CartPole as CartPole
+    from hybridctl.plants import DoubleCartPole as DoubleCartPole
     from hybridctl.plants import Equilibrium as Equilibrium
+    from hybridctl.plants import LagrangianPlant as LagrangianPlant
+    from hybridctl.plants import MechanicalPlant as MechanicalPlant
+    from hybridctl.plants import Pendubot as Pendubot
+    from hybridctl.plants import Pendulum as Pendulum
     from hybridctl.plants import Plant as Plant
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard

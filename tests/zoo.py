@@ -86,7 +86,58 @@ def plants() -> dict[str, hc.Plant]:
     return {
         "cart-pole": hc.CartPole(),
         "with friction": hc.CartPole(cart_friction=0.3, pole_friction=0.05),
+        "pendulum": hc.Pendulum(friction=0.1),
+        "acrobot": hc.Acrobot(),
+        "pendubot": hc.Pendubot(friction1=0.1, friction2=0.2),
+        "double cart-pole": hc.DoubleCartPole(),
+        "lagrangian": lagrangian(),
+        "function": function(),
     }
+
+
+def cart_kinetic(q: jax.Array, dq: jax.Array, p: dict) -> jax.Array:
+    """Kinetic energy of a cart-pole, from the velocities of its masses."""
+    across = dq[0] + p["L"] * dq[1] * jnp.cos(q[1])
+    up = p["L"] * dq[1] * jnp.sin(q[1])
+    return 0.5 * p["m_c"] * dq[0] ** 2 + 0.5 * p["m_p"] * (across**2 + up**2)
+
+
+def cart_potential(q: jax.Array, p: dict) -> jax.Array:
+    """Potential energy of a cart-pole."""
+    return -p["m_p"] * p["g"] * p["L"] * jnp.cos(q[1])
+
+
+def lagrangian(**options: object) -> hc.LagrangianPlant:
+    """The cart-pole from its energies."""
+    fields = {
+        "parameters": {"m_c": 1.0, "m_p": 0.1, "L": 1.0, "g": 9.81},
+        "units": {"x": "m", "theta": "rad", "force": "N"},
+        "angles": ["theta"],
+        "limits": {"x": 2.4, "force": 10.0},
+        "top": [0.0, np.pi],
+    }
+    names = (["x", "theta"], ["force"])
+    energies = (cart_kinetic, cart_potential)
+    return hc.LagrangianPlant(*energies, [[1.0], [0.0]], *names, **(fields | options))
+
+
+def two_tanks(t: jax.Array, x: jax.Array, u: jax.Array, p: dict) -> jax.Array:
+    """Levels of two tanks in a row, a pump into the first."""
+    del t
+    flow = p["valve"] * jnp.sqrt(1.0 + x)  # about a level of 1 m
+    return jnp.stack([u[0] + p["valve"] - flow[0], flow[0] - flow[1]])
+
+
+def function() -> hc.Plant:
+    """A first-order plant from a function."""
+    return hc.Plant.from_function(
+        two_tanks,
+        states=["h1", "h2"],
+        inputs=["flow"],
+        units={"h1": "m", "h2": "m", "flow": "m/s"},
+        limits={"h1": 0.9, "h2": 0.9, "flow": 0.5},
+        parameters={"valve": 0.3},
+    )
 
 
 class Poisoned(hc.tasks.Start):

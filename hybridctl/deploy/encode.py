@@ -104,6 +104,7 @@ def _encode_plain(value: Any, path: str) -> Any:
     require(
         value is None or type(value) in (bool, int, float, str),
         f"{path} is a {type(value).__name__}, which a file cannot hold; use numbers, "
-        "arrays, strings, tuples or registered modules (for a function, its name)",
+        "arrays, strings, tuples or registered modules (for a function, its name; for "
+        "a plant made of functions, a Plant of your own)",
     )
     return value

@@ -96,4 +96,4 @@ class CartPole(MechanicalPlant):
         return self._rest(0.0)
 
     def _rest(self, theta: float) -> Equilibrium:
-        return Equilibrium([0.0, theta, 0.0, 0.0], [0.0], self.states, self.angles)
+        return self.equilibrium([0.0, theta, 0.0, 0.0])

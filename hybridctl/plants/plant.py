@@ -1,13 +1,19 @@
 """What a plant is: an ODE with named states, inputs and units."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float
+from hybridctl.checks import as_float, shape
+
+if TYPE_CHECKING:
+    from hybridctl.plants.function import FunctionPlant
 
 
 class Equilibrium(eqx.Module):
@@ -60,6 +66,66 @@ class Plant(eqx.Module):
         """Number of inputs."""
         return len(self.inputs)
 
+    def equilibrium(self, x: Any, u: Any = None) -> Equilibrium:
+        """A state and input of this plant, which names its coordinates.
+
+        Args:
+            x: state at which the plant rests [n_x].
+            u: input at which it does [n_u]; None: 0.
+
+        Returns:
+            The equilibrium; whether the plant rests there is seen by `linearize`.
+
+        Raises:
+            ValueError: a shape does not fit.
+        """
+        u = np.zeros(self.n_u) if u is None else u
+        shape("x", x, (self.n_x,))
+        shape("u", u, (self.n_u,))
+        return Equilibrium(x, u, self.states, self.angles)
+
+    @staticmethod
+    def from_function(
+        f: Callable[..., Any],
+        states: Sequence[str],
+        inputs: Sequence[str],
+        units: Mapping[str, str] | None = None,
+        angles: Sequence[str] = (),
+        limits: Mapping[str, float] | None = None,
+        parameters: Any = None,
+    ) -> "FunctionPlant":
+        """A plain function as a plant.
+
+        Args:
+            f: f(t, x, u), or f(t, x, u, parameters), in `jax.numpy`; it returns the
+                state derivative [n_x].
+            states: names of the states, length n_x.
+            inputs: names of the inputs, length n_u.
+            units: unit by name of a state or input; without one it is "".
+            angles: names of the states that are angles.
+            limits: default limit by name, for tasks and plots.
+            parameters: numbers in a dict, tuple or module, which can be varied,
+                vmapped and differentiated; None: f takes none.
+
+        Returns:
+            The plant.
+
+        Raises:
+            ValueError: names that do not fit, or an f that takes or returns
+                something else; found before anything compiles.
+
+        Example:
+            >>> def f(t, x, u, p):
+            ...     return [x[1], u[0] - p["w"] ** 2 * x[0]]
+            >>> names = {"states": ["x", "dx"], "inputs": ["force"]}
+            >>> plant = Plant.from_function(f, **names, parameters={"w": 2.0})
+            >>> print(plant.ode(0.0, np.array([1.0, 0.0]), np.array([0.5])))
+            [ 0.  -3.5]
+        """
+        from hybridctl.plants.function import FunctionPlant
+
+        return FunctionPlant(f, states, inputs, units, angles, limits, parameters)
+
 
 class MechanicalPlant(Plant):
     """A plant with x = [q, q̇] that knows its energies.
@@ -82,6 +148,17 @@ class MechanicalPlant(Plant):
     @abc.abstractmethod
     def upright(self) -> Equilibrium:
         """The unstable equilibrium that controllers are asked to hold."""
+
+    @property
+    def passive(self) -> tuple[int, ...]:
+        """Indices of the coordinates of q that no input pushes."""
+        return tuple(i for i in range(self.n_x // 2) if i not in self.actuated)
+
+    def dissipated(self, x: Array) -> Array:
+        """Power [W] that friction takes at state x [n_x]: -d(T + V)/dt at input 0."""
+        x = jnp.asarray(x)
+        dx = self.ode(jnp.zeros(()), x, jnp.zeros(self.n_u, x.dtype))
+        return -jax.jvp(self.energy, (x,), (dx,))[1]
 
     def energy(self, x: Array) -> Array:
         """Total energy T + V [J] of state x [n_x]."""

@@ -17,11 +17,10 @@ from hybridctl.controllers import (
     machine,
     near,
 )
+from hybridctl.design import linearize
 from hybridctl.design.feedback import lqr as design_lqr
 from hybridctl.plants import MechanicalPlant
 from hybridctl.tasks import Task
-
-Q, R = (1.0, 10.0, 1.0, 1.0), (0.1,)  # the quadratic part of the tasks' cost
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class MachineGains:
         pump, stiffness, damping, kick, margin, drive: of the energy swing-up.
         track: end of the track for the swing-up, as a share of the plant's limit.
         catch: LQR demand at which the pole is caught, as a share of the limit.
-        lean: largest |θ - π| [rad] at which it is caught.
+        lean: largest deviation of an angle [rad] at which it is caught.
         leave: LQR demand at which balancing is given up, as a share of the limit.
         centre: weight on the cart's position once the pole is caught, as a multiple
             of the cost's; 1 is the task's own LQR throughout.
@@ -63,25 +62,40 @@ TUNED = {
 }
 
 
+BY_PLANT = {  # of `tasks.reach`, by its default names: one for each plant
+    "pendulum": MachineGains(
+        16.22, 1.546, 1.189, 0.006808, 0.01524, 10.56, 0.9195, 2.838, 2.424, 2.44
+    ),
+    "acrobot": MachineGains(
+        8.916, 14.84, 2.59, 0.02566, 0.04832, 115.7, 0.9603, 1.725, 1.788, 7.882
+    ),
+    "pendubot": MachineGains(
+        6.771, 14.36, 6.095, 0.07135, 0.1023, 15.33, 0.8685, 2.053, 1.21, 6.974
+    ),
+}
+
+
 def tuned(task: Task, observed: bool = False) -> MachineGains:
-    """Gains tuned on the task of that name, else those of `global`.
+    """Gains tuned on the task of that name or for its plant, else those of `global`.
 
     Args:
         task: whose name decides.
         observed: those for a machine behind observers, where there are any.
     """
-    plain = TUNED.get(task.name, GAINS)
+    own = BY_PLANT.get(type(task.plant).__name__.lower(), GAINS)
+    plain = TUNED.get(task.name, own)
     return TUNED.get(f"ekf {task.name}", plain) if observed else plain
 
 
 def build_lqr(task: Task) -> StateFeedback:
     """Sampled-data LQR about the task's target for the task's own cost."""
-    return _lqr(task, Q)
+    return _lqr(task, task.cost.quadratic[0])
 
 
-def _lqr(task: Task, weights: Any) -> StateFeedback:
-    limit = task.input_limit
-    return design_lqr(task.plant, task.target, weights, R, task.loop.dt, limit=limit)
+def _lqr(task: Task, Q: Any) -> StateFeedback:
+    _, R = task.cost.quadratic
+    limit = task.input_limit if task.limited else None
+    return design_lqr(task.plant, task.target, Q, R, task.loop.dt, limit=limit)
 
 
 def build_machine(
@@ -106,6 +120,7 @@ def build_machine(
     Returns:
         A machine with two modes.
     """
+    mechanical(task)  # or its sentence, before another one
     gains, (first, second) = gains or tuned(task), names
     catch = catches(task, gains) if catch is None else catch
     leave = leaves(task, gains) if leave is None else leave
@@ -117,10 +132,13 @@ def build_machine(
 
 
 def catches(task: Task, gains: MachineGains | None = None) -> Guard:
-    """The pole leans little enough, and the LQR asks for little enough, to catch it."""
+    """No angle is far off, and the LQR asks for little enough, to catch it."""
     gains = gains or tuned(task)
     asked = demands(build_lqr(task), gains.catch * task.input_limit)
-    return near(task.target, theta=gains.lean) & ~asked
+    names = [task.plant.states[i] for i in task.target.angles]
+    if not names:
+        return ~asked
+    return near(task.target, **dict.fromkeys(names, gains.lean)) & ~asked
 
 
 def leaves(task: Task, gains: MachineGains | None = None) -> Guard:
@@ -135,14 +153,18 @@ def locked(task: Task, share: float = 1.0) -> Guard:
     return level(lqr.V < share * lqr.unsaturated(task.input_limit))
 
 
-def build_balance(task: Task, gains: MachineGains | None = None) -> Switch:
+def build_balance(task: Task, gains: MachineGains | None = None) -> Controller:
     """The task's LQR; with the pole caught, one that brings the cart back sooner.
 
     What is left of the cost is small by then, so the slow return of the cart, which
-    is optimal for the cost, can be given up for an earlier rest.
+    is optimal for the cost, can be given up for an earlier rest. Without a cart it is
+    the LQR alone.
     """
-    weights = np.array(Q)
-    weights[mechanical(task).actuated[0]] *= (gains or tuned(task)).centre
+    (driven,) = mechanical(task).actuated
+    if driven in task.plant.angles:
+        return build_lqr(task)
+    weights = np.array(task.cost.quadratic[0])
+    weights[driven] *= (gains or tuned(task)).centre
     modes = {"catch": build_lqr(task), "centre": _lqr(task, weights)}
     enter, leave = locked(task, 2.0), ~locked(task, 4.0)
     return machine(modes, {("catch", "centre"): enter, ("centre", "catch"): leave})
@@ -163,4 +185,12 @@ def build_pump(task: Task, gains: MachineGains | None = None) -> EnergySwingUp:
     return EnergySwingUp(
         plant, gains.pump, gains.stiffness, gains.damping, gains.kick, gains.margin,
         gains.drive, end and gains.track * end, task.input_limit,
+        1.0 if _rubs(plant) else None,
     )  # fmt: skip
+
+
+def _rubs(plant: MechanicalPlant) -> bool:
+    """Whether friction slows the plant: rates at rest change with the rates."""
+    A, _ = linearize(plant, plant.upright())
+    n = plant.n_x // 2
+    return bool(A[n:, n:].any())

@@ -17,6 +17,7 @@ from hybridctl.tasks.disturbed import unknown_plant as unknown_plant
 from hybridctl.tasks.evaluate import Scores as Scores
 from hybridctl.tasks.evaluate import evaluate as evaluate
 from hybridctl.tasks.evaluate import replay as replay
+from hybridctl.tasks.reach import reach as reach
 from hybridctl.tasks.start import Box as Box
 from hybridctl.tasks.start import Curriculum as Curriculum
 from hybridctl.tasks.start import Either as Either

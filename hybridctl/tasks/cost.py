@@ -32,6 +32,12 @@ class Cost(eqx.Module):
         not_negative("q", self.q)
         not_negative("r", self.r)
 
+    @property
+    def quadratic(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights Q [n_x] and R [n_u] of the cost near x0, where 1 - cos e is e²/2."""
+        turned = np.isin(np.arange(len(self.q)), self.angles)
+        return np.where(turned, 0.5, 1.0) * np.asarray(self.q), np.asarray(self.r)
+
     def __call__(self, x: Array, u: Array) -> Array:
         """Cost rate [1/s] at state x [n_x] and applied input u [n_u]."""
         rate = total([self.r[j] * u[j] ** 2 for j in range(len(self.r))])

@@ -133,12 +133,13 @@ class Vary(eqx.Module):
 
     def __call__(self, key: Array, plant: Plant) -> Plant:
         """The plant with new parameters."""
-        missing = [n for n in self.names if not hasattr(plant, n)]
+        known = _parameters(plant)
+        missing = [n for n in self.names if n not in known]
         require(not missing, f"{type(plant).__name__} has no parameters {missing}")
         u = jax.random.uniform(key, (len(self.names),))
         warps = self.warps or ("linear",) * len(self.names)
         values = [self._value(i, warp, u[i]) for i, warp in enumerate(warps)]
-        where = lambda p: [getattr(p, name) for name in self.names]  # noqa: E731
+        where = lambda p: [_parameters(p)[name] for name in self.names]  # noqa: E731
         return eqx.tree_at(where, plant, values)
 
     def _value(self, i: int, warp: str, u: Array) -> Array:
@@ -146,3 +147,10 @@ class Vary(eqx.Module):
         if warp == "log":
             return low * (high / low) ** u
         return low + (high - low) * (u**2 if warp == "square" else u)
+
+
+def _parameters(plant: Plant) -> dict[str, Any]:
+    """A plant's fields by name; of one made of functions also those of its dict."""
+    fields = vars(plant)
+    given = fields.get("parameters")
+    return fields | given if isinstance(given, dict) else fields

@@ -93,11 +93,27 @@ class Task(eqx.Module):
         return dict(zip(names, np.asarray(inner.tolerance).tolist(), strict=True))
 
     @property
-    def input_limit(self) -> float:
-        """Largest |input| of the actuator, of the plant where that has no limit."""
+    def limited(self) -> bool:
+        """Whether the input has a limit: the actuator's, or else the plant's."""
         actuator = self.loop.actuator
+        known = actuator is not None and actuator.limit is not None
+        return known or self.plant.inputs[0] in self.plant.limits
+
+    @property
+    def input_limit(self) -> float:
+        """Largest |input| of the actuator, of the plant where that has no limit.
+
+        Raises:
+            ValueError: neither has one.
+        """
+        actuator, first = self.loop.actuator, self.plant.inputs[0]
+        require(
+            self.limited,
+            f"task {self.name!r} has no limit of {first!r}; give the plant one, or "
+            "the loop an Actuator(limit=...)",
+        )
         if actuator is None or actuator.limit is None:
-            return float(self.plant.limits[self.plant.inputs[0]])
+            return float(self.plant.limits[first])
         return float(np.max(actuator.limit))
 
     @property

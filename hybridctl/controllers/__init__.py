@@ -26,8 +26,8 @@ from hybridctl.controllers.machine import machine as machine
 from hybridctl.controllers.mpc import MPC as MPC
 from hybridctl.controllers.observers import EKF as EKF
 from hybridctl.controllers.observers import KalmanFilter as KalmanFilter
-from hybridctl.controllers.observers import Predictor as Predictor
 from hybridctl.controllers.pid import PID as PID
 from hybridctl.controllers.policy import Policy as Policy
+from hybridctl.controllers.predictor import Predictor as Predictor
 from hybridctl.controllers.safety import SafetyFilter as SafetyFilter
 from hybridctl.controllers.swingup import EnergySwingUp as EnergySwingUp

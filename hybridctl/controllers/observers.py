@@ -10,7 +10,6 @@ from hybridctl.checks import (
     as_float,
     finite,
     not_negative,
-    optional_float,
     positive,
     require,
     shape,
@@ -89,7 +88,7 @@ class KalmanFilter(Controller):
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Predict, then correct."""
         n = range(len(self.x0))
-        e, v = deviation(state.x, self.x0, self.angles), _applied(tick, self.n_u)
+        e, v = deviation(state.x, self.x0, self.angles), applied(tick, self.n_u)
         v = [v[j] - self.u0[j] for j in range(self.n_u)]
         ahead = [
             state.x[i] - e[i]  # x0, on the estimate's own turn
@@ -180,7 +179,7 @@ class EKF(Controller):
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Predict with the applied input, then correct."""
-        u = jnp.stack(_applied(tick, self.n_u))
+        u = jnp.stack(applied(tick, self.n_u))
         ahead, F, G = self._predict(state.x, u, tick.t - self.dt)
         n = self.plant.n_x
         unknown = jnp.broadcast_to(self.disturbance, (self.n_u,)) ** 2
@@ -214,94 +213,7 @@ class EKF(Controller):
         return tuple(range(self.plant.n_x)) if self.columns is None else self.columns
 
 
-class Pipe(eqx.Module):
-    """Memory of a `Predictor`: inputs asked for and not yet applied, oldest first."""
-
-    u: Array
-    fresh: Array
-
-
-class Predictor(Controller):
-    """The state at which the input that is asked for now will be applied.
-
-    Where the actuator delays by d periods, the plant's model is run over the d
-    inputs that are still on their way (`tick.u_asked`, period by period), so that
-    `predictor >> controller` acts on x[k + d] as if there were no delay; so does
-    `ekf >> predictor >> controller`, whoever asks.
-
-    Args:
-        plant: the model.
-        dt: control period [s].
-        delay: whole periods between asking and applying, at least 1.
-        limit: of the actuator, largest |u|; None: unlimited.
-        lag: of the actuator [s]; None: none.
-        substeps: RK4 steps a period.
-
-    Raises:
-        ValueError: the delay is no whole number above 0.
-
-    Source: O. J. M. Smith, "Closer control of loops with dead time" (1957); in state
-        space: W. H. Kwon, A. E. Pearson, IEEE Trans. Automatic Control 25 (1980).
-
-    Example:
-        >>> import hybridctl as hc
-        >>> loop = hc.Loop(0.02, actuator=hc.Actuator(limit=10.0, delay=3))
-        >>> plant = hc.CartPole()
-        >>> lqr = hc.lqr(plant, plant.upright(), Q=[1, 10, 1, 1], R=0.1, dt=0.02)
-        >>> late = Predictor(plant, 0.02, delay=3, limit=10.0) >> lqr
-        >>> trace = hc.simulate(plant, late, [0, 3.0, 0, 0], 5.0, loop=loop)
-        >>> bool(abs(trace["x"][-1]) < 0.05)
-        True
-    """
-
-    plant: Plant
-    dt: float = eqx.field(static=True, converter=float)
-    delay: int = eqx.field(static=True)
-    limit: Array | None = eqx.field(converter=optional_float, default=None)
-    lag: Array | None = eqx.field(converter=optional_float, default=None)
-    substeps: int = eqx.field(static=True, default=1)
-
-    def __check_init__(self):
-        positive("dt", self.dt)
-        require(
-            isinstance(self.delay, int) and self.delay > 0,
-            f"delay={self.delay!r} must be a whole number of periods above 0; "
-            "without a delay there is nothing to predict",
-        )
-        for name in ("limit", "lag"):
-            if getattr(self, name) is not None:
-                positive(name, getattr(self, name))
-
-    @property
-    def n_u(self) -> int:
-        """Number of applied inputs that it sees."""
-        return self.plant.n_u
-
-    def init(self, tick: Tick) -> State:
-        """The pipe holds what is applied now; it is empty where a loop begins."""
-        u = jnp.stack(_applied(tick, self.n_u))
-        return Pipe(jnp.broadcast_to(u, (self.delay, self.n_u)), jnp.asarray(True))
-
-    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
-        """Run the model over what is in the pipe."""
-        asked = tick.u_asked if tick.u_asked is not None else tick.u_applied
-        if asked is None:
-            asked = jnp.zeros(self.n_u)
-        if self.limit is not None:
-            asked = jnp.clip(asked, -self.limit, self.limit)
-        moved = jnp.concatenate([state.u[1:], asked[None]])
-        pipe = jnp.where(state.fresh, state.u, moved)
-        flow, share = fixed_step(self.dt, self.substeps), 1.0
-        if self.lag is not None:
-            share = -jnp.expm1(-self.dt / self.lag)
-        x, applied = tick.y, jnp.stack(_applied(tick, self.n_u))
-        for i in range(self.delay):
-            applied = applied + share * (pipe[i] - applied)
-            x = flow(self.plant, tick.t + i * self.dt, x, applied)
-        return Pipe(pipe, jnp.asarray(False)), x
-
-
-def _applied(tick: Tick, n_u: int) -> list[Array]:
+def applied(tick: Tick, n_u: int) -> list[Array]:
     """What was applied in the last period; nothing where that is not known."""
     if tick.u_applied is None:
         return [jnp.zeros_like(tick.y[0])] * n_u

@@ -15,7 +15,7 @@ keep_arithmetic_exact()
 announce()
 
 _HOMES = {
-    "plants": "CartPole Equilibrium Plant",
+    "plants": "CartPole Equilibrium Network Plant",
     "controllers": (
         "Argmax Constant Controller EnergySwingUp Features Hold Mix Policy "
         "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from hybridctl.loop import simulate as simulate
     from hybridctl.plants import CartPole as CartPole
     from hybridctl.plants import Equilibrium as Equilibrium
+    from hybridctl.plants import Network as Network
     from hybridctl.plants import Plant as Plant
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard

@@ -1,6 +1,34 @@
 """What the world is."""
 
 from hybridctl.plants.cartpole import CartPole as CartPole
+from hybridctl.plants.component import Component as Component
+from hybridctl.plants.component import Port as Port
+from hybridctl.plants.electrical import Capacitor as Capacitor
+from hybridctl.plants.electrical import CurrentSource as CurrentSource
+from hybridctl.plants.electrical import DCMotor as DCMotor
+from hybridctl.plants.electrical import Inductor as Inductor
+from hybridctl.plants.electrical import Resistor as Resistor
+from hybridctl.plants.electrical import VoltageSource as VoltageSource
+from hybridctl.plants.hydraulic import Pipe as Pipe
+from hybridctl.plants.hydraulic import PressureSource as PressureSource
+from hybridctl.plants.hydraulic import Pump as Pump
+from hybridctl.plants.hydraulic import Tank as Tank
+from hybridctl.plants.mechanics import Angle as Angle
+from hybridctl.plants.mechanics import Damper as Damper
+from hybridctl.plants.mechanics import Force as Force
+from hybridctl.plants.mechanics import Gear as Gear
+from hybridctl.plants.mechanics import Inertia as Inertia
+from hybridctl.plants.mechanics import Mass as Mass
+from hybridctl.plants.mechanics import Position as Position
+from hybridctl.plants.mechanics import RotaryDamper as RotaryDamper
+from hybridctl.plants.mechanics import Speed as Speed
+from hybridctl.plants.mechanics import Spring as Spring
+from hybridctl.plants.mechanics import Torque as Torque
+from hybridctl.plants.mechanics import TorsionSpring as TorsionSpring
+from hybridctl.plants.mechanics import Velocity as Velocity
+from hybridctl.plants.mechanics import Wheel as Wheel
+from hybridctl.plants.motor import motor_cartpole as motor_cartpole
+from hybridctl.plants.network import Network as Network
 from hybridctl.plants.plant import Equilibrium as Equilibrium
 from hybridctl.plants.plant import MechanicalPlant as MechanicalPlant
 from hybridctl.plants.plant import Plant as Plant

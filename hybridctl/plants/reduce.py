@@ -1,0 +1,225 @@
+"""From the laws of connected components to explicit state equations."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+import jax
+
+from hybridctl.checks import fail, require
+from hybridctl.plants.component import ONE, Component, End, Ends, Port, Source
+from hybridctl.plants.symbols import Form, Symbol, eliminate, parameters
+from hybridctl.plants.wiring import GROUND, Node, nodes_of
+
+
+class Reduced(NamedTuple):
+    """A network solved for everything but its states and inputs.
+
+    Attributes:
+        states: names and units, in order.
+        inputs: names and units, in order.
+        ends: node of every port "component.port".
+        solved: forms of every across and through variable, of the rates of all
+            states that are linear, and of the states that were merged into others.
+            They are forms of states and inputs, and where states were merged also
+            of the accelerations of a plant's ports.
+    """
+
+    states: dict[str, str]
+    inputs: dict[str, str]
+    ends: dict[str, str]
+    solved: dict[Symbol, Form]
+
+    @property
+    def merged(self) -> dict[str, Form]:
+        """States that rigid connections tie to others."""
+        return {key.name: f for key, f in self.solved.items() if key.kind == "state"}
+
+
+@functools.lru_cache(maxsize=256)
+def reduced(structure: Any, names: tuple[str, ...], connect: tuple) -> Reduced:
+    """Eliminate what is no state, once for all networks of the same structure.
+
+    Args:
+        structure: tree structure of the components.
+        names: of the components.
+        connect: which ports meet.
+
+    Raises:
+        ValueError: the network has no unique solution, and why.
+    """
+    tree = jax.tree.unflatten(structure, parameters(structure.num_leaves))
+    return _Reduction(dict(zip(names, tree, strict=True)), connect).run()
+
+
+def state_names(parts: Mapping[str, Component]) -> dict[tuple[str, str], str]:
+    """Names in the network of every component's states."""
+    return {
+        (name, own): own if isinstance(part, Port) else f"{name}.{own}"
+        for name, part in parts.items()
+        for own in part.states
+    }
+
+
+class _Reduction:
+    """The steps of a reduction, which share the equations' names."""
+
+    def __init__(self, parts: Mapping[str, Component], connect: tuple):
+        self.parts, self.nodes = parts, nodes_of(parts, connect)
+        self.names = state_names(parts)
+        self.units = {self.names[n, s]: u for n, s, u in _units(parts)}
+        self.inputs = {
+            part.input: part.unit
+            for part in parts.values()
+            if isinstance(part, Source) and part.input is not None
+        }
+        self._check_names()
+        self.ends = {p: _node_name(node) for node in self.nodes for p in node}
+        self.ends.pop(GROUND, None)
+        self.rates: dict[Symbol, Form] = {}
+
+    def run(self) -> Reduced:
+        rows = [self._balance(node) for node in self.nodes if node[0] != GROUND]
+        for name, part in self.parts.items():
+            rows += self._laws(name, part)
+        unknown = {key for row in rows for key in row.terms}
+        unknown = {key for key in unknown if key.kind in ("across", "through")}
+        solved, left = eliminate(rows, unknown)
+        free = unknown - set(solved)
+        merged = self._merge([row for row in left], free)
+        solved = self._differentiate(solved, merged, free)
+        states = {n: u for n, u in self.units.items() if n not in merged}
+        return Reduced(states, self.inputs, self.ends, solved)
+
+    def _balance(self, node: Node) -> Form:
+        """What flows into a node adds up to nothing."""
+        flows = [Form.of(Symbol("through", port)) for port in node]
+        return functools.reduce(Form.__add__, flows)
+
+    def _laws(self, name: str, part: Component) -> list[Form]:
+        """Equations of a component, marked with its name; its rates are kept."""
+        states = {s: Form.of(Symbol("state", self.names[name, s])) for s in part.states}
+        ports = {port: self._end(f"{name}.{port}") for port in part.ports}
+        law, mark = part.law(Ends(ports, states)), Form.of(Symbol("law", name))
+        for own, rate in law.rate.items():
+            self.rates[Symbol("state", self.names[name, own])] = rate
+        return [row + mark for row in law.zero]
+
+    def _end(self, port: str) -> End:
+        node = self.ends[port]
+        across = Form() if node == GROUND else Form.of(Symbol("across", node))
+        return End(across, Form.of(Symbol("through", port)))
+
+    def _merge(self, left: list[Form], free: set[Symbol]) -> dict[str, Form]:
+        """States that the equations left over tie to others, last components first."""
+        order, merged = list(self.units), {}
+        while left:
+            row = left.pop()
+            known = [k for k in row.terms if k.kind in ("state", "input", "one")]
+            tied = [k for k in known if k in self.rates]
+            if len(known) < 2 or not tied or any(k.kind != "state" for k in known):
+                self._refuse(row, free)
+            last = max(tied, key=lambda k: order.index(k.name))
+            form = _unmarked(row.solved(last))
+            left = [other.put(last, form) for other in left]
+            merged = {n: f.put(last, form) for n, f in merged.items()}
+            merged[last.name] = form
+        return merged
+
+    def _differentiate(
+        self, solved: dict, merged: dict[str, Form], free: set[Symbol]
+    ) -> dict[Symbol, Form]:
+        """Rates of the states, with those of the merged ones that follow from them."""
+        ties = {Symbol("state", name): form for name, form in merged.items()}
+        solved = {key: _unmarked(form) for key, form in solved.items()}
+        rows = []
+        for state, rate in self.rates.items():
+            for known in (solved, ties):
+                for key, form in known.items():
+                    rate = rate.put(key, form)
+            rows.append(rate - _derivative(ties.get(state, Form.of(state))))
+        unknown = free | {_rate(s) for s in self.rates if s not in ties}
+        rates, left = eliminate(rows, unknown)
+        if left or set(rates) != unknown:
+            self._underdetermined(unknown - set(rates))
+        for known in (ties, rates):
+            for key, form in known.items():
+                solved = {k: f.put(key, form) for k, f in solved.items()}
+        return solved | ties | rates
+
+    def _refuse(self, row: Form, free: set[Symbol]) -> NoReturn:
+        """Say what is wrong with an equation that leaves nothing to solve for."""
+        kinds = {key.kind for key in row.terms} - {"law"}
+        if not kinds:
+            self._underdetermined(free)
+        guilty = _listing(
+            [name for name in self.parts if Symbol("law", name) in row.terms]
+        )
+        across = any(key.kind == "through" for key in free)
+        place = "in series with" if across else "in parallel to"
+        cure = f"put a resistance or damper {place} one of them"
+        if "state" not in kinds:
+            fail(f"the sources {guilty} are in conflict (a short circuit); {cure}")
+        names = _listing([key.name for key in row.terms if key.kind == "state"])
+        fail(
+            f"{guilty} are connected so rigidly that {names} cannot change freely; "
+            f"{cure}"
+        )
+
+    def _underdetermined(self, free: set[Symbol]) -> NoReturn:
+        """Say what no equation determines."""
+        floating = sorted(key.name for key in free if key.kind == "across")
+        if floating:
+            fail(
+                f"the node of {floating[0]} floats: nothing fixes its "
+                f'{self._domain(floating[0]).across}; connect "ground" to its part of '
+                "the network"
+            )
+        loops = sorted(key.name for key in free if key.kind == "through")
+        fail(
+            f"nothing determines the {self._domain(loops[0]).through} through "
+            f"{_listing(loops)}: a rigid loop; put a resistance, damper or spring in it"
+        )
+
+    def _domain(self, place: str) -> Any:
+        name, _, port = place.split(" = ")[0].partition(".")
+        return self.parts[name].ports[port]
+
+    def _check_names(self) -> None:
+        signals = [*(self.names.values()), *_input_names(self.parts)]
+        twice = sorted({name for name in signals if signals.count(name) > 1})
+        require(
+            not twice,
+            f"two states or inputs are called {', '.join(twice)}; rename a component "
+            "or an input",
+        )
+
+
+def _units(parts: Mapping[str, Component]) -> list[tuple[str, str, str]]:
+    return [(n, s, u) for n, part in parts.items() for s, u in part.states.items()]
+
+
+def _input_names(parts: Mapping[str, Component]) -> list[str]:
+    sources = [part for part in parts.values() if isinstance(part, Source)]
+    return [part.input for part in sources if part.input is not None]
+
+
+def _node_name(node: Node) -> str:
+    return GROUND if node[0] == GROUND else " = ".join(node)
+
+
+def _rate(state: Symbol) -> Symbol:
+    return Symbol("rate", state.name)
+
+
+def _derivative(form: Form) -> Form:
+    return Form({_rate(state): c for state, c in form.terms.items()})
+
+
+def _unmarked(form: Form) -> Form:
+    return Form({key: c for key, c in form.terms.items() if key.kind != "law"})
+
+
+def _listing(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,101 @@
+"""Numbers for what a network's equations leave: linear forms, ports, rest."""
+
+import functools
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import require
+from hybridctl.plants.component import Port
+from hybridctl.plants.symbols import Symbol
+
+Values = dict[Symbol, Any]
+Coefficients = Mapping[Symbol, Any]
+Numbers = dict[Symbol, dict[Symbol, Any]]
+
+
+def at(form: Coefficients, values: Mapping[Symbol, Any]) -> Any:
+    """Value of a linear form; variables without a value count as zero."""
+    terms = [c * values[key] for key, c in form.items() if key in values]
+    return functools.reduce(operator.add, terms) if terms else 0.0
+
+
+def accelerate(
+    port: Port, t: Any, x: Array, forces: Sequence[Coefficients], values: Values
+) -> Array:
+    """Rates of a plant whose inputs may hold inertias -D a of its accelerations a.
+
+    With the plant's ẋ = b + G Δu at the other forces, and v its velocities::
+
+        (1 - G_v D) a = b_v,    ẋ = b + G D a
+
+    Args:
+        port: of the plant.
+        t: time [s].
+        x: its state [n_x].
+        forces: form of every input, of states, inputs and accelerations.
+        values: of states and inputs.
+
+    Returns:
+        ẋ [n_x].
+    """
+    plant = port.plant
+    names = [Symbol("rate", name) for name in port.velocities.values()]
+    D = [[form.get(name, 0.0) for name in names] for form in forces]
+    u = jnp.stack([jnp.asarray(at(form, values), x.dtype) for form in forces])
+    if not any(key.kind == "rate" for form in forces for key in form):
+        return plant.ode(t, x, u)
+    rows = [plant.states.index(name) for name in port.velocities.values()]
+    b, slope = jax.linearize(lambda u: plant.ode(t, x, u), u)
+    if len(rows) == 1:  # no solver: it would not fuse
+        ((D,),), (row,) = D, rows
+        G = slope(jnp.ones_like(u))
+        return b + G * (D * b[row] / (1.0 - G[row] * D))
+    D, rows = jnp.asarray(D, x.dtype), jnp.asarray(rows)
+    G = jax.vmap(slope)(jnp.eye(len(u), dtype=x.dtype)).T
+    a = jnp.linalg.solve(jnp.eye(len(u)) - G[rows] @ D, b[rows])
+    return b + G @ D @ a
+
+
+def settle(
+    numbers: Numbers, targets: Values, known: Values, names: Sequence[Symbol]
+) -> Values:
+    """Values at which forms reach their targets: least squares, scaled.
+
+    Args:
+        numbers: coefficients of the forms.
+        targets: value that a form must have; those without numbers are left out.
+        known: values that are given.
+        names: all variables.
+
+    Returns:
+        Values of all variables; those that nothing determines are as near to zero
+        as they can be.
+
+    Raises:
+        ValueError: no values reach the targets.
+    """
+    unknown = [name for name in names if name not in known]
+    wanted = {key: value for key, value in targets.items() if key in numbers}
+    A = np.array([[numbers[k].get(n, 0.0) for n in unknown] for k in wanted], float)
+    b = np.array([v - at(numbers[k], known) for k, v in wanted.items()], float)
+    A = A.reshape(len(b), len(unknown))
+    size = np.abs(A).max(axis=1, initial=0.0)
+    size = np.where(size > 0, size, 1.0)
+    A, b = A / size[:, None], b / size
+    width = np.abs(A).max(axis=0, initial=0.0)
+    width = np.where(width > 0, width, 1.0)
+    found = np.linalg.lstsq(A / width, b, rcond=1e-12)[0] / width
+    wrong = np.abs(A @ found - b) > 1e-9 * (1e-3 + np.abs(b).max(initial=0.0))
+    stuck = [key.name for key, bad in zip(wanted, wrong, strict=True) if bad]
+    require(
+        not stuck,
+        f"nothing rests with what is given: {', '.join(stuck)} cannot be still; "
+        "leave more states and inputs free",
+    )
+    return known | dict(zip(unknown, found.tolist(), strict=True))

@@ -85,13 +85,12 @@ class Ends:
 
 
 class Component(eqx.Module):
-    """A part of a network: linear in its across and through variables.
+    """A part of a network: linear in its across and through variables."""
 
-    Attributes:
-        ports: domain of every port by its name.
-    """
-
-    ports: eqx.AbstractVar[Mapping[str, Domain]]
+    @property
+    @abc.abstractmethod
+    def ports(self) -> Mapping[str, Domain]:
+        """Domain of every port by its name."""
 
     @property
     @abc.abstractmethod
@@ -165,7 +164,7 @@ class AcrossSource(Source):
         return next(iter(self.ports.values())).across_unit
 
     def law(self, at: Ends) -> Law:
-        """across = value."""
+        """The difference of the across variables is the value."""
         return Law([at.across - self.signal(), *at.kept])
 
 
@@ -178,7 +177,7 @@ class ThroughSource(Source):
         return next(iter(self.ports.values())).through_unit
 
     def law(self, at: Ends) -> Law:
-        """through = -value (into the first port)."""
+        """The value flows out of the first port."""
         return Law([at.through + self.signal(), *at.kept])
 
 
@@ -209,7 +208,7 @@ class Port(Component):
             fail(f"Port takes a MechanicalPlant such as CartPole(), got {kind}")
 
     @property
-    def ports(self) -> Mapping[str, Domain]:  # pyright: ignore
+    def ports(self) -> Mapping[str, Domain]:
         """One for every actuated coordinate."""
         names = [self.plant.states[i] for i in self.plant.actuated]
         kind = {"m": TRANSLATIONAL, "rad": ROTATIONAL}

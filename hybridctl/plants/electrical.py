@@ -47,7 +47,7 @@ class CurrentSource(ThroughSource):
 
 
 class Resistor(Memoryless):
-    """v = R i. Ports p, n.
+    """A resistor: v = R i. Ports p, n.
 
     Args:
         R: resistance [Ω].
@@ -63,12 +63,12 @@ class Resistor(Memoryless):
         positive("R", self.R)
 
     def law(self, at: Ends) -> Law:
-        """v = R i."""
+        """Ohm's law."""
         return Law([at.across - self.R * at.through, *at.kept])
 
 
 class Inductor(Component):
-    """L di/dt = v. Ports p, n; state current [A].
+    """An inductor: L di/dt = v. Ports p, n; state current [A].
 
     Args:
         L: inductance [H].
@@ -89,7 +89,7 @@ class Inductor(Component):
         return {"current": "A"}
 
     def law(self, at: Ends) -> Law:
-        """L di/dt = v."""
+        """The voltage changes the current."""
         zero = [at.through - at.states["current"], *at.kept]
         return Law(zero, {"current": at.across / self.L})
 
@@ -99,7 +99,7 @@ class Inductor(Component):
 
 
 class Capacitor(Component):
-    """C dv/dt = i. Ports p, n; state voltage [V].
+    """A capacitor: C dv/dt = i. Ports p, n; state voltage [V].
 
     Args:
         C: capacitance [F].
@@ -120,7 +120,7 @@ class Capacitor(Component):
         return {"voltage": "V"}
 
     def law(self, at: Ends) -> Law:
-        """C dv/dt = i."""
+        """The current changes the voltage."""
         zero = [at.across - at.states["voltage"], *at.kept]
         return Law(zero, {"voltage": at.through / self.C})
 

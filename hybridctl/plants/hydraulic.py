@@ -35,7 +35,7 @@ class PressureSource(AcrossSource):
 
 
 class Pipe(Component):
-    """p = R q + I dq/dt. Ports a, b; with an inertance the state flow [m³/s].
+    """A pipe: p = R q + I dq/dt. Ports a, b; with an inertance state flow [m³/s].
 
     Args:
         R: laminar resistance [Pa s/m³].
@@ -60,7 +60,7 @@ class Pipe(Component):
         return {} if self.inertance is None else {"flow": "m³/s"}
 
     def law(self, at: Ends) -> Law:
-        """p = R q + I dq/dt."""
+        """Pressure makes or changes the flow."""
         excess = at.across - self.R * at.through
         if self.inertance is None:
             return Law([excess, *at.kept])
@@ -73,7 +73,7 @@ class Pipe(Component):
 
 
 class Tank(Component):
-    """An open tank: A dh/dt = q, and the pressure ρ g h. Port bottom; state level [m].
+    """An open tank: A dh/dt = q, p = ρ g h. Port bottom; state level h [m].
 
     Args:
         area: A [m²].
@@ -99,7 +99,7 @@ class Tank(Component):
         return {"level": "m"}
 
     def law(self, at: Ends) -> Law:
-        """A dh/dt = q and p = ρ g h."""
+        """Flow changes the level, which is a pressure."""
         pressure = self.density * self.g * at.states["level"]
         return Law([at.across - pressure], {"level": at.through / self.area})
 

@@ -52,7 +52,7 @@ class Speed(AcrossSource):
 
 
 class Mass(Component):
-    """m dv/dt = f. Port flange; state velocity [m/s].
+    """A mass: m dv/dt = f. Port flange; state velocity [m/s].
 
     Args:
         m: mass [kg].
@@ -73,7 +73,7 @@ class Mass(Component):
         return {"velocity": "m/s"}
 
     def law(self, at: Ends) -> Law:
-        """m dv/dt = f."""
+        """Force changes the velocity."""
         zero = [at.across - at.states["velocity"]]
         return Law(zero, {"velocity": at.through / self.m})
 
@@ -83,7 +83,7 @@ class Mass(Component):
 
 
 class Inertia(Component):
-    """J dω/dt = τ. Port shaft; state speed [rad/s].
+    """An inertia: J dω/dt = τ. Port shaft; state speed [rad/s].
 
     Args:
         J: moment of inertia [kg m²].
@@ -104,7 +104,7 @@ class Inertia(Component):
         return {"speed": "rad/s"}
 
     def law(self, at: Ends) -> Law:
-        """J dω/dt = τ."""
+        """Torque changes the speed."""
         zero = [at.across - at.states["speed"]]
         return Law(zero, {"speed": at.through / self.J})
 
@@ -114,7 +114,7 @@ class Inertia(Component):
 
 
 class _Elastic(Component):
-    """f = k s, where s is how far a came nearer to b."""
+    """A force f = k s, where s is how far a came nearer to b."""
 
     k: Array = eqx.field(converter=as_float)
 
@@ -122,7 +122,7 @@ class _Elastic(Component):
         positive("k", self.k)
 
     def law(self, at: Ends) -> Law:
-        """f = k s and ds/dt = v."""
+        """The deflection integrates the velocity, and pushes back."""
         ((name, _),) = self.states.items()
         zero = [at.through - self.k * at.states[name], *at.kept]
         return Law(zero, {name: at.across})
@@ -133,7 +133,7 @@ class _Elastic(Component):
 
 
 class Spring(_Elastic):
-    """f = k s, where s = x_a - x_b. Ports a, b; state deflection s [m].
+    """A spring: f = k s, where s = x_a - x_b. Ports a, b; state deflection s [m].
 
     Args:
         k: stiffness [N/m].
@@ -151,7 +151,7 @@ class Spring(_Elastic):
 
 
 class TorsionSpring(_Elastic):
-    """τ = k φ, where φ = φ_a - φ_b. Ports a, b; state twist φ [rad].
+    """A torsion spring: τ = k φ, where φ = φ_a - φ_b. Ports a, b; state twist φ [rad].
 
     Args:
         k: stiffness [N m/rad].
@@ -169,7 +169,7 @@ class TorsionSpring(_Elastic):
 
 
 class _Viscous(Memoryless):
-    """f = d v."""
+    """A force f = d v, or a torque."""
 
     d: Array = eqx.field(converter=as_float)
 
@@ -177,12 +177,12 @@ class _Viscous(Memoryless):
         not_negative("d", self.d)
 
     def law(self, at: Ends) -> Law:
-        """f = d v."""
+        """Velocity is resisted."""
         return Law([at.through - self.d * at.across, *at.kept])
 
 
 class Damper(_Viscous):
-    """f = d v. Ports a, b.
+    """A damper: f = d v. Ports a, b.
 
     Args:
         d: viscous friction [N s/m].
@@ -195,7 +195,7 @@ class Damper(_Viscous):
 
 
 class RotaryDamper(_Viscous):
-    """τ = d ω. Ports a, b.
+    """A rotary damper: τ = d ω. Ports a, b.
 
     Args:
         d: viscous friction [N m s/rad].
@@ -211,7 +211,7 @@ class _Tracker(Component):
     """The integral of an across variable; it takes no force."""
 
     def law(self, at: Ends) -> Law:
-        """f = 0 and ds/dt = v."""
+        """Nothing flows in; the velocity is integrated."""
         ((name, _),) = self.states.items()
         return Law([at.through], {name: at.across})
 
@@ -260,7 +260,7 @@ class Gear(Memoryless):
         positive("ratio", self.ratio)
 
     def law(self, at: Ends) -> Law:
-        """ω_a = ratio ω_b and ratio τ_a + τ_b = 0."""
+        """Speeds in the ratio, and no power lost."""
         turns = at["a"].across - self.ratio * at["b"].across
         return Law([turns, self.ratio * at["a"].through + at["b"].through])
 
@@ -282,6 +282,6 @@ class Wheel(Memoryless):
         positive("radius", self.radius)
 
     def law(self, at: Ends) -> Law:
-        """v = r ω and τ + r f = 0."""
+        """It rolls without slip, and no power is lost."""
         rolls = at["rim"].across - self.radius * at["shaft"].across
         return Law([rolls, at["shaft"].through + self.radius * at["rim"].through])

@@ -26,7 +26,7 @@ def motor_cartpole(
         F = k N i - b N² ẋ - J N² ẍ
 
     pushes the cart: the rotor's inertia J counts as a mass J N² on the cart. The
-    states are [motor.current where it has an inductance, x, theta, dx, dtheta].
+    states are [x, theta, dx, dtheta], and motor.current where it has an inductance.
 
     Args:
         plant: the cart-pole; the tutorial's by default.
@@ -37,7 +37,7 @@ def motor_cartpole(
         voltage: largest |voltage| [V], a default limit for tasks.
 
     Returns:
-        A plant of five components: source, motor, gear, wheel, cart.
+        A plant of five components: cart, wheel, gear, motor, source.
 
     Raises:
         ValueError: a parameter is not positive.
@@ -50,11 +50,11 @@ def motor_cartpole(
         (('x', 'theta', 'dx', 'dtheta'), ('voltage',), ('motor.speed',))
     """
     parts = {
-        "source": VoltageSource(input="voltage"),
-        "motor": motor or DCMotor(R=2.6, k=0.00767, J=3.9e-7),
-        "gear": Gear(gear),
-        "wheel": Wheel(radius),
         "cart": Port(plant or CartPole()),
+        "wheel": Wheel(radius),
+        "gear": Gear(gear),
+        "motor": motor or DCMotor(R=2.6, k=0.00767, J=3.9e-7),
+        "source": VoltageSource(input="voltage"),
     }
     nodes = [
         ("source.p", "motor.p"),

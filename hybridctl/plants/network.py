@@ -16,6 +16,8 @@ from hybridctl.plants.reduce import Reduced, reduced, state_names
 from hybridctl.plants.settle import Numbers, Values, accelerate, at, settle
 from hybridctl.plants.symbols import Symbol
 
+UNSOLVED = "with these parameters the network has no unique solution"
+
 
 class Network(Plant):
     """Components whose ports are connected, as a plant.
@@ -107,8 +109,7 @@ class Network(Plant):
             with np.errstate(all="ignore"):
                 numbers = jax.tree.leaves(self._numbers())
             ok = all(np.all(np.isfinite(value)) for value in numbers)
-            require(ok, "with these parameters the network has no unique solution; "
-                    "look for zeros, and for gears that lock each other")  # fmt: skip
+            require(ok, f"{UNSOLVED}; look for zeros, and for gears in a loop")
 
     def __getattr__(self, name: str) -> Component:
         """A component by its name."""
@@ -174,8 +175,8 @@ class Network(Plant):
         Example:
             >>> from hybridctl.plants import Inertia, RotaryDamper, Torque
             >>> drive = Network(
-            ...     {"t": Torque(input="torque"), "j": Inertia(2), "d": RotaryDamper(5)},
-            ...     connect=[("t", "j", "d.a"), ("d.b", "ground")],
+            ...     {"t": Torque(input="u"), "j": Inertia(2), "b": RotaryDamper(5)},
+            ...     connect=[("t", "j", "b.a"), ("b.b", "ground")],
             ... )
             >>> print(drive.rest({"j.speed": 3.0}).u)
             [15.]

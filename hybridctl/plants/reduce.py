@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 import jax
 
 from hybridctl.checks import fail, require
-from hybridctl.plants.component import ONE, Component, End, Ends, Port, Source
+from hybridctl.plants.component import Component, End, Ends, Port, Source
 from hybridctl.plants.symbols import Form, Symbol, eliminate, parameters
 from hybridctl.plants.wiring import GROUND, Node, nodes_of
 
@@ -86,7 +86,7 @@ class _Reduction:
         unknown = {key for key in unknown if key.kind in ("across", "through")}
         solved, left = eliminate(rows, unknown)
         free = unknown - set(solved)
-        merged = self._merge([row for row in left], free)
+        merged = self._merge(left, free)
         solved = self._differentiate(solved, merged, free)
         states = {n: u for n, u in self.units.items() if n not in merged}
         return Reduced(states, self.inputs, self.ends, solved)

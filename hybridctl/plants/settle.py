@@ -55,7 +55,8 @@ def accelerate(
     if len(rows) == 1:  # no solver: it would not fuse
         ((D,),), (row,) = D, rows
         G = slope(jnp.ones_like(u))
-        return b + G * (D * b[row] / (1.0 - G[row] * D))
+        push = D * b[row] / (1.0 - G[row] * D)
+        return jnp.stack([b[i] + G[i] * push for i in range(plant.n_x)])
     D, rows = jnp.asarray(D, x.dtype), jnp.asarray(rows)
     G = jax.vmap(slope)(jnp.eye(len(u), dtype=x.dtype)).T
     a = jnp.linalg.solve(jnp.eye(len(u)) - G[rows] @ D, b[rows])

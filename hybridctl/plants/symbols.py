@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 PRIME = 2**61 - 1  # zero tests are exact in this field, but for one case in 1e18
 
@@ -159,7 +159,7 @@ class Form:
             terms[key] = terms[key] + c if key in terms else c
         return Form(terms)
 
-    def __mul__(self, scale: Union[Number, int, float]) -> "Form":  # noqa: UP007
+    def __mul__(self, scale: Any) -> "Form":
         return Form({key: c * scale for key, c in self.terms.items()})
 
     def __truediv__(self, scale: Any) -> "Form":

@@ -82,8 +82,8 @@ class _Reduction:
         rows = [self._balance(node) for node in self.nodes if node[0] != GROUND]
         for name, part in self.parts.items():
             rows += self._laws(name, part)
-        unknown = {key for row in rows for key in row.terms}
-        unknown = {key for key in unknown if key.kind in ("across", "through")}
+        unknown = {Symbol("through", port) for port in self.ends}
+        unknown |= {Symbol("across", n) for n in self.ends.values() if n != GROUND}
         solved, left = eliminate(rows, unknown)
         free = unknown - set(solved)
         merged = self._merge(left, free)

@@ -80,9 +80,7 @@ def speed(lanes: int, steps: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def main(
-    seeds: int = 5, lanes: int = 2048, steps: int = 500, rounds: int = 15
-) -> None:
+def main(seeds: int = 5, lanes: int = 2048, steps: int = 500, rounds: int = 15) -> None:
     """Measure and write the result."""
     task = tasks()["motor with inertia"]
     runs = [trained(task, seed) for seed in track(range(seeds), description="PPO")]

@@ -70,6 +70,7 @@ def plants() -> dict[str, hc.Plant]:
     return {
         "cart-pole": hc.CartPole(),
         "with friction": hc.CartPole(cart_friction=0.3, pole_friction=0.05),
+        "motor-driven": hc.plants.motor_cartpole(),
     }
 
 

@@ -97,6 +97,10 @@ class Component(eqx.Module):
     def states(self) -> Mapping[str, str]:
         """Unit of every state by its name."""
 
+    def flows(self, name: str) -> list[Symbol]:
+        """Through variables of its ports, under its name in a network."""
+        return [Symbol("through", f"{name}.{port}") for port in self.ports]
+
     @abc.abstractmethod
     def law(self, at: Ends) -> Law:
         """What holds between the variables at its ports and its states."""

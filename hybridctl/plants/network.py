@@ -13,10 +13,17 @@ from hybridctl.checks import fail, is_concrete, one_of, require
 from hybridctl.plants.component import ONE, Component, Port
 from hybridctl.plants.plant import Equilibrium, Plant
 from hybridctl.plants.reduce import Reduced, reduced, state_names
-from hybridctl.plants.settle import Numbers, Values, accelerate, at, settle
+from hybridctl.plants.settle import (
+    Numbers,
+    Values,
+    accelerate,
+    at,
+    check_solved,
+    numbers,
+    settle,
+)
 from hybridctl.plants.symbols import Symbol
-
-UNSOLVED = "with these parameters the network has no unique solution"
+from hybridctl.plants.wiring import check_parts
 
 
 class Network(Plant):
@@ -34,8 +41,8 @@ class Network(Plant):
     masses on one rod, a rotor geared to a cart) are merged, inertias add up.
 
     Args:
-        components: by name. Their states are called "motor.current", those of a
-            `Port` as in its plant.
+        components: by name. Their states are called "motor.current"; those of one
+            `Port` as in its plant, of several "cart.x".
         connect: nodes, each a tuple of ports such as "motor.shaft", or only "mass"
             where there is one port, or "ground". A tuple with one port leaves it
             open.
@@ -62,8 +69,7 @@ class Network(Plant):
         ...         "c": Capacitor(C=1e-6),
         ...     },
         ...     connect=[
-        ...         ("source.p", "r.p"),
-        ...         ("r.n", "c.p"),
+        ...         ("source.p", "r.p"), ("r.n", "c.p"),
         ...         ("c.n", "source.n", "ground"),
         ...     ],
         ... )
@@ -84,32 +90,24 @@ class Network(Plant):
         names: Sequence[str] = (),
         given_limits: Sequence = (),
     ):
+        if isinstance(connect, str):
+            fail(f'connect={connect!r} is text; give tuples such as ("r.p", "c.p")')
         if isinstance(components, Mapping):
             names = tuple(components)
             components = tuple(components.values())
         self.components, self.names = tuple(components), tuple(names)
-        self.connect = tuple(
-            (ends,) if isinstance(ends, str) else tuple(ends) for ends in connect
-        )
+        nodes = ((ends,) if isinstance(ends, str) else tuple(ends) for ends in connect)
+        self.connect = tuple(nodes)
         limits = {**dict(given_limits), **(limits or {})}
         self.given_limits = tuple((n, float(v)) for n, v in limits.items())
 
     def __check_init__(self):
-        for name, part in self._parts.items():
-            if not isinstance(part, Component):
-                fail(f"{name} is a {type(part).__name__}, expected a Component")
-            free = "." not in name and not hasattr(type(self), name)
-            require(
-                free and name not in ("ground", *self.__dict__),
-                f"a component cannot be called {name!r}; choose another name",
-            )
+        check_parts(self._parts, taken={*dir(type(self)), *self.__dict__})
         for name, _ in self.given_limits:
             one_of("signal in limits", name, self.units)
         if is_concrete(self):
             with np.errstate(all="ignore"):
-                numbers = jax.tree.leaves(self._numbers())
-            ok = all(np.all(np.isfinite(value)) for value in numbers)
-            require(ok, f"{UNSOLVED}; look for zeros, and for gears in a loop")
+                check_solved(self._numbers())
 
     def __getattr__(self, name: str) -> Component:
         """A component by its name."""
@@ -136,16 +134,19 @@ class Network(Plant):
     @property
     def angles(self) -> tuple[int, ...]:  # pyright: ignore
         """The angles of plants in ports."""
-        plants = [part.plant for part in self._ports.values()]
-        names = [plant.states[i] for plant in plants for i in plant.angles]
+        found = ((n, part.plant) for n, part in self._ports.items())
+        names = (self._names[n, p.states[i]] for n, p in found for i in p.angles)
         return tuple(self.states.index(name) for name in names)
 
     @property
     def limits(self) -> dict[str, float]:  # pyright: ignore
         """Those given, and those of plants in ports on their states."""
-        limits = [part.plant.limits for part in self._ports.values()]
-        known = [item for own in limits for item in own.items()]
-        own = {name: limit for name, limit in known if name in self.states}
+        own = {
+            self._names[name, state]: limit
+            for name, part in self._ports.items()
+            for state, limit in part.plant.limits.items()
+            if state in part.plant.states
+        }
         return own | dict(self.given_limits)
 
     @property
@@ -187,16 +188,16 @@ class Network(Plant):
         known: Values = {ONE: 1.0}
         targets = {Symbol("rate", name): 0.0 for name in self.states}
         for name, part in self._ports.items():
-            rest = given.get(name) or part.plant.upright()
+            rest = given.get(name, part.plant.upright())
+            if not isinstance(rest, Equilibrium):
+                fail(f"{name}={rest!r} must be an Equilibrium of its plant")
             known |= dict(zip(self._states_of(name), rest.x, strict=True))
-            targets |= dict(zip(_flows(name, part), rest.u, strict=True))
+            targets |= dict(zip(part.flows(name), rest.u, strict=True))
         known |= {self._symbol(n): v for n, v in given.items() if n in self.units}
         names = [self._symbol(name) for name in self.units]
         found = settle(self._numbers(), targets, known, names)
-        x, u = (
-            [float(found[self._symbol(n)]) for n in m]
-            for m in (self.states, self.inputs)
-        )
+        values = [float(found[name]) for name in names]
+        x, u = values[: self.n_x], values[self.n_x :]
         return Equilibrium(x, u, self.states, self.angles)
 
     def upright(self) -> Equilibrium:
@@ -206,9 +207,10 @@ class Network(Plant):
 
     def energy(self, x: Array) -> Array:
         """Energy [J] that all components store at state x [n_x]."""
-        values, numbers = self._known(x, ()), self._numbers("state")
-        for name in self.merged:
-            values[Symbol("state", name)] = at(numbers[Symbol("state", name)], values)
+        values = self._known(x, ())
+        values |= {
+            key: at(form, values) for key, form in self._numbers("state").items()
+        }
         stored = 0.0
         for name, part in self._parts.items():
             stored += part.energy([values[s] for s in self._states_of(name)])
@@ -227,17 +229,16 @@ class Network(Plant):
             "motor.shaft.torque" [N m], which is what flows into the motor.
         """
         values = self._known(x, u) | self._rates(t, x, u)
-        numbers: Numbers = self._numbers()
-        found: dict[str, Any] = {}
+        known, ends, found = self._numbers(), self._reduced.ends, {}
         for name, part in self._parts.items():
             for port, domain in part.ports.items():
-                full = f"{name}.{port}"
-                node, flow = self._reduced.ends[full], Symbol("through", full)
-                across = numbers.get(Symbol("across", node), {})
-                pairs = (domain.across, across), (domain.through, numbers[flow])
-                for what, form in pairs:
-                    found[f"{full}.{what}"] = jnp.asarray(at(form, values), float)
-        return found
+                end = f"{name}.{port}"
+                across = known.get(Symbol("across", ends[end]), {})  # none: the ground
+                found[f"{end}.{domain.across}"] = at(across, values)
+                found[f"{end}.{domain.through}"] = at(
+                    known[Symbol("through", end)], values
+                )
+        return {name: jnp.asarray(value, float) for name, value in found.items()}
 
     def signals(self, trace: Any) -> dict[str, Array]:
         """Across and through variable of every port along a simulation.
@@ -249,8 +250,7 @@ class Network(Plant):
             Signals by name as in `ports`, each [..., T]: at the start of every
             control period, under the input that was applied in it.
         """
-        one = lambda t, x, u: self.ports(x, u, t)  # noqa: E731
-        along = jax.vmap(one)
+        along = jax.vmap(lambda t, x, u: self.ports(x, u, t))
         if trace.x.ndim == 3:
             along = jax.vmap(along, (None, 0, 0))
         return jax.jit(along)(trace.t[:-1], trace.x[..., :-1, :], trace.u)
@@ -263,11 +263,6 @@ class Network(Plant):
     def _ports(self) -> dict[str, Port]:
         return {n: part for n, part in self._parts.items() if isinstance(part, Port)}
 
-    @property
-    def _pushes(self) -> set[Symbol]:
-        """What flows into the plants in ports."""
-        return {flow for item in self._ports.items() for flow in _flows(*item)}
-
     def _symbol(self, name: str) -> Symbol:
         return Symbol("state" if name in self.states else "input", name)
 
@@ -277,17 +272,18 @@ class Network(Plant):
         return reduced(structure, self.names, self.connect)
 
     def _states_of(self, name: str) -> list[Symbol]:
-        own = state_names({name: self._parts[name]}).values()
-        return [Symbol("state", state) for state in own]
+        names = self._names.items()
+        return [Symbol("state", full) for (part, _), full in names if part == name]
+
+    @property
+    def _names(self) -> dict[tuple[str, str], str]:
+        return state_names(self._parts)
 
     def _numbers(self, *kinds: str) -> Numbers:
         """Coefficients of the solved forms of some kinds, of all by default."""
-        parameters, known = jax.tree.leaves(self.components), {}
-        return {
-            key: {k: c.value(parameters, known) for k, c in form.terms.items()}
-            for key, form in self._reduced.solved.items()
-            if not kinds or key.kind in kinds or key in self._pushes
-        }
+        solved = self._reduced.solved.items()
+        wanted = {k: f for k, f in solved if not kinds or k.kind in kinds}
+        return numbers(wanted, jax.tree.leaves(self.components))
 
     def _known(self, x: Any, u: Any) -> Values:
         states = {Symbol("state", n): v for n, v in zip(self.states, x, strict=True)}
@@ -296,19 +292,15 @@ class Network(Plant):
 
     def _rates(self, t: Any, x: Array, u: Array) -> Values:
         """Rates of all states, those of ports by their plants."""
-        values, numbers = self._known(x, u), self._numbers("rate")
+        kinds = ("rate", "through") if self._ports else ("rate",)
+        values, known = self._known(x, u), self._numbers(*kinds)
         for name, part in self._ports.items():
-            forces = [numbers[flow] for flow in _flows(name, part)]
+            forces = [known[flow] for flow in part.flows(name)]
             rates = [Symbol("rate", s.name) for s in self._states_of(name)]
             inner = jnp.stack([values[s] for s in self._states_of(name)])
-            found = accelerate(part, t, inner, forces, values)
+            found = accelerate(part.plant, t, inner, forces, values, rates)
             values |= dict(zip(rates, found, strict=True))
-        for key, form in numbers.items():
+        for key, form in known.items():
             if key.kind == "rate":
                 values[key] = at(form, values)
         return {key: v for key, v in values.items() if key.kind == "rate"}
-
-
-def _flows(name: str, part: Component) -> list[Symbol]:
-    """Through variables of a component, port by port."""
-    return [Symbol("through", f"{name}.{port}") for port in part.ports]

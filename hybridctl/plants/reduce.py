@@ -53,9 +53,13 @@ def reduced(structure: Any, names: tuple[str, ...], connect: tuple) -> Reduced:
 
 
 def state_names(parts: Mapping[str, Component]) -> dict[tuple[str, str], str]:
-    """Names in the network of every component's states."""
+    """Names in the network of every component's states.
+
+    Those of a plant in a port stay as they are, where there is one such plant.
+    """
+    alone = sum(isinstance(part, Port) for part in parts.values()) == 1
     return {
-        (name, own): own if isinstance(part, Port) else f"{name}.{own}"
+        (name, own): own if alone and isinstance(part, Port) else f"{name}.{own}"
         for name, part in parts.items()
         for own in part.states
     }
@@ -89,6 +93,7 @@ class _Reduction:
         merged = self._merge(left, free)
         solved = self._differentiate(solved, merged, free)
         states = {n: u for n, u in self.units.items() if n not in merged}
+        require(bool(states), "no component has a state; add one that stores energy")
         return Reduced(states, self.inputs, self.ends, solved)
 
     def _balance(self, node: Node) -> Form:
@@ -97,13 +102,14 @@ class _Reduction:
         return functools.reduce(Form.__add__, flows)
 
     def _laws(self, name: str, part: Component) -> list[Form]:
-        """Equations of a component, marked with its name; its rates are kept."""
+        """Equations of a component, marked with its name; its rates go to `rates`."""
         states = {s: Form.of(Symbol("state", self.names[name, s])) for s in part.states}
         ports = {port: self._end(f"{name}.{port}") for port in part.ports}
-        law, mark = part.law(Ends(ports, states)), Form.of(Symbol("law", name))
+        law = part.law(Ends(ports, states))
         for own, rate in law.rate.items():
             self.rates[Symbol("state", self.names[name, own])] = rate
-        return [row + mark for row in law.zero]
+        marks = (Form.of(Symbol("law", f"{name}.{i}")) for i in range(len(law.zero)))
+        return [row + mark for row, mark in zip(law.zero, marks, strict=True)]
 
     def _end(self, port: str) -> End:
         node = self.ends[port]
@@ -120,11 +126,11 @@ class _Reduction:
             if len(known) < 2 or not tied or any(k.kind != "state" for k in known):
                 self._refuse(row, free)
             last = max(tied, key=lambda k: order.index(k.name))
-            form = _unmarked(row.solved(last))
+            form = row.solved(last)
             left = [other.put(last, form) for other in left]
             merged = {n: f.put(last, form) for n, f in merged.items()}
             merged[last.name] = form
-        return merged
+        return {name: _unmarked(form) for name, form in merged.items()}
 
     def _differentiate(
         self, solved: dict, merged: dict[str, Form], free: set[Symbol]
@@ -152,19 +158,17 @@ class _Reduction:
         kinds = {key.kind for key in row.terms} - {"law"}
         if not kinds:
             self._underdetermined(free)
-        guilty = _listing(
-            [name for name in self.parts if Symbol("law", name) in row.terms]
-        )
-        across = any(key.kind == "through" for key in free)
-        place = "in series with" if across else "in parallel to"
-        cure = f"put a resistance or damper {place} one of them"
+        laws = {key.name.split(".")[0] for key in row.terms if key.kind == "law"}
+        guilty = [name for name in self.parts if name in laws]
+        names, one = _listing(guilty), len(guilty) == 1
+        place = "in series" if any(k.kind == "through" for k in free) else "in parallel"
+        cure = f"put a resistance or damper {place}"
+        if "state" not in kinds and one:
+            fail(f"{names} is short-circuited, or has nowhere to flow; {cure}")
         if "state" not in kinds:
-            fail(f"the sources {guilty} are in conflict (a short circuit); {cure}")
-        names = _listing([key.name for key in row.terms if key.kind == "state"])
-        fail(
-            f"{guilty} are connected so rigidly that {names} cannot change freely; "
-            f"{cure}"
-        )
+            fail(f"the ideal sources of {names} contradict each other; {cure}")
+        held = _listing([key.name for key in row.terms if key.kind == "state"])
+        fail(f"{names}, as connected, {'holds' if one else 'hold'} {held}; {cure}")
 
     def _underdetermined(self, free: set[Symbol]) -> NoReturn:
         """Say what no equation determines."""

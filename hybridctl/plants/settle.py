@@ -11,12 +11,30 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import require
-from hybridctl.plants.component import Port
-from hybridctl.plants.symbols import Symbol
+from hybridctl.plants.plant import MechanicalPlant
+from hybridctl.plants.symbols import Form, Symbol
 
 Values = dict[Symbol, Any]
 Coefficients = Mapping[Symbol, Any]
 Numbers = dict[Symbol, dict[Symbol, Any]]
+
+
+def numbers(forms: Mapping[Symbol, Form], parameters: Sequence[Any]) -> Numbers:
+    """Coefficients of linear forms for the values of the parameters."""
+    known: dict[int, Any] = {}
+    return {
+        key: {k: c.value(parameters, known) for k, c in form.terms.items()}
+        for key, form in forms.items()
+    }
+
+
+def check_solved(known: Numbers) -> None:
+    """Refuse parameters for which a pivot of the elimination is zero."""
+    require(
+        all(np.all(np.isfinite(value)) for value in jax.tree.leaves(known)),
+        "with these parameters the network has no unique solution; look for zeros, "
+        "and for gears in a loop",
+    )
 
 
 def at(form: Coefficients, values: Mapping[Symbol, Any]) -> Any:
@@ -26,33 +44,37 @@ def at(form: Coefficients, values: Mapping[Symbol, Any]) -> Any:
 
 
 def accelerate(
-    port: Port, t: Any, x: Array, forces: Sequence[Coefficients], values: Values
+    plant: MechanicalPlant,
+    t: Any,
+    x: Array,
+    forces: Sequence[Coefficients],
+    values: Values,
+    rates: Sequence[Symbol],
 ) -> Array:
-    """Rates of a plant whose inputs may hold inertias -D a of its accelerations a.
+    """Rates of a plant whose inputs may hold inertias: forces D a of its own a = v̇.
 
-    With the plant's ẋ = b + G Δu at the other forces, and v its velocities::
+    With the plant's ẋ = b + G Δu at the other forces, and v its actuated velocities::
 
         (1 - G_v D) a = b_v,    ẋ = b + G D a
 
     Args:
-        port: of the plant.
+        plant: affine in its inputs where D is not zero.
         t: time [s].
         x: its state [n_x].
-        forces: form of every input, of states, inputs and accelerations.
+        forces: form of every input, of states, inputs and rates.
         values: of states and inputs.
+        rates: symbols of the plant's rates.
 
     Returns:
         ẋ [n_x].
     """
-    plant = port.plant
-    names = [Symbol("rate", name) for name in port.velocities.values()]
-    D = [[form.get(name, 0.0) for name in names] for form in forces]
+    rows = [plant.n_x // 2 + i for i in plant.actuated]
+    D = [[form.get(rates[row], 0.0) for row in rows] for form in forces]
     u = jnp.stack([jnp.asarray(at(form, values), x.dtype) for form in forces])
     if not any(key.kind == "rate" for form in forces for key in form):
         return plant.ode(t, x, u)
-    rows = [plant.states.index(name) for name in port.velocities.values()]
     b, slope = jax.linearize(lambda u: plant.ode(t, x, u), u)
-    if len(rows) == 1:  # no solver: it would not fuse
+    if len(rows) == 1:  # no solver and no vectors: those would not fuse
         ((D,),), (row,) = D, rows
         G = slope(jnp.ones_like(u))
         push = D * b[row] / (1.0 - G[row] * D)

@@ -1,12 +1,24 @@
 """Which ports meet at which node, and whether they may."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from hybridctl.checks import fail, one_of, require
 from hybridctl.plants.component import Component, Domain
 
 GROUND = "ground"
 Node = tuple[str, ...]
+
+
+def check_parts(parts: Mapping[str, Any], taken: Collection[str]) -> None:
+    """Refuse what is no component, and names that mean something else."""
+    for name, part in parts.items():
+        if not isinstance(part, Component):
+            fail(f"{name} is a {type(part).__name__}, expected a Component")
+        require(
+            name.isidentifier() and name != GROUND and name not in taken,
+            f"a component cannot be called {name!r}; choose another name",
+        )
 
 
 def nodes_of(

@@ -17,9 +17,10 @@ from hybridctl.plants.settle import (
     Numbers,
     Values,
     accelerate,
-    at,
+    at_all,
     check_solved,
     numbers,
+    port_values,
     settle,
 )
 from hybridctl.plants.symbols import Symbol
@@ -229,15 +230,7 @@ class Network(Plant):
             "motor.shaft.torque" [N m], which is what flows into the motor.
         """
         values = self._known(x, u) | self._rates(t, x, u)
-        known, ends, found = self._numbers(), self._reduced.ends, {}
-        for name, part in self._parts.items():
-            for port, domain in part.ports.items():
-                end = f"{name}.{port}"
-                across = known.get(Symbol("across", ends[end]), {})  # none: the ground
-                found[f"{end}.{domain.across}"] = at(across, values)
-                found[f"{end}.{domain.through}"] = at(
-                    known[Symbol("through", end)], values
-                )
+        found = port_values(self._parts, self._reduced.ends, self._numbers(), values)
         return {name: jnp.asarray(value, float) for name, value in found.items()}
 
     def signals(self, trace: Any) -> dict[str, Array]:
@@ -300,7 +293,6 @@ class Network(Plant):
             inner = jnp.stack([values[s] for s in self._states_of(name)])
             found = accelerate(part.plant, t, inner, forces, values, rates)
             values |= dict(zip(rates, found, strict=True))
-        for key, form in known.items():
-            if key.kind == "rate":
-                values[key] = at(form, values)
+        own = {key: form for key, form in known.items() if key.kind == "rate"}
+        values |= at_all(own, values)
         return {key: v for key, v in values.items() if key.kind == "rate"}

@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import require
+from hybridctl.plants.component import Component
 from hybridctl.plants.plant import MechanicalPlant
 from hybridctl.plants.symbols import Form, Symbol
 
@@ -41,6 +42,24 @@ def at(form: Coefficients, values: Mapping[Symbol, Any]) -> Any:
     """Value of a linear form; variables without a value count as zero."""
     terms = [c * values[key] for key, c in form.items() if key in values]
     return functools.reduce(operator.add, terms) if terms else 0.0
+
+
+def at_all(known: Numbers, values: Values) -> Values:
+    """Values of linear forms by their names."""
+    return {key: at(form, values) for key, form in known.items()}
+
+
+def port_values(
+    parts: Mapping[str, Component], ends: Mapping[str, str], known: Numbers, values: Any
+) -> dict[str, Any]:
+    """Across and through variable of all ports, such as "motor.shaft.speed"."""
+    found = {}
+    for name, part in parts.items():
+        for flow, kind in zip(part.flows(name), part.ports.values(), strict=True):
+            across = known.get(Symbol("across", ends[flow.name]), {})  # {}: the ground
+            found[f"{flow.name}.{kind.across}"] = at(across, values)
+            found[f"{flow.name}.{kind.through}"] = at(known[flow], values)
+    return found
 
 
 def accelerate(

@@ -209,9 +209,7 @@ class Network(Plant):
     def energy(self, x: Array) -> Array:
         """Energy [J] that all components store at state x [n_x]."""
         values = self._known(x, ())
-        values |= {
-            key: at(form, values) for key, form in self._numbers("state").items()
-        }
+        values |= at_all(self._numbers("state"), values)
         stored = 0.0
         for name, part in self._parts.items():
             stored += part.energy([values[s] for s in self._states_of(name)])

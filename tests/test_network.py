@@ -1,5 +1,6 @@
 """Networks against dense algebra, analytic solutions and hand-derived equations."""
 
+import dataclasses
 import functools
 import itertools
 
@@ -667,6 +668,16 @@ def test_bad_networks_are_refused_in_one_sentence(name):
 def test_bad_parameters_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_law_that_says_too_little_is_refused():
+    class Loose(Capacitor):
+        def law(self, at):
+            return dataclasses.replace(super().law(at), zero=at.kept)
+
+    parts = {"c": Loose(1.0), "r": Resistor(1.0)}
+    with pytest.raises(ValueError, match="nothing fixes its voltage"):
+        Network(parts, [("c.p", "r.p"), ("c.n", "r.n", "ground")])
 
 
 def test_limits_are_of_signals():

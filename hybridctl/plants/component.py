@@ -85,7 +85,10 @@ class Ends:
 
 
 class Component(eqx.Module):
-    """A part of a network: linear in its across and through variables."""
+    """A part of a network: linear in its across and through variables.
+
+    A law has one equation for each port, besides the rates of the states.
+    """
 
     @property
     @abc.abstractmethod

@@ -72,17 +72,14 @@ class _Reduction:
         self.parts, self.nodes = parts, nodes_of(parts, connect)
         self.names = state_names(parts)
         self.units = {self.names[n, s]: u for n, s, u in _units(parts)}
-        self.inputs = {
-            part.input: part.unit
-            for part in parts.values()
-            if isinstance(part, Source) and part.input is not None
-        }
+        self.inputs = dict(_inputs(parts))
         self._check_names()
         self.ends = {p: _node_name(node) for node in self.nodes for p in node}
         self.ends.pop(GROUND, None)
         self.rates: dict[Symbol, Form] = {}
 
     def run(self) -> Reduced:
+        """Eliminate, merge what is tied, and differentiate what was merged."""
         rows = [self._balance(node) for node in self.nodes if node[0] != GROUND]
         for name, part in self.parts.items():
             rows += self._laws(name, part)
@@ -180,6 +177,7 @@ class _Reduction:
                 "the network"
             )
         loops = sorted(key.name for key in free if key.kind == "through")
+        require(bool(loops), "a law must give one equation for each of its ports")
         fail(
             f"nothing determines the {self._domain(loops[0]).through} through "
             f"{_listing(loops)}: a rigid loop; put a resistance, damper or spring in it"
@@ -190,7 +188,7 @@ class _Reduction:
         return self.parts[name].ports[port]
 
     def _check_names(self) -> None:
-        signals = [*(self.names.values()), *_input_names(self.parts)]
+        signals = [*self.names.values(), *(name for name, _ in _inputs(self.parts))]
         twice = sorted({name for name in signals if signals.count(name) > 1})
         require(
             not twice,
@@ -203,9 +201,9 @@ def _units(parts: Mapping[str, Component]) -> list[tuple[str, str, str]]:
     return [(n, s, u) for n, part in parts.items() for s, u in part.states.items()]
 
 
-def _input_names(parts: Mapping[str, Component]) -> list[str]:
+def _inputs(parts: Mapping[str, Component]) -> list[tuple[str, str]]:
     sources = [part for part in parts.values() if isinstance(part, Source)]
-    return [part.input for part in sources if part.input is not None]
+    return [(part.input, part.unit) for part in sources if part.input is not None]
 
 
 def _node_name(node: Node) -> str:

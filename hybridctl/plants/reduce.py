@@ -103,6 +103,11 @@ class _Reduction:
         states = {s: Form.of(Symbol("state", self.names[name, s])) for s in part.states}
         ports = {port: self._end(f"{name}.{port}") for port in part.ports}
         law = part.law(Ends(ports, states))
+        require(
+            len(law.zero) == len(ports),
+            f"the law of {name} has {len(law.zero)} equations, expected {len(ports)}; "
+            "give one for each port",
+        )
         for own, rate in law.rate.items():
             self.rates[Symbol("state", self.names[name, own])] = rate
         marks = (Form.of(Symbol("law", f"{name}.{i}")) for i in range(len(law.zero)))
@@ -177,7 +182,6 @@ class _Reduction:
                 "the network"
             )
         loops = sorted(key.name for key in free if key.kind == "through")
-        require(bool(loops), "a law must give one equation for each of its ports")
         fail(
             f"nothing determines the {self._domain(loops[0]).through} through "
             f"{_listing(loops)}: a rigid loop; put a resistance, damper or spring in it"

@@ -17,7 +17,7 @@ announce()
 _HOMES = {
     "plants": (
         "Acrobot CartPole DoubleCartPole Equilibrium LagrangianPlant "
-        "MechanicalPlant Pendubot Pendulum Plant"
+        "MechanicalPlant Network Pendubot Pendulum Plant"
     ),
     "controllers": (
         "Argmax Constant Controller EKF EnergySwingUp Features Hold KalmanFilter MPC "
@@ -133,6 +133,7 @@ if TYPE_CHECKING:
     from hybridctl.plants import Equilibrium as Equilibrium
     from hybridctl.plants import LagrangianPlant as LagrangianPlant
     from hybridctl.plants import MechanicalPlant as MechanicalPlant
+    from hybridctl.plants import Network as Network
     from hybridctl.plants import Pendubot as Pendubot
     from hybridctl.plants import Pendulum as Pendulum
     from hybridctl.plants import Plant as Plant

@@ -92,6 +92,7 @@ def plants() -> dict[str, hc.Plant]:
         "double cart-pole": hc.DoubleCartPole(),
         "lagrangian": lagrangian(),
         "function": function(),
+        "motor-driven": hc.plants.motor_cartpole(),
     }
 
 

@@ -7,17 +7,18 @@ import numpy as np
 from hybridctl.checks import positive
 from hybridctl.controllers import beyond, near
 from hybridctl.loop import Actuator, Loop
-from hybridctl.plants import CartPole
+from hybridctl.plants import CartPole, Network
 from hybridctl.tasks.cost import Cost
 from hybridctl.tasks.reach import changed
 from hybridctl.tasks.start import Box, Either, Start
 from hybridctl.tasks.task import Task
 
 LEAN = np.deg2rad(12.0)  # the tutorial's limit on the pole's angle
+WEIGHTS = {"x": 1.0, "theta": 20.0, "dx": 1.0, "dtheta": 1.0}  # of the cost
 
 
 def balance(
-    plant: CartPole | None = None, loop: Loop | None = None, **changes: Any
+    plant: CartPole | Network | None = None, loop: Loop | None = None, **changes: Any
 ) -> Task:
     """Keep the pole up: the tutorial's own task.
 
@@ -25,8 +26,9 @@ def balance(
     reward 1 a period for 20 s.
 
     Args:
-        plant: a cart-pole; the tutorial's by default.
-        loop: 20 ms and |u| <= 10 N by default.
+        plant: a cart-pole, or a network with one in a port; the tutorial's by default.
+            Other states of a network, such as a current, start at rest.
+        loop: 20 ms and the plant's input limit, |u| <= 10 N, by default.
         **changes: any other field of `Task`.
 
     Returns:
@@ -38,7 +40,7 @@ def balance(
     """
     plant = plant or CartPole()
     up = plant.upright()
-    start = Box.around(up.x, np.full(4, 0.05))
+    start = Box.around(up.x, [0.05 * (name in WEIGHTS) for name in plant.states])
     failure = beyond(up, x=plant.limits["x"], theta=LEAN)
     fields = {"reward": "alive", "failure_reward": 0.0, "failure": failure}
     return cartpole_task("balance", plant, loop, start, fields | changes)
@@ -158,17 +160,23 @@ def mixed_start(plant: CartPole, x: float = 1.0, hanging: float = 0.5) -> Start:
 
 
 def cartpole_task(
-    name: str, plant: CartPole, loop: Loop | None, start: Start, changes: dict[str, Any]
+    name: str,
+    plant: CartPole | Network,
+    loop: Loop | None,
+    start: Start,
+    changes: dict[str, Any],
 ) -> Task:
     """A cart-pole task with the benchmark's cost and settling box."""
     up = plant.upright()
+    weights = [WEIGHTS.get(state, 0.0) for state in plant.states]
+    limit = plant.limits[plant.inputs[0]]
     task = Task(
         name=name,
         plant=plant,
-        loop=loop or Loop(0.02, actuator=Actuator(limit=plant.limits["force"])),
+        loop=loop or Loop(0.02, actuator=Actuator(limit=limit)),
         target=up,
         start=start,
-        cost=Cost(up.x, [1.0, 20.0, 1.0, 1.0], [0.1], up.angles),
+        cost=Cost(up.x, weights, [0.1], up.angles),
         failure=beyond(up, x=plant.limits["x"]),
         settled=near(up, x=0.1, theta=0.05, dtheta=0.1),
     )

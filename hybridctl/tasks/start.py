@@ -1,6 +1,7 @@
 """Where episodes start, and which plant they are given."""
 
 import abc
+import functools
 from typing import Any
 
 import equinox as eqx
@@ -109,7 +110,7 @@ class Vary(eqx.Module):
     low + (high - low) u, log is low (high / low)^u, square is low + (high - low) u².
 
     Args:
-        names: parameters of the plant.
+        names: parameters of the plant; of a network's component as "motor.R".
         low: smallest values, shape [n].
         high: largest values, shape [n].
         warps: linear, log or square for each; linear by default.
@@ -133,13 +134,12 @@ class Vary(eqx.Module):
 
     def __call__(self, key: Array, plant: Plant) -> Plant:
         """The plant with new parameters."""
-        known = _parameters(plant)
-        missing = [n for n in self.names if n not in known]
+        missing = [n for n in self.names if _parameter(plant, n) is None]
         require(not missing, f"{type(plant).__name__} has no parameters {missing}")
         u = jax.random.uniform(key, (len(self.names),))
         warps = self.warps or ("linear",) * len(self.names)
         values = [self._value(i, warp, u[i]) for i, warp in enumerate(warps)]
-        where = lambda p: [_parameters(p)[name] for name in self.names]  # noqa: E731
+        where = lambda p: [_parameter(p, name) for name in self.names]  # noqa: E731
         return eqx.tree_at(where, plant, values)
 
     def _value(self, i: int, warp: str, u: Array) -> Array:
@@ -149,8 +149,8 @@ class Vary(eqx.Module):
         return low + (high - low) * (u**2 if warp == "square" else u)
 
 
-def _parameters(plant: Plant) -> dict[str, Any]:
-    """A plant's fields by name; of one made of functions also those of its dict."""
-    fields = vars(plant)
-    given = fields.get("parameters")
-    return fields | given if isinstance(given, dict) else fields
+def _parameter(plant: Any, name: str) -> Any:
+    """A parameter by its name, also of a part ("motor.R") or of a plant's dict."""
+    found = functools.reduce(lambda p, n: getattr(p, n, None), name.split("."), plant)
+    own = getattr(plant, "parameters", None)
+    return own.get(name) if found is None and isinstance(own, dict) else found

@@ -15,7 +15,7 @@ keep_arithmetic_exact()
 announce()
 
 _HOMES = {
-    "plants": "CartPole Equilibrium Plant",
+    "plants": "CartPole Equilibrium MuJoCoPlant Plant",
     "controllers": (
         "Argmax Constant Controller EnergySwingUp Features Hold Mix Policy "
         "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
@@ -23,7 +23,7 @@ _HOMES = {
     ),
     "design": "discretize linearize place",
     "design.feedback": "lqr",
-    "loop": "Actuator Disturbance Loop Sensor Trace simulate",
+    "loop": "Actuator Disturbance Loop Sensor Trace referee simulate",
     "tasks": "Task evaluate",
     "strategies": "reference template",
     "learn": "Env Run train",
@@ -112,9 +112,11 @@ if TYPE_CHECKING:
     from hybridctl.loop import Loop as Loop
     from hybridctl.loop import Sensor as Sensor
     from hybridctl.loop import Trace as Trace
+    from hybridctl.loop import referee as referee
     from hybridctl.loop import simulate as simulate
     from hybridctl.plants import CartPole as CartPole
     from hybridctl.plants import Equilibrium as Equilibrium
+    from hybridctl.plants import MuJoCoPlant as MuJoCoPlant
     from hybridctl.plants import Plant as Plant
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard

@@ -55,7 +55,8 @@ def simulate(
         loop: sensor, actuator, disturbance and timing; its dt holds.
         key: JAX key, needed where the loop draws random numbers.
         r: reference [n_r] that the controller sees, constant.
-        solver: rk4 (fixed step), or with diffrax dopri5, tsit5, kvaerno5 (stiff).
+        solver: rk4 (fixed step), with diffrax dopri5, tsit5, kvaerno5 (stiff), or
+            mujoco (the engine itself, for a MuJoCoPlant).
         rtol: relative tolerance of an adaptive solver.
         atol: absolute tolerance of an adaptive solver.
 

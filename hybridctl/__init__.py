@@ -17,11 +17,14 @@ announce()
 _HOMES = {
     "plants": "CartPole Equilibrium MuJoCoPlant Plant",
     "controllers": (
-        "Argmax Constant Controller EnergySwingUp Features Hold Mix Policy "
-        "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
+        "Argmax Constant Controller EnergySwingUp Features Hold LinearController "
+        "Mix Policy Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
         "chosen demands fill level machine near"
     ),
-    "design": "discretize linearize place",
+    "design": (
+        "bode closed_loop discretize from_control linearize margins nyquist place "
+        "root_locus step_response"
+    ),
     "design.feedback": "lqr",
     "loop": "Actuator Disturbance Loop Sensor Trace referee simulate",
     "tasks": "Task evaluate",
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import EnergySwingUp as EnergySwingUp
     from hybridctl.controllers import Features as Features
     from hybridctl.controllers import Hold as Hold
+    from hybridctl.controllers import LinearController as LinearController
     from hybridctl.controllers import Mix as Mix
     from hybridctl.controllers import Policy as Policy
     from hybridctl.controllers import Sequence as Sequence
@@ -100,9 +104,16 @@ if TYPE_CHECKING:
     from hybridctl.deploy import load as load
     from hybridctl.deploy import register as register
     from hybridctl.deploy import save as save
+    from hybridctl.design import bode as bode
+    from hybridctl.design import closed_loop as closed_loop
     from hybridctl.design import discretize as discretize
+    from hybridctl.design import from_control as from_control
     from hybridctl.design import linearize as linearize
+    from hybridctl.design import margins as margins
+    from hybridctl.design import nyquist as nyquist
     from hybridctl.design import place as place
+    from hybridctl.design import root_locus as root_locus
+    from hybridctl.design import step_response as step_response
     from hybridctl.design.feedback import lqr as lqr
     from hybridctl.learn import Env as Env
     from hybridctl.learn import Run as Run

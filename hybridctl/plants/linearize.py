@@ -46,7 +46,7 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
     )
     x, u = _rest(plant, equilibrium)
     with float64_on_host():
-        dx, (A, B) = jax.tree.map(np.asarray, _derivatives(float64(plant), x, u))
+        dx, (A, B) = jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
     _at_rest(plant, dx)
     for name, matrix in (("A", A), ("B", B)):
         finite_entries(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
@@ -54,7 +54,9 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
 
 
 @eqx.filter_jit
-def _derivatives(plant: Plant, x: Any, u: Any) -> Any:
+def derivatives(plant: Plant, x: Any, u: Any) -> Any:
+    """ẋ and (∂ẋ/∂x, ∂ẋ/∂u) at t = 0 s, compiled, in the precision around it."""
+
     def rate(x, u):
         return plant.ode(0.0, x, u)  # pyright: ignore[reportArgumentType]
 

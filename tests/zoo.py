@@ -60,6 +60,16 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "argmax": hc.fill(hc.Switch(hc.Argmax(hc.Slot(2)), [pump, lqr]), policy(t, 2)),
         "policy": hc.fill(10.0 * slot, policy(t)),
         "residual": hc.fill(known, policy(t, action_size(known), n_modes=2, age=True)),
+        "compensator": hc.LinearController(
+            [[0.6, 0.1], [0.0, 0.5]],
+            0.1 * np.eye(2, 4),
+            [[0.5, -0.8]],
+            -lqr.K,
+            lqr.x0,
+            lqr.u0,
+            lqr.angles,
+            DT,
+        ),  # fmt: skip
         "history": hc.fill(10.0 * slot, policy(t, applied=True, history=3)),
         "observed": hc.fill(observer() >> (lqr + 5.0 * slot), policy(t)),
     }
@@ -70,6 +80,7 @@ def plants() -> dict[str, hc.Plant]:
     return {
         "cart-pole": hc.CartPole(),
         "with friction": hc.CartPole(cart_friction=0.3, pole_friction=0.05),
+        "by mujoco": hc.MuJoCoPlant.cartpole(),
     }
 
 

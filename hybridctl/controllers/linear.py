@@ -61,7 +61,9 @@ class LinearController(Controller):
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """One step of the compensator; a measurement acts on u in the same period."""
         e = deviation(tick.y, self.x0, self.angles)
-        u = [self.u0[i] + _row(self.C, self.D, i, state, e) for i in range(len(self.u0))]
+        u = [
+            self.u0[i] + _row(self.C, self.D, i, state, e) for i in range(len(self.u0))
+        ]
         z = [_row(self.A, self.B, i, state, e) for i in range(len(self.A))]
         return jnp.stack(z) if z else state, jnp.stack(u)
 

@@ -65,7 +65,7 @@ class LinearLoop:
 
         states = self.equilibrium.states
         pushes = [f"disturbance_{name}" for name in self.inputs]
-        return control.ss(
+        return control.StateSpace(
             self.A, self.B, self.C, self.D, self.dt, name="closed loop",
             states=[*states, *self.memory], inputs=[*pushes, *self.references],
             outputs=[*states, *self.inputs],
@@ -86,7 +86,7 @@ class LinearLoop:
         one_of("input", name, self.inputs)
         i = self.inputs.index(name)
         B, C = self.B[:, [i]], self.C[[i - len(self.inputs)]]
-        return control.ss(
+        return control.StateSpace(
             self.A - B @ C, B, -C, 0.0, self.dt, name="open loop",
             states=[*self.equilibrium.states, *self.memory],
             inputs=[name], outputs=[f"returned_{name}"],
@@ -158,9 +158,9 @@ def _seen(A: NDArray, C: NDArray, n_x: int) -> list[int]:
     """The plant's states, and what of the memory acts on anything but itself."""
     kept = list(range(len(A)))
     while True:
-        rows = [[k for k in kept if k != i] for i in kept]
-        acts = [bool(A[row, i].any() or C[:, i].any()) for i, row in zip(kept, rows)]
-        seen = [i for i, act in zip(kept, acts) if act or i < n_x]
+        others = {i: [k for k in kept if k != i] for i in kept}
+        acts = [i for i in kept if A[others[i], i].any() or C[:, i].any()]
+        seen = [i for i in kept if i < n_x or i in acts]
         if seen == kept:
             return kept
         kept = seen

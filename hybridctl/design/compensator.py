@@ -1,6 +1,6 @@
 """A system of python-control as a controller."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,13 +60,11 @@ def from_control(
         f"this system maps {n_y} measurements to {n_u} inputs, the equilibrium has "
         f"{len(at.x)} and {len(at.u)}; give it one row per input, one column per state",
     )
-    matrices = (np.array(getattr(sampled, name)) for name in "ABCD")
-    return LinearController(*matrices, at.x, at.u, at.angles, float(dt))
+    A, B, C, D = sampled.A, sampled.B, sampled.C, sampled.D
+    return LinearController(A, B, C, D, at.x, at.u, at.angles, float(dt))
 
 
-def _sampled(
-    system: "control.StateSpace", dt: float, method: str
-) -> "control.StateSpace":
+def _sampled(system: Any, dt: float, method: str) -> "control.StateSpace":
     if system.isctime(strict=True) and system.nstates:
         return system.sample(dt, method)
     known = system.isdtime(strict=True) and system.dt is not True

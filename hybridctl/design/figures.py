@@ -53,7 +53,7 @@ def bode(linear: LinearLoop, input: str | None = None) -> Any:
     import control
 
     w = frequencies(linear, 1000)
-    response = control.frequency_response(linear.open_loop(input), w)
+    response: Any = control.frequency_response(linear.open_loop(input), w)
     figure, (size, phase) = _figure(2, 1, 6.4, 4.4)
     size.semilogx(w, 20 * np.log10(response.magnitude), **CURVE)
     angle = np.degrees(np.unwrap(response.phase))
@@ -83,7 +83,8 @@ def nyquist(linear: LinearLoop, input: str | None = None, reach: float = 3.0) ->
     import control
 
     w, margins = frequencies(linear), margins_of(linear, input)
-    L = np.ravel(control.frequency_response(linear.open_loop(input), w).complex)
+    response: Any = control.frequency_response(linear.open_loop(input), w)
+    L: Any = response.magnitude * np.exp(1j * response.phase)
     figure, axis = _figure(1, 1, 5.4, 5.2)
     axis.plot(L.real, L.imag, **CURVE, label="ω > 0")
     axis.plot(L.real, -L.imag, **CURVE, linestyle=":", label="ω < 0")
@@ -146,10 +147,10 @@ def root_locus(linear: LinearLoop, input: str | None = None) -> Any:
     import control
 
     system = linear.open_loop(input)
-    loci = np.transpose(control.root_locus_map(system, GAINS).loci)
+    found: Any = control.root_locus_map(system, GAINS)
     figure, (whole, near) = _figure(1, 2, 9.6, 5.0)
     for axis in (whole, near):
-        for branch in loci:
+        for branch in found.loci.T:
             axis.plot(branch.real, branch.imag, **CURVE)
         _circle(axis, 0.0, 1.0, "|z| = 1", **FAINT)
         _points(axis, system.poles(), "x", "open loop, gain 0", COLOURS[6])
@@ -172,11 +173,12 @@ def _figure(rows: int, columns: int, width: float, height: float) -> Any:
 
 
 def _circle(axis: Any, centre: float, radius: float, label: str, **style: Any) -> None:
-    turn = np.exp(1j * np.linspace(0, 2 * np.pi, 400))
-    axis.plot(centre + radius * turn.real, radius * turn.imag, label=label, **style)
+    turn = np.linspace(0, 2 * np.pi, 400)
+    x, y = centre + radius * np.cos(turn), radius * np.sin(turn)
+    axis.plot(x, y, label=label, **style)
 
 
-def _points(axis: Any, z: np.ndarray, mark: str, label: str, colour: str) -> None:
+def _points(axis: Any, z: Any, mark: str, label: str, colour: str) -> None:
     face = "none" if mark == "o" else colour
     style = {"color": colour, "label": label, "markerfacecolor": face, "zorder": 3}
     axis.plot(z.real, z.imag, mark, **style)

@@ -126,7 +126,7 @@ def _newton(plant: Plant, chain: _Chain, r: NDArray) -> tuple[NDArray, _Local]:
 
 
 def _expand(plant: Plant, chain: _Chain, z: NDArray, r: NDArray, k: int = 0) -> _Local:
-    state = ravel_pytree(chain.numbers())[1](z)
+    state = ravel_pytree(chain.numbers())[1](jnp.asarray(z))
     x, u = np.asarray(state.x), np.asarray(state.u)
     rate, (A, B) = jax.tree.map(np.asarray, derivatives(plant, x, u))
     Ad, Bd = discretize(A, np.column_stack([B, rate]), chain.loop.dt)
@@ -182,13 +182,11 @@ def _calm(loop: Loop) -> Loop:
         sensor = None if eqx.tree_equal(sensor, Sensor()) else sensor
     if actuator is not None:
         actuator = dataclasses.replace(actuator, step=None)
-    return dataclasses.replace(
-        loop, sensor=sensor, actuator=actuator, disturbance=None
-    )
+    return dataclasses.replace(loop, sensor=sensor, actuator=actuator, disturbance=None)
 
 
 def _check_near(plant: Plant, near: Equilibrium, x: NDArray) -> None:
-    off = np.stack(deviation(x, np.asarray(near.x), plant.angles))
+    off = np.stack(deviation(jnp.asarray(x), near.x, plant.angles))
     require(
         bool(np.all(np.abs(off) <= NEAR)),
         f"the closed loop rests at {plant.states} = {x.round(3).tolist()}, too far "

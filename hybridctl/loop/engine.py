@@ -12,6 +12,7 @@ from jax import Array
 from hybridctl.checks import fail
 from hybridctl.plants import MuJoCoPlant, Plant
 from hybridctl.plants.flow import Flow
+from hybridctl.plants.mjcf import import_mujoco
 from hybridctl.plants.mujoco import write
 
 Shapes = dict[str, tuple[int, ...]]
@@ -65,16 +66,14 @@ class _Bench(NamedTuple):
 @functools.lru_cache(maxsize=16)
 def _bench(mjcf: str) -> _Bench:
     """A model to write parameters into, and its data."""
-    import mujoco
-
+    mujoco = import_mujoco()
     model = MuJoCoPlant(mjcf).to_mujoco()
     model.opt.integrator = mujoco.mjtIntegrator.mjINT_RK4
     return _Bench(model, mujoco.MjData(model), threading.Lock())
 
 
 def _advance(mjcf: str, h: float, substeps: int, known: dict) -> np.ndarray:
-    import mujoco
-
+    mujoco = import_mujoco()
     model, data, lock = _bench(mjcf)
     with lock:
         q, dq = np.split(known.pop("x"), 2)

@@ -20,7 +20,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers import Controller
 from hybridctl.controllers.controller import output_of
-from hybridctl.controllers.fill import blank_tick, measurements
+from hybridctl.controllers.fill import blank_tick, measurements, references
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.loop.cache import enable_cache
@@ -159,7 +159,7 @@ def check_output(plant: Plant, controller: Controller) -> None:
             f"the controller expects {expected} measurements, {type(plant).__name__} "
             f"gives {plant.n_x}: {', '.join(plant.states)}",
         )
-        tick = blank_tick(plant.n_x, plant.n_u)
+        tick = blank_tick(plant.n_x, plant.n_u, references(controller))
         given = output_of(controller, tick).shape
         require(
             given == (plant.n_u,),

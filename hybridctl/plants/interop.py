@@ -34,8 +34,8 @@ def linear_system(
     import control
 
     A, B = linearize(plant, equilibrium)
-    n_x, n_u = B.shape
-    system = control.ss(A, B, np.eye(n_x), np.zeros((n_x, n_u)), **_names(plant))
+    C, D = np.eye(len(A)), np.zeros(B.shape)
+    system = control.StateSpace(A, B, C, D, **_names(plant))
     if dt is None:
         return system
     positive("dt", dt)

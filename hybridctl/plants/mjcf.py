@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hybridctl.checks import fail, require
 from hybridctl.plants.cartpole import CartPole
 
-if TYPE_CHECKING:
-    import mujoco
+Model = Any  # a mujoco.MjModel; mujoco carries no types
 
 CARTPOLE = """<mujoco model="cart-pole">
   <compiler angle="radian"/>
@@ -71,20 +70,26 @@ def source(mjcf: "str | Path") -> str:
     return str(path.resolve()) if 'file="' in text else text
 
 
-def read(source: str) -> "mujoco.MjModel":
+def read(source: str) -> Model:
     """The model of XML or of a file.
 
     Raises:
         ValueError: MuJoCo cannot read it; with MuJoCo's own reason.
     """
-    import mujoco
-
+    mujoco = import_mujoco()
     text = source.lstrip().startswith("<")
     load = mujoco.MjModel.from_xml_string if text else mujoco.MjModel.from_xml_path
     try:
         return load(source)
     except ValueError as error:
         fail(f"MuJoCo cannot read this MJCF: {error}; correct the XML")
+
+
+def import_mujoco() -> Any:
+    """The module, late: importing it takes time."""
+    import mujoco
+
+    return mujoco
 
 
 class Signals(NamedTuple):
@@ -97,7 +102,7 @@ class Signals(NamedTuple):
     limits: Mapping[str, float]
 
 
-def signals(model: "mujoco.MjModel") -> Signals:
+def signals(model: Model) -> Signals:
     """Names, units, angles and limits out of joints and actuators.
 
     Raises:
@@ -111,9 +116,8 @@ def signals(model: "mujoco.MjModel") -> Signals:
     _refuse(model, names, inputs)
     hinge = [_is_hinge(model, i) for i in range(model.njnt)]
     rates = [f"d{name}" for name in names]
-    angle, rate = {True: "rad", False: "m"}, {True: "rad/s", False: "m/s"}
-    units = dict(zip(names, map(angle.get, hinge), strict=True))
-    units |= dict(zip(rates, map(rate.get, hinge), strict=True))
+    units = {name: "rad" if hinge[i] else "m" for i, name in enumerate(names)}
+    units |= {rate: f"{units[name]}/s" for rate, name in zip(rates, names, strict=True)}
     units |= {name: _unit(model, i) for i, name in enumerate(inputs)}
     limited = model.jnt_limited.astype(bool)
     limits = _largest(names, limited, model.jnt_range)
@@ -125,10 +129,9 @@ def signals(model: "mujoco.MjModel") -> Signals:
     )  # fmt: skip
 
 
-def _refuse(model: "mujoco.MjModel", names: list[str], inputs: list[str]) -> None:
-    from mujoco import mjtJoint
-
-    kinds = {int(mjtJoint.mjJNT_FREE): "free", int(mjtJoint.mjJNT_BALL): "ball"}
+def _refuse(model: Model, names: list[str], inputs: list[str]) -> None:
+    joint = import_mujoco().mjtJoint
+    kinds = {int(joint.mjJNT_FREE): "free", int(joint.mjJNT_BALL): "ball"}
     for name, kind in zip(names, model.jnt_type.tolist(), strict=True):
         require(
             kind not in kinds,
@@ -149,18 +152,15 @@ def _refuse(model: "mujoco.MjModel", names: list[str], inputs: list[str]) -> Non
     )
 
 
-def _is_hinge(model: "mujoco.MjModel", joint: int) -> bool:
-    from mujoco import mjtJoint
-
-    return int(model.jnt_type[joint]) == int(mjtJoint.mjJNT_HINGE)
+def _is_hinge(model: Model, joint: int) -> bool:
+    return int(model.jnt_type[joint]) == int(import_mujoco().mjtJoint.mjJNT_HINGE)
 
 
-def _unit(model: "mujoco.MjModel", i: int) -> str:
+def _unit(model: Model, i: int) -> str:
     """Of an input: known where it drives a joint with unit gear and gain."""
-    from mujoco import mjtTrn
-
+    drives_joint = int(import_mujoco().mjtTrn.mjTRN_JOINT)
     plain = model.actuator_gear[i, 0] == 1 and not model.actuator_biastype[i]
-    if int(model.actuator_trntype[i]) != int(mjtTrn.mjTRN_JOINT) or not plain:
+    if int(model.actuator_trntype[i]) != drives_joint or not plain:
         return ""
     if model.actuator_gaintype[i] or model.actuator_gainprm[i, 0] != 1:
         return ""

@@ -7,7 +7,7 @@ import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,11 +18,16 @@ from jax import Array
 from hybridctl.checks import as_float, fail, finite, is_concrete, require, shape
 from hybridctl.plants.cartpole import CartPole
 from hybridctl.plants.linearize import float64_on_host
-from hybridctl.plants.mjcf import Signals, mjcf, read, signals, source
+from hybridctl.plants.mjcf import (
+    Model,
+    Signals,
+    import_mujoco,
+    mjcf,
+    read,
+    signals,
+    source,
+)
 from hybridctl.plants.plant import Equilibrium, Plant
-
-if TYPE_CHECKING:
-    import mujoco
 
 PARAMETERS = """body_mass body_inertia body_ipos body_pos qpos_spring jnt_stiffness
 dof_damping dof_armature dof_frictionloss actuator_gear actuator_gainprm
@@ -61,9 +66,7 @@ class MuJoCoPlant(Plant):
     mjcf: str = eqx.field(static=True)
     parameters: dict[str, Array]
 
-    def __init__(
-        self, mjcf: str | Path, parameters: Mapping[str, Any] | None = None
-    ):
+    def __init__(self, mjcf: str | Path, parameters: Mapping[str, Any] | None = None):
         self.mjcf = source(mjcf)
         known, given = _compiled(self.mjcf).parameters, dict(parameters or {})
         unknown = sorted(set(given) - set(known))
@@ -114,7 +117,7 @@ class MuJoCoPlant(Plant):
         """Largest magnitude in each range of a joint or actuator."""
         return _compiled(self.mjcf).signals.limits
 
-    def to_mujoco(self) -> "mujoco.MjModel":
+    def to_mujoco(self) -> Model:
         """The model with this plant's parameters, for MuJoCo's own engine."""
         require(
             is_concrete(self.parameters),
@@ -150,8 +153,8 @@ class MuJoCoPlant(Plant):
         u, acceleration = _holding(model, q)
         require(
             bool(np.all(np.abs(acceleration) <= 1e-6)),
-            f"no input of ({', '.join(self.inputs)}) holds {positions}: the rest of the "
-            f"acceleration is {acceleration}; give positions in balance",
+            f"no input of ({', '.join(self.inputs)}) holds {positions}: it leaves the "
+            f"acceleration {acceleration}; give positions in balance",
         )
         return Equilibrium(np.append(q, np.zeros(n)), u, self.states, self.angles)
 
@@ -204,15 +207,14 @@ def import_mjx() -> Any:
     return mjx
 
 
-def write(model: "mujoco.MjModel", parameters: Mapping[str, np.ndarray]) -> None:
+def write(model: Model, parameters: Mapping[str, np.ndarray]) -> None:
     """Put parameters into a model, and what MuJoCo derives from them."""
-    import mujoco
-
     same = [np.array_equal(_at(model, n), value) for n, value in parameters.items()]
     if all(same):
         return
     for name, value in parameters.items():
         _at(model, name)[...] = value
+    mujoco = import_mujoco()
     mujoco.mj_setConst(model, mujoco.MjData(model))
 
 
@@ -220,10 +222,9 @@ def _at(model: Any, name: str) -> np.ndarray:
     return functools.reduce(getattr, name.split("."), model)
 
 
-def _holding(model: "mujoco.MjModel", q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _holding(model: Model, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The least input at rest at q, and the acceleration that it leaves."""
-    import mujoco
-
+    mujoco = import_mujoco()
     data = mujoco.MjData(model)
 
     def acceleration(u):

@@ -29,7 +29,10 @@ ARM = """
       <body pos="0 0 0">
         <joint name="elbow" axis="0 -1 0" range="-1 2" stiffness="3"/>
         <geom pos="0.5 0 0" size="0.1" mass="1" contype="0"/>
-        <body><joint name="turn" axis="0 0 1"/><geom size="0.1" mass="1" contype="0"/></body>
+        <body>
+          <joint name="turn" axis="0 0 1"/>
+          <geom size="0.1" mass="1" contype="0"/>
+        </body>
       </body>
     </body>
   </worldbody>
@@ -90,9 +93,8 @@ def test_64_environments_run_as_those_of_the_cart_pole():
     for plant in (PLANT, CARTPOLE):
         task = dataclasses.replace(hc.tasks.get("balance"), plant=plant)
         env = hc.Env(task, LQR + 5.0 * hc.Slot(1))
-        state = jax.jit(jax.vmap(env.reset))(
-            jax.random.split(jax.random.PRNGKey(0), 64)
-        )
+        keys = jax.random.split(jax.random.PRNGKey(0), 64)
+        state = jax.jit(jax.vmap(env.reset))(keys)
         actions = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
         step = jax.jit(jax.vmap(env.step))
         for _ in range(5):
@@ -128,7 +130,7 @@ def test_rest_finds_the_input():
     need = 0.5 * 9.81 * np.cos(0.4) + 3 * 0.4  # gravity and spring, motor and gear
     assert at.u[1] + 20 * at.u[2] == pytest.approx(need)
     assert at.u[1] == pytest.approx(need / 401)  # the least input
-    with pytest.raises(ValueError, match="no input of .force. holds .*in balance"):
+    with pytest.raises(ValueError, match=r"no input of .force. holds .* in balance"):
         PLANT.rest(theta=1.0)
     with pytest.raises(ValueError, match="no joint 'phi'; there are x, theta"):
         PLANT.rest(phi=1.0)

@@ -60,19 +60,16 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "argmax": hc.fill(hc.Switch(hc.Argmax(hc.Slot(2)), [pump, lqr]), policy(t, 2)),
         "policy": hc.fill(10.0 * slot, policy(t)),
         "residual": hc.fill(known, policy(t, action_size(known), n_modes=2, age=True)),
-        "compensator": hc.LinearController(
-            [[0.6, 0.1], [0.0, 0.5]],
-            0.1 * np.eye(2, 4),
-            [[0.5, -0.8]],
-            -lqr.K,
-            lqr.x0,
-            lqr.u0,
-            lqr.angles,
-            DT,
-        ),  # fmt: skip
+        "compensator": compensator(lqr),
         "history": hc.fill(10.0 * slot, policy(t, applied=True, history=3)),
         "observed": hc.fill(observer() >> (lqr + 5.0 * slot), policy(t)),
     }
+
+
+def compensator(lqr: hc.StateFeedback) -> hc.Controller:
+    """A linear controller with memory beside the gain of a feedback."""
+    A, B, C = [[0.6, 0.1], [0.0, 0.5]], 0.1 * np.eye(2, 4), [[0.5, -0.8]]
+    return hc.LinearController(A, B, C, -lqr.K, lqr.x0, lqr.u0, lqr.angles, DT)
 
 
 def plants() -> dict[str, hc.Plant]:

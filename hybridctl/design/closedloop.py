@@ -128,7 +128,7 @@ def closed_loop(
         >>> plant = hc.CartPole()
         >>> lqr = hc.lqr(plant, plant.upright(), Q=[1, 10, 1, 1], R=0.1, dt=0.02)
         >>> print(closed_loop(plant, lqr).poles.round(3))
-        [0.985+0.01j 0.985-0.01j 0.937+0.j   0.926+0.j  ]
+        [0.973+0.002j 0.973-0.002j 0.939+0.j    0.9  +0.j   ]
     """
     loop = loop or Loop(design_dt(controller) or 0.02)
     check_dt(controller, loop.dt)

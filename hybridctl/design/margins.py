@@ -85,7 +85,7 @@ def margins(
         >>> lqr = hc.lqr(plant, plant.upright(), Q=[1, 10, 1, 1], R=0.1, dt=0.02)
         >>> m = margins(plant, lqr)
         >>> print(f"{m.gain_up:.1f} dB, {m.phase:.1f}°, {1e3 * m.delay:.0f} ms")
-        15.7 dB, 48.0°, 64 ms
+        19.6 dB, 58.4°, 102 ms
     """
     return margins_of(closed_loop(plant, controller, loop, equilibrium, r=r), input)
 

@@ -58,7 +58,7 @@ def referee(
         >>> plant = hc.CartPole()
         >>> trace = referee(plant, hc.Constant([1.0]), [0, 0.1, 0, 0], seconds=0.1)
         >>> print(trace.x[-1].round(4))
-        [ 0.0045  0.0907  0.0901 -0.1865]
+        [ 0.0055  0.0897  0.1093 -0.2034]
     """
     loop = dataclasses.replace(loop or Loop(dt or 0.02), substeps=substeps)
     system, controller, loop = float64((by_mujoco(plant), controller, loop))

@@ -199,7 +199,7 @@ def _rates(source: str, parameters: dict[str, Array], x: Array, u: Array) -> Arr
 
 
 def import_mjx() -> Any:
-    """`mujoco.mjx`, without what it prints where NVIDIA's warp is not installed."""
+    """`mujoco.mjx`, without its "Failed to import warp" where NVIDIA's is missing."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         import mujoco.mjx.warp  # noqa: F401

@@ -156,6 +156,13 @@ def test_a_machine_stays_in_the_mode_that_it_settles_in():
     same_poles(linear.poles, LOOP.poles)
 
 
+def test_a_hold_in_a_mode_that_is_over_does_not_matter():
+    held = hc.Hold(dataclasses.replace(LQR, dt=None), every=4)
+    edges = {("swing", "balance"): hc.near(UP, theta=0.3)}
+    machine = hc.machine({"swing": held, "balance": LQR}, edges)
+    same_poles(hc.closed_loop(PLANT, machine).poles, LOOP.poles)
+
+
 def test_a_loop_is_linearized_where_it_rests():
     """A constant 0.3 N beside the LQR: it leans on the cart's position."""
     linear = hc.closed_loop(PLANT, LQR + hc.Constant([0.3]))

@@ -136,11 +136,10 @@ def closed_loop(
     r = np.zeros(0) if r is None else np.atleast_1d(as_float(r))
     finite("r", r)
     at = rest_point(plant, controller, loop, _near(plant, equilibrium), r)
-    kept = _seen(at.A, at.C, plant.n_x)
     return LinearLoop(
-        at.A[np.ix_(kept, kept)], at.B[kept], at.C[:, kept], at.D, loop.dt,
+        at.A, at.B, at.C, at.D, loop.dt,
         Equilibrium(at.x, at.u, plant.states, plant.angles),
-        tuple(at.names[i] for i in kept[plant.n_x :]), plant.inputs,
+        tuple(at.names[plant.n_x :]), plant.inputs,
         tuple(f"r{i}" for i in range(len(r))), at.mode, plant.units,
     )  # fmt: skip
 
@@ -152,15 +151,3 @@ def _near(plant: Plant, equilibrium: Equilibrium | None) -> Equilibrium:
         return plant.upright()
     name = type(plant).__name__
     fail(f"{name} has no equilibrium of its own; give equilibrium=Equilibrium(x, u)")
-
-
-def _seen(A: NDArray, C: NDArray, n_x: int) -> list[int]:
-    """The plant's states, and what of the memory acts on anything but itself."""
-    kept = list(range(len(A)))
-    while True:
-        others = {i: [k for k in kept if k != i] for i in kept}
-        acts = [i for i in kept if A[others[i], i].any() or C[:, i].any()]
-        seen = [i for i in kept if i < n_x or i in acts]
-        if seen == kept:
-            return kept
-        kept = seen

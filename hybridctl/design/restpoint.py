@@ -94,14 +94,17 @@ def rest_point(
         chain = _Chain(loop, controller, dataclasses.replace(state, plant=None, r=None))
         z, local = _newton(plant, chain, r)
         _check_near(plant, near, z[: plant.n_x])
-        _check_every_period(plant, chain, z, r, local)
-    x = np.eye(plant.n_x, len(z))
-    none = np.zeros((plant.n_x, local.D.shape[1]))
-    C, D = np.vstack([x, local.C]), np.vstack([none, local.D])
+        later = _expand(plant, chain, z, r, k=1)
+    kept = sorted({*_seen(local, plant.n_x), *_seen(later, plant.n_x)})
+    A, B, C, D = _part(local, kept)
+    _check_every_period((A, B, C, D), _part(later, kept))
+    x = np.eye(plant.n_x, len(kept))
+    none = np.zeros((plant.n_x, D.shape[1]))
     active = mode_of(state.controller)
     mode = None if active is None else mode_names(controller)[int(active)]
-    names = _names(plant, chain)
-    return RestPoint(z[: plant.n_x], local.u, names, local.A, local.B, C, D, mode)
+    every = _names(plant, chain)
+    names, C, D = [every[i] for i in kept], np.vstack([x, C]), np.vstack([none, D])
+    return RestPoint(z[: plant.n_x], local.u, names, A, B, C, D, mode)
 
 
 def _newton(plant: Plant, chain: _Chain, r: NDArray) -> tuple[NDArray, _Local]:
@@ -194,16 +197,30 @@ def _check_near(plant: Plant, near: Equilibrium, x: NDArray) -> None:
     )
 
 
-def _check_every_period(
-    plant: Plant, chain: _Chain, z: NDArray, r: NDArray, local: _Local
-) -> None:
-    later = _expand(plant, chain, z, r, k=1)
-    same = all(np.allclose(a, b) for a, b in zip(local, later, strict=True))
+def _check_every_period(now: tuple, later: tuple) -> None:
     require(
-        same,
+        all(np.allclose(a, b) for a, b in zip(now, later, strict=True)),
         "this controller acts in some periods only, so that no time-invariant model "
         "exists; take away the Hold, or give it every=1",
     )
+
+
+def _seen(local: _Local, n_x: int) -> list[int]:
+    """The plant's states, and what of the memory acts on anything but itself."""
+    A, C = local.A, local.C
+    kept = list(range(len(A)))
+    while True:
+        others = {i: [k for k in kept if k != i] for i in kept}
+        acts = [i for i in kept if A[others[i], i].any() or C[:, i].any()]
+        seen = [i for i in kept if i < n_x or i in acts]
+        if seen == kept:
+            return kept
+        kept = seen
+
+
+def _part(local: _Local, kept: list[int]) -> tuple[NDArray, ...]:
+    A, B = local.A[np.ix_(kept, kept)], local.B[kept]
+    return A, B, local.C[:, kept], local.D
 
 
 def _names(plant: Plant, chain: _Chain) -> list[str]:

@@ -17,18 +17,21 @@ announce()
 _HOMES = {
     "plants": (
         "Acrobot CartPole DoubleCartPole Equilibrium LagrangianPlant "
-        "MechanicalPlant Network Pendubot Pendulum Plant"
+        "MechanicalPlant MuJoCoPlant Network Pendubot Pendulum Plant"
     ),
     "controllers": (
-        "Argmax Constant Controller EKF EnergySwingUp Features Hold KalmanFilter MPC "
-        "Mix PID Policy Predictor SafetyFilter "
-        "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
-        "chosen demands fill level machine near"
+        "Argmax Constant Controller EKF EnergySwingUp Features Hold KalmanFilter "
+        "LinearController Mix MPC PID Policy Predictor SafetyFilter Sequence Slot "
+        "StateFeedback StateMachine Switch Tick after beyond chosen demands fill "
+        "level machine near"
     ),
-    "design": "discretize linearize place",
+    "design": (
+        "bode closed_loop discretize from_control linearize margins nyquist place "
+        "root_locus step_response"
+    ),
     "design.feedback": "lqr",
     "design.kalman": "kalman",
-    "loop": "Actuator Disturbance Loop Sensor Trace simulate",
+    "loop": "Actuator Disturbance Loop Sensor Trace referee simulate",
     "tasks": "Task evaluate",
     "strategies": "reference template",
     "learn": "Env Run train",
@@ -90,6 +93,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Features as Features
     from hybridctl.controllers import Hold as Hold
     from hybridctl.controllers import KalmanFilter as KalmanFilter
+    from hybridctl.controllers import LinearController as LinearController
     from hybridctl.controllers import Mix as Mix
     from hybridctl.controllers import Policy as Policy
     from hybridctl.controllers import Predictor as Predictor
@@ -113,9 +117,16 @@ if TYPE_CHECKING:
     from hybridctl.deploy import load as load
     from hybridctl.deploy import register as register
     from hybridctl.deploy import save as save
+    from hybridctl.design import bode as bode
+    from hybridctl.design import closed_loop as closed_loop
     from hybridctl.design import discretize as discretize
+    from hybridctl.design import from_control as from_control
     from hybridctl.design import linearize as linearize
+    from hybridctl.design import margins as margins
+    from hybridctl.design import nyquist as nyquist
     from hybridctl.design import place as place
+    from hybridctl.design import root_locus as root_locus
+    from hybridctl.design import step_response as step_response
     from hybridctl.design.feedback import lqr as lqr
     from hybridctl.design.kalman import kalman as kalman
     from hybridctl.learn import Env as Env
@@ -126,6 +137,7 @@ if TYPE_CHECKING:
     from hybridctl.loop import Loop as Loop
     from hybridctl.loop import Sensor as Sensor
     from hybridctl.loop import Trace as Trace
+    from hybridctl.loop import referee as referee
     from hybridctl.loop import simulate as simulate
     from hybridctl.plants import Acrobot as Acrobot
     from hybridctl.plants import CartPole as CartPole
@@ -133,6 +145,7 @@ if TYPE_CHECKING:
     from hybridctl.plants import Equilibrium as Equilibrium
     from hybridctl.plants import LagrangianPlant as LagrangianPlant
     from hybridctl.plants import MechanicalPlant as MechanicalPlant
+    from hybridctl.plants import MuJoCoPlant as MuJoCoPlant
     from hybridctl.plants import Network as Network
     from hybridctl.plants import Pendubot as Pendubot
     from hybridctl.plants import Pendulum as Pendulum

@@ -65,6 +65,14 @@ def finite(name: str, value: Any) -> None:
         require(bool(ok), f"{name}={value} is not finite; give finite numbers")
 
 
+def finite_entries(name: str, array: np.ndarray) -> None:
+    """Refuse NaN and Inf, and say where they are."""
+    if not np.isfinite(array).all():
+        at = np.argwhere(~np.isfinite(array))[0]
+        entry = f"{name}[{', '.join(map(str, at))}]" if array.ndim else name
+        fail(f"{name} is not finite: {entry}={array[tuple(at)]}; give finite numbers")
+
+
 def positive(name: str, value: Any) -> None:
     """Refuse anything but finite numbers above zero."""
     finite(name, value)

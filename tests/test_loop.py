@@ -23,25 +23,6 @@ STEPS = 500
 # `python tests/test_loop.py` integrates in float64 with everything there is and
 # prints the largest differences; the tests below it read them.
 
-MJCF = """
-<mujoco>
-  <option timestep="0.001" integrator="RK4" gravity="0 0 -9.81">
-    <flag contact="disable"/>
-  </option>
-  <worldbody>
-    <body>
-      <joint name="x" type="slide" axis="1 0 0" damping="0"/>
-      <inertial pos="0 0 0" mass="1" diaginertia="1e-12 1e-12 1e-12"/>
-      <body>
-        <joint name="theta" type="hinge" axis="0 -1 0" damping="0"/>
-        <inertial pos="0 0 -1" mass="0.1" diaginertia="1e-12 1e-12 1e-12"/>
-      </body>
-    </body>
-  </worldbody>
-  <actuator><motor joint="x" gear="1"/></actuator>
-</mujoco>
-"""
-
 
 def forces():
     """Random forces [500, 1], each held for 0.02 s."""
@@ -78,7 +59,8 @@ def mujoco_states(u):
     """States [501, 4] by MuJoCo."""
     import mujoco
 
-    model = mujoco.MjModel.from_xml_string(MJCF)
+    model = mujoco.MjModel.from_xml_string(hc.plants.mjcf(hc.CartPole()))
+    model.opt.timestep = 0.001
     data = mujoco.MjData(model)
     data.qpos[:] = START[:2]
     states = [START]

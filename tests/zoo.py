@@ -65,6 +65,7 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "argmax": hc.fill(hc.Switch(hc.Argmax(hc.Slot(2)), [pump, lqr]), policy(t, 2)),
         "policy": hc.fill(10.0 * slot, policy(t)),
         "residual": hc.fill(known, policy(t, action_size(known), n_modes=2, age=True)),
+        "compensator": compensator(lqr),
         "history": hc.fill(10.0 * slot, policy(t, applied=True, history=3)),
         "observed": hc.fill(observer() >> (lqr + 5.0 * slot), policy(t)),
         "pid": hc.PID(60.0, 5.0, 15.0, dt=DT, column=1, setpoint=np.pi, angle=True),
@@ -81,6 +82,12 @@ def planner(t: hc.Task, lqr: hc.StateFeedback) -> hc.MPC:
     return hc.MPC(t.plant, t.cost, lqr, DT, 10.0, horizon=8, iterations=1)
 
 
+def compensator(lqr: hc.StateFeedback) -> hc.Controller:
+    """A linear controller with memory beside the gain of a feedback."""
+    A, B, C = [[0.6, 0.1], [0.0, 0.5]], 0.1 * np.eye(2, 4), [[0.5, -0.8]]
+    return hc.LinearController(A, B, C, -lqr.K, lqr.x0, lqr.u0, lqr.angles, DT)
+
+
 def plants() -> dict[str, hc.Plant]:
     """One of every plant."""
     return {
@@ -93,6 +100,7 @@ def plants() -> dict[str, hc.Plant]:
         "lagrangian": lagrangian(),
         "function": function(),
         "motor-driven": hc.plants.motor_cartpole(),
+        "by mujoco": hc.MuJoCoPlant.cartpole(),
     }
 
 

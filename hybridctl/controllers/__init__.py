@@ -20,6 +20,7 @@ from hybridctl.controllers.guards import beyond as beyond
 from hybridctl.controllers.guards import chosen as chosen
 from hybridctl.controllers.guards import level as level
 from hybridctl.controllers.guards import near as near
+from hybridctl.controllers.linear import LinearController as LinearController
 from hybridctl.controllers.machine import StateMachine as StateMachine
 from hybridctl.controllers.machine import Switch as Switch
 from hybridctl.controllers.machine import machine as machine

@@ -1,7 +1,16 @@
 """From a model to a controller: float64 on the host."""
 
+from hybridctl.design.closedloop import LinearLoop as LinearLoop
+from hybridctl.design.closedloop import closed_loop as closed_loop
+from hybridctl.design.compensator import from_control as from_control
 from hybridctl.design.discretize import discretize as discretize
+from hybridctl.design.figures import bode as bode
+from hybridctl.design.figures import nyquist as nyquist
+from hybridctl.design.figures import root_locus as root_locus
+from hybridctl.design.figures import step_response as step_response
 from hybridctl.design.linearize import linearize as linearize
+from hybridctl.design.margins import Margins as Margins
+from hybridctl.design.margins import margins as margins
 from hybridctl.design.place import place as place
 from hybridctl.design.riccati import LQRDesign as LQRDesign
 from hybridctl.design.riccati import dlqr as dlqr

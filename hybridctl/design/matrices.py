@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hybridctl.checks import fail, is_concrete, require, shape
+from hybridctl.checks import fail, finite_entries, is_concrete, require, shape
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -23,16 +23,8 @@ def real(name: str, value: Any) -> NDArray[np.float64]:
         f"{name} holds {array.dtype} values, expected real numbers; give floats",
     )
     array = array.astype(np.float64)
-    finite(name, array)
+    finite_entries(name, array)
     return array
-
-
-def finite(name: str, array: NDArray) -> None:
-    """Refuse NaN and Inf, and say where they are."""
-    if not np.isfinite(array).all():
-        at = np.argwhere(~np.isfinite(array))[0]
-        entry = f"{name}[{', '.join(map(str, at))}]" if array.ndim else name
-        fail(f"{name} is not finite: {entry}={array[tuple(at)]}; give finite numbers")
 
 
 def _array(name: str, value: Any) -> NDArray:

@@ -1,7 +1,6 @@
 """Brax made importable and able to train on the JAX that is installed."""
 
 import contextlib
-import io
 import threading
 import time
 import warnings
@@ -12,12 +11,13 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from hybridctl.plants.mujoco import import_mjx
+
 _began = time.perf_counter()
-with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-    # mujoco prints "Failed to import warp" where NVIDIA's warp is not installed,
-    # and brax imports a package that warns of being unmaintained
+import_mjx()
+with warnings.catch_warnings():
+    # brax imports a package that warns of being unmaintained
     warnings.simplefilter("ignore", DeprecationWarning)
-    import mujoco.mjx.warp  # noqa: F401
     from brax.training.agents.ppo import networks as ppo_networks
     from brax.training.agents.ppo import train as ppo
 

@@ -8,5 +8,6 @@ from hybridctl.loop.loop import step as step
 from hybridctl.loop.parts import Actuator as Actuator
 from hybridctl.loop.parts import Disturbance as Disturbance
 from hybridctl.loop.parts import Sensor as Sensor
+from hybridctl.loop.referee import referee as referee
 from hybridctl.loop.simulate import simulate as simulate
 from hybridctl.loop.trace import Trace as Trace

@@ -1,14 +1,15 @@
-"""The integrator by name: fixed-step RK4, or one of diffrax's."""
+"""The integrator by name: fixed-step RK4, one of diffrax's, or MuJoCo's engine."""
 
 import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import one_of
+from hybridctl.loop.engine import engine
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Flow, fixed_step
 
 ADAPTIVE = {"dopri5": "Dopri5", "tsit5": "Tsit5", "kvaerno5": "Kvaerno5"}
-SOLVERS = ("rk4", *ADAPTIVE)
+SOLVERS = ("rk4", *ADAPTIVE, "mujoco")
 
 
 def adaptive(dt: float, solver: str, rtol: float, atol: float) -> Flow:
@@ -40,8 +41,10 @@ def adaptive(dt: float, solver: str, rtol: float, atol: float) -> Flow:
 def flow_of(
     solver: str, dt: float, substeps: int, rtol: float = 1e-6, atol: float = 1e-8
 ) -> Flow:
-    """The integrator by name: rk4 (fixed step), dopri5, tsit5 or kvaerno5."""
+    """The integrator by name: rk4 (fixed step), dopri5, tsit5, kvaerno5, mujoco."""
     one_of("solver", solver, SOLVERS)
     if solver == "rk4":
         return fixed_step(dt, substeps)
+    if solver == "mujoco":
+        return engine(dt, substeps)
     return adaptive(dt, solver, rtol, atol)

@@ -20,7 +20,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers import Controller
 from hybridctl.controllers.controller import output_of
-from hybridctl.controllers.fill import blank_tick, measurements
+from hybridctl.controllers.fill import blank_tick, measurements, references
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.loop.cache import enable_cache
@@ -55,7 +55,8 @@ def simulate(
         loop: sensor, actuator, disturbance and timing; its dt holds.
         key: JAX key, needed where the loop draws random numbers.
         r: reference [n_r] that the controller sees, constant.
-        solver: rk4 (fixed step), or with diffrax dopri5, tsit5, kvaerno5 (stiff).
+        solver: rk4 (fixed step), with diffrax dopri5, tsit5, kvaerno5 (stiff), or
+            mujoco (the engine itself, for a MuJoCoPlant).
         rtol: relative tolerance of an adaptive solver.
         atol: absolute tolerance of an adaptive solver.
 
@@ -158,7 +159,7 @@ def check_output(plant: Plant, controller: Controller) -> None:
             f"the controller expects {expected} measurements, {type(plant).__name__} "
             f"gives {plant.n_x}: {', '.join(plant.states)}",
         )
-        tick = blank_tick(plant.n_x, plant.n_u)
+        tick = blank_tick(plant.n_x, plant.n_u, references(controller))
         given = output_of(controller, tick).shape
         require(
             given == (plant.n_u,),

@@ -32,7 +32,9 @@ from hybridctl.plants.mechanics import Torque as Torque
 from hybridctl.plants.mechanics import TorsionSpring as TorsionSpring
 from hybridctl.plants.mechanics import Velocity as Velocity
 from hybridctl.plants.mechanics import Wheel as Wheel
+from hybridctl.plants.mjcf import mjcf as mjcf
 from hybridctl.plants.motor import motor_cartpole as motor_cartpole
+from hybridctl.plants.mujoco import MuJoCoPlant as MuJoCoPlant
 from hybridctl.plants.network import Network as Network
 from hybridctl.plants.pendulum import Pendulum as Pendulum
 from hybridctl.plants.plant import Equilibrium as Equilibrium

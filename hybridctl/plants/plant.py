@@ -56,6 +56,35 @@ class Plant(eqx.Module):
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """State derivative ẋ, shape [n_x], at time t [s], state x, input u."""
 
+    def to_control(
+        self, equilibrium: "Equilibrium | None" = None, dt: float | None = None
+    ) -> Any:
+        """This plant as a system of python-control, in float64.
+
+        Outputs are the states; states and inputs carry the plant's names.
+
+        Args:
+            equilibrium: linearize there: ė = A e + B v with e = x - x₀, v = u - u₀.
+            dt: sample the linear model, exactly for an input held over dt [s].
+
+        Returns:
+            A `control.NonlinearIOSystem` of ẋ = f(t, x, u) without an equilibrium, a
+            `control.StateSpace` with one: continuous, or discrete with this dt.
+
+        Raises:
+            ValueError: no equilibrium of this plant, dt not positive, or dt alone.
+
+        Example:
+            >>> from hybridctl.plants import CartPole
+            >>> plant = CartPole(g=10.0)
+            >>> system = plant.to_control(plant.upright(), dt=0.02)
+            >>> system.state_labels, system.input_labels, system.dt
+            (['x', 'theta', 'dx', 'dtheta'], ['force'], 0.02)
+        """
+        from hybridctl.plants.interop import to_control  # python-control is heavy
+
+        return to_control(self, equilibrium, dt)
+
     @property
     def n_x(self) -> int:
         """Number of states."""

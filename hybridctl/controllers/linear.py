@@ -1,0 +1,74 @@
+"""A linear controller with memory: any state-space compensator."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import as_float, finite, require
+from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.error import deviation, total
+
+
+class LinearController(Controller):
+    """u = u0 + C z + D e, then z⁺ = A z + B e, with e = y - x0, angles wrapped.
+
+    Args:
+        A: shape [n_z, n_z].
+        B: shape [n_z, n_y].
+        C: shape [n_u, n_z].
+        D: shape [n_u, n_y].
+        x0: measurement at rest, shape [n_y].
+        u0: input at rest, shape [n_u].
+        angles: coordinates of y that are angles.
+        dt: control period [s] that it was designed for; None: any.
+
+    Raises:
+        ValueError: shapes do not fit, or a value is not finite.
+
+    Example:
+        >>> C, D = [[1.0]], [[-2.0, 0.0]]
+        >>> LinearController([[0.9]], [[0.1, 0.0]], C, D, [0.0, 0.0], [0.0], dt=0.02).A
+        array([[0.9]])
+    """
+
+    A: Array = eqx.field(converter=as_float)
+    B: Array = eqx.field(converter=as_float)
+    C: Array = eqx.field(converter=as_float)
+    D: Array = eqx.field(converter=as_float)
+    x0: Array = eqx.field(converter=as_float)
+    u0: Array = eqx.field(converter=as_float)
+    angles: tuple[int, ...] = eqx.field(static=True, default=())
+    dt: float | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        n_z, n_y, n_u = (np.shape(v)[-1] for v in (self.A, self.x0, self.u0))
+        shapes = {"A": (n_z, n_z), "B": (n_z, n_y), "C": (n_u, n_z), "D": (n_u, n_y)}
+        for name, expected in shapes.items():
+            given = np.shape(getattr(self, name))
+            require(
+                given[-2:] == expected,
+                f"{name} has shape {given}, expected {expected} for {n_z} states of "
+                f"the controller, {n_y} measurements (x0) and {n_u} inputs (u0)",
+            )
+        for name in (*shapes, "x0", "u0"):
+            finite(name, getattr(self, name))
+
+    def init(self, tick: Tick) -> State:
+        """At rest."""
+        return jnp.zeros(np.shape(self.A)[-1], tick.y.dtype)
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """One step of the compensator; a measurement acts on u in the same period."""
+        e = deviation(tick.y, self.x0, self.angles)
+        u = [
+            self.u0[i] + _row(self.C, self.D, i, state, e) for i in range(len(self.u0))
+        ]
+        z = [_row(self.A, self.B, i, state, e) for i in range(len(self.A))]
+        return jnp.stack(z) if z else state, jnp.stack(u)
+
+
+def _row(M: Array, N: Array, i: int, z: Array, e: list[Array]) -> Array:
+    """Row i of M z + N e."""
+    memory = [M[i, j] * z[j] for j in range(len(z))]
+    return total([*memory, *(N[i, j] * error for j, error in enumerate(e))])

@@ -1,0 +1,75 @@
+"""A system of python-control as a controller."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hybridctl.checks import fail, positive, require
+from hybridctl.controllers import LinearController
+from hybridctl.plants import Equilibrium
+
+if TYPE_CHECKING:
+    import control
+
+
+def from_control(
+    system: "control.StateSpace | control.TransferFunction",
+    dt: float,
+    equilibrium: Equilibrium | None = None,
+    *,
+    method: str = "bilinear",
+) -> LinearController:
+    """A linear system of python-control as a controller.
+
+    It maps the deviation y - x₀ to u - u₀ as it stands: for negative feedback give
+    `-system`.
+
+    Args:
+        system: from measurements to inputs, continuous or discrete with this dt.
+        dt: control period [s].
+        equilibrium: x₀, u₀ and the angles to wrap; zeros by default.
+        method: how a continuous system is sampled, by python-control's name:
+            bilinear (Tustin), zoh, euler or backward_diff.
+
+    Returns:
+        A `LinearController`.
+
+    Raises:
+        ValueError: no linear system, another dt, or sizes that do not fit.
+
+    Example:
+        >>> import control
+        >>> lead = control.ss(-10.0, 1.0, -90.0, 10.0)  # 10 (s + 1) / (s + 10)
+        >>> controller = from_control(-lead, dt=0.02)
+        >>> print(controller.A.round(4), controller.D.round(4))
+        [[0.8182]] [[-9.1818]]
+    """
+    import control
+
+    if not isinstance(system, (control.StateSpace, control.TransferFunction)):
+        fail(
+            f"expected a control.StateSpace, got {type(system).__name__}; for example "
+            "control.ss(A, B, C, D, dt)"
+        )
+    positive("dt", dt)
+    sampled = _sampled(control.ss(system), float(dt), method)
+    n_u, n_y = np.shape(sampled.D)
+    at = equilibrium or Equilibrium(np.zeros(n_y), np.zeros(n_u))
+    require(
+        (len(at.x), len(at.u)) == (n_y, n_u),
+        f"this system maps {n_y} measurements to {n_u} inputs, the equilibrium has "
+        f"{len(at.x)} and {len(at.u)}; give it one row per input, one column per state",
+    )
+    A, B, C, D = sampled.A, sampled.B, sampled.C, sampled.D
+    return LinearController(A, B, C, D, at.x, at.u, at.angles, float(dt))
+
+
+def _sampled(system: Any, dt: float, method: str) -> "control.StateSpace":
+    if system.isctime(strict=True) and system.nstates:
+        return system.sample(dt, method)
+    known = system.isdtime(strict=True) and system.dt is not True
+    require(
+        not known or abs(system.dt - dt) <= 1e-9 * dt,
+        f"dt={dt} but this system has dt={system.dt}; give that, or redesign it",
+    )
+    return system

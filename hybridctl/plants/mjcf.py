@@ -1,0 +1,174 @@
+"""MuJoCo's model format: the cart-pole in it, and what a model calls its signals."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hybridctl.checks import fail, require
+from hybridctl.plants.cartpole import CartPole
+
+Model = Any  # a mujoco.MjModel; mujoco carries no types
+
+CARTPOLE = """<mujoco model="cart-pole">
+  <compiler angle="radian"/>
+  <option integrator="RK4" gravity="0 0 -{g}">
+    <flag constraint="disable" clampctrl="disable"/>
+  </option>
+  <worldbody>
+    <body name="cart">
+      <joint name="x" type="slide" axis="1 0 0" damping="{cart_friction}"
+             range="-{track} {track}"/>
+      <inertial pos="0 0 0" mass="{m_c}" diaginertia="1e-14 1e-14 1e-14"/>
+      <body name="pole">
+        <joint name="theta" type="hinge" axis="0 -1 0" damping="{pole_friction}"/>
+        <inertial pos="0 0 -{L}" mass="{m_p}" diaginertia="1e-14 1e-14 1e-14"/>
+      </body>
+    </body>
+  </worldbody>
+  <actuator>
+    <motor name="force" joint="x" ctrlrange="-{force} {force}"/>
+  </actuator>
+</mujoco>
+"""
+PARAMETERS = ("m_c", "m_p", "L", "g", "cart_friction", "pole_friction")
+
+
+def mjcf(plant: CartPole) -> str:
+    """The cart-pole in MuJoCo's format: a point mass at L, theta = 0 hanging.
+
+    The ranges name the plant's limits. Constraints and the clamp of the input are
+    off, so that nothing acts but the plant's own equations; MuJoCo wants some
+    inertia even of a point: 1e-14 kg m².
+
+    Args:
+        plant: a cart-pole, its parameters single numbers.
+
+    Returns:
+        XML in full precision.
+
+    Example:
+        >>> print(mjcf(CartPole(L=0.5)).splitlines()[12].strip())
+        <inertial pos="0 0 -0.5" mass="0.1" diaginertia="1e-14 1e-14 1e-14"/>
+    """
+    numbers = {name: float(getattr(plant, name)) for name in PARAMETERS}
+    return CARTPOLE.format(
+        **numbers, track=plant.limits["x"], force=plant.limits["force"]
+    )
+
+
+def source(mjcf: "str | Path") -> str:
+    """What stands for a model: its XML, or a path where the XML refers to files."""
+    text = str(mjcf)
+    if text.lstrip().startswith("<"):
+        return text
+    path = Path(mjcf).expanduser()
+    require(path.is_file(), f"there is no MJCF file {path}; give its path, or XML")
+    text = path.read_text()
+    return str(path.resolve()) if 'file="' in text else text
+
+
+def read(source: str) -> Model:
+    """The model of XML or of a file.
+
+    Raises:
+        ValueError: MuJoCo cannot read it; with MuJoCo's own reason.
+    """
+    mujoco = import_mujoco()
+    text = source.lstrip().startswith("<")
+    load = mujoco.MjModel.from_xml_string if text else mujoco.MjModel.from_xml_path
+    try:
+        return load(source)
+    except ValueError as error:
+        fail(f"MuJoCo cannot read this MJCF: {error}; correct the XML")
+
+
+def import_mujoco() -> Any:
+    """The module, late: importing it takes time."""
+    import mujoco
+
+    return mujoco
+
+
+class Signals(NamedTuple):
+    """What a model calls its signals; see `Plant`."""
+
+    states: tuple[str, ...]
+    inputs: tuple[str, ...]
+    units: Mapping[str, str]
+    angles: tuple[int, ...]
+    limits: Mapping[str, float]
+
+
+def signals(model: Model) -> Signals:
+    """Names, units, angles and limits out of joints and actuators.
+
+    Raises:
+        ValueError: a free or ball joint, an actuator with a state of its own, or
+            none at all.
+    """
+    joints = [model.joint(i) for i in range(model.njnt)]
+    motors = [model.actuator(i) for i in range(model.nu)]
+    names = [joint.name or f"joint{joint.id}" for joint in joints]
+    inputs = [motor.name or f"input{motor.id}" for motor in motors]
+    _refuse(model, names, inputs)
+    hinge = [_is_hinge(model, i) for i in range(model.njnt)]
+    rates = [f"d{name}" for name in names]
+    units = {name: "rad" if hinge[i] else "m" for i, name in enumerate(names)}
+    units |= {rate: f"{units[name]}/s" for rate, name in zip(rates, names, strict=True)}
+    units |= {name: _unit(model, i) for i, name in enumerate(inputs)}
+    limited = model.jnt_limited.astype(bool)
+    limits = _largest(names, limited, model.jnt_range)
+    limits |= _largest(inputs, model.actuator_ctrllimited, model.actuator_ctrlrange)
+    turns = (i for i in range(model.njnt) if hinge[i] and not limited[i])
+    return Signals(
+        (*names, *rates), tuple(inputs), MappingProxyType(units), tuple(turns),
+        MappingProxyType(limits),
+    )  # fmt: skip
+
+
+def _refuse(model: Model, names: list[str], inputs: list[str]) -> None:
+    joint = import_mujoco().mjtJoint
+    kinds = {int(joint.mjJNT_FREE): "free", int(joint.mjJNT_BALL): "ball"}
+    for name, kind in zip(names, model.jnt_type.tolist(), strict=True):
+        require(
+            kind not in kinds,
+            f"joint {name!r} is a {kinds.get(kind)} joint, whose position is no vector "
+            "of its velocity's size; build it of hinge and slide joints",
+        )
+    for name, kind in zip(inputs, model.actuator_dyntype.tolist(), strict=True):
+        require(
+            kind == 0,
+            f"actuator {name!r} has a state of its own (dyntype); make it a plain "
+            "motor and give the loop an Actuator(lag=...)",
+        )
+    require(bool(inputs), "this MJCF has no actuator, so no input; add a <motor>")
+    everything = (*names, *inputs)
+    require(
+        len(set(everything)) == len(everything),
+        f"joints and actuators share a name: {', '.join(everything)}; rename one",
+    )
+
+
+def _is_hinge(model: Model, joint: int) -> bool:
+    return int(model.jnt_type[joint]) == int(import_mujoco().mjtJoint.mjJNT_HINGE)
+
+
+def _unit(model: Model, i: int) -> str:
+    """Of an input: known where it drives a joint with unit gear and gain."""
+    drives_joint = int(import_mujoco().mjtTrn.mjTRN_JOINT)
+    plain = model.actuator_gear[i, 0] == 1 and not model.actuator_biastype[i]
+    if int(model.actuator_trntype[i]) != drives_joint or not plain:
+        return ""
+    if model.actuator_gaintype[i] or model.actuator_gainprm[i, 0] != 1:
+        return ""
+    return "N m" if _is_hinge(model, int(model.actuator_trnid[i, 0])) else "N"
+
+
+def _largest(
+    names: list[str], limited: np.ndarray, ranges: np.ndarray
+) -> dict[str, float]:
+    rows = zip(names, limited, np.abs(ranges).max(axis=1, initial=0.0), strict=True)
+    return {name: float(largest) for name, is_limited, largest in rows if is_limited}

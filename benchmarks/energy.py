@@ -42,8 +42,8 @@ def measured(plant: hc.MechanicalPlant, seconds: float, n: int) -> dict[str, Any
     """Share of starts that settle, and when; also without friction given back."""
     task = hc.tasks.reach(plant, seconds=seconds)
     pump = build_pump(task)
-    friction = {n: float(v) for n, v in vars(plant).items() if "friction" in n}
-    row = friction | {"limit": task.input_limit, "seconds": seconds}
+    row: dict[str, Any] = {"limit": task.input_limit, "seconds": seconds}
+    row |= {n: float(v) for n, v in vars(plant).items() if "friction" in n}
     row |= scores(task, build_machine(task), n)
     if pump.friction is not None:
         plain = dataclasses.replace(pump, friction=None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.checks import fail, one_of
+from hybridctl.checks import fail, one_of, require
 from hybridctl.controllers import (
     Controller,
     EnergySwingUp,
@@ -172,12 +172,23 @@ def mechanical(task: Task) -> MechanicalPlant:
 def build_pump(task: Task, gains: MachineGains | None = None) -> EnergySwingUp:
     """The swing mode's energy controller."""
     plant, gains = mechanical(task), gains or tuned(task)
+    _check_upright(task, plant)
     end = task.limits.get(plant.states[plant.actuated[0]])
     return EnergySwingUp(
         plant, gains.pump, gains.stiffness, gains.damping, gains.kick, gains.margin,
         gains.drive, end and gains.track * end, task.input_limit,
         1.0 if _rubs(plant) else None,
     )  # fmt: skip
+
+
+def _check_upright(task: Task, plant: MechanicalPlant) -> None:
+    angles = list(plant.angles)
+    off = np.asarray(task.target.x)[angles] - np.asarray(plant.upright().x)[angles]
+    require(
+        bool((np.cos(off) > 0.999).all()),
+        f"a swing-up ends upright, but {task.name!r} has another target; reach "
+        "plant.upright(), or use the reference 'lqr'",
+    )
 
 
 def _rubs(plant: MechanicalPlant) -> bool:

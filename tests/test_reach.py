@@ -113,7 +113,7 @@ def test_without_a_limit_the_lqr_has_none_and_the_machine_says_so():
 def test_a_swing_up_to_anywhere_else_is_refused():
     plant = hc.Pendulum()
     with pytest.raises(
-        ValueError, match="'pendulum' has another target; reach plant.u"
+        ValueError, match=r"'pendulum' has another target; reach plant.u"
     ):
         hc.reference("machine", hc.tasks.reach(plant, plant.hanging()))
 

@@ -31,6 +31,7 @@ CASES: dict[str, tuple[hc.MechanicalPlant, float]] = {
     "cart-pole, friction": (hc.CartPole(cart_friction=0.3, pole_friction=0.05), 20.0),
     "acrobot": (hc.Acrobot(), 20.0),
     "acrobot, 60 s": (hc.Acrobot(), 60.0),
+    "acrobot, slight friction": (hc.Acrobot(friction1=0.02, friction2=0.02), 60.0),
     "acrobot, friction": (hc.Acrobot(friction1=0.1, friction2=0.1), 60.0),
     "pendubot": (hc.Pendubot(), 20.0),
     "pendubot, friction": (hc.Pendubot(friction1=0.1, friction2=0.1), 20.0),
@@ -41,7 +42,8 @@ def measured(plant: hc.MechanicalPlant, seconds: float, n: int) -> dict[str, Any
     """Share of starts that settle, and when; also without friction given back."""
     task = hc.tasks.reach(plant, seconds=seconds)
     pump = build_pump(task)
-    row = {"plant": repr(plant), "limit": task.input_limit, "seconds": seconds}
+    row: dict[str, Any] = {"limit": task.input_limit, "seconds": seconds}
+    row |= {n: float(v) for n, v in vars(plant).items() if "friction" in n}
     row |= scores(task, build_machine(task), n)
     if pump.friction is not None:
         plain = dataclasses.replace(pump, friction=None)

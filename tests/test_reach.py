@@ -110,6 +110,14 @@ def test_without_a_limit_the_lqr_has_none_and_the_machine_says_so():
 # ---------------------------------------------------------------- swing-up
 
 
+def test_a_swing_up_to_anywhere_else_is_refused():
+    plant = hc.Pendulum()
+    with pytest.raises(
+        ValueError, match=r"'pendulum' has another target; reach plant.u"
+    ):
+        hc.reference("machine", hc.tasks.reach(plant, plant.hanging()))
+
+
 def test_the_reference_machines_have_the_tuned_gains():
     path = Path(__file__).parent.parent / "benchmarks/results/tune_plants.json"
     found = json.loads(path.read_text())["tasks"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.checks import fail
+from hybridctl.checks import fail, require
 from hybridctl.controllers import (
     Controller,
     EnergySwingUp,
@@ -70,7 +70,7 @@ BY_PLANT = {  # of `tasks.reach`, by its default names: one for each plant
         8.916, 14.84, 2.59, 0.02566, 0.04832, 115.7, 0.9603, 1.725, 1.788, 7.882
     ),
     "pendubot": MachineGains(
-        6.771, 14.36, 6.095, 0.07135, 0.1023, 15.33, 0.8685, 2.053, 1.21, 6.974
+        6.328, 13.09, 3.495, 0.04446, 0.3849, 11.99, 0.9569, 2.187, 0.8501, 3.906
     ),
 }
 
@@ -181,12 +181,23 @@ def mechanical(task: Task) -> MechanicalPlant:
 def build_pump(task: Task, gains: MachineGains | None = None) -> EnergySwingUp:
     """The swing mode's energy controller."""
     plant, gains = mechanical(task), gains or tuned(task)
+    _check_upright(task, plant)
     end = task.limits.get(plant.states[plant.actuated[0]])
     return EnergySwingUp(
         plant, gains.pump, gains.stiffness, gains.damping, gains.kick, gains.margin,
         gains.drive, end and gains.track * end, task.input_limit,
         1.0 if _rubs(plant) else None,
     )  # fmt: skip
+
+
+def _check_upright(task: Task, plant: MechanicalPlant) -> None:
+    angles = list(plant.angles)
+    off = np.asarray(task.target.x)[angles] - np.asarray(plant.upright().x)[angles]
+    require(
+        bool((np.cos(off) > 0.999).all()),
+        f"a swing-up ends upright, but {task.name!r} has another target; reach "
+        "plant.upright(), or use the reference 'lqr'",
+    )
 
 
 def _rubs(plant: MechanicalPlant) -> bool:

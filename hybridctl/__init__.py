@@ -17,12 +17,16 @@ announce()
 _HOMES = {
     "plants": "CartPole Equilibrium Plant",
     "controllers": (
-        "Argmax Constant Controller EnergySwingUp Features Hold Mix Policy "
-        "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
-        "chosen demands fill level machine near"
+        "Argmax AugmentedFeedback Constant Controller EnergySwingUp Features "
+        "Feedforward Hat Hold IntegralFeedback Mix Policy Sequence Shift Slot "
+        "StateFeedback StateMachine Switch Tick TrajectoryFeedback after beyond "
+        "chosen demands fill follow level machine near schedule"
     ),
     "design": "discretize linearize place",
+    "design.attraction": "check_level region_of_attraction",
     "design.feedback": "lqr",
+    "design.tracking": "lqi tracking",
+    "design.trajectory": "tvlqr",
     "loop": "Actuator Disturbance Loop Sensor Trace simulate",
     "tasks": "Task evaluate",
     "strategies": "reference template",
@@ -74,27 +78,35 @@ if TYPE_CHECKING:
     from hybridctl import tasks as tasks
     from hybridctl.compare.compare import compare as compare
     from hybridctl.controllers import Argmax as Argmax
+    from hybridctl.controllers import AugmentedFeedback as AugmentedFeedback
     from hybridctl.controllers import Constant as Constant
     from hybridctl.controllers import Controller as Controller
     from hybridctl.controllers import EnergySwingUp as EnergySwingUp
     from hybridctl.controllers import Features as Features
+    from hybridctl.controllers import Feedforward as Feedforward
+    from hybridctl.controllers import Hat as Hat
     from hybridctl.controllers import Hold as Hold
+    from hybridctl.controllers import IntegralFeedback as IntegralFeedback
     from hybridctl.controllers import Mix as Mix
     from hybridctl.controllers import Policy as Policy
     from hybridctl.controllers import Sequence as Sequence
+    from hybridctl.controllers import Shift as Shift
     from hybridctl.controllers import Slot as Slot
     from hybridctl.controllers import StateFeedback as StateFeedback
     from hybridctl.controllers import StateMachine as StateMachine
     from hybridctl.controllers import Switch as Switch
     from hybridctl.controllers import Tick as Tick
+    from hybridctl.controllers import TrajectoryFeedback as TrajectoryFeedback
     from hybridctl.controllers import after as after
     from hybridctl.controllers import beyond as beyond
     from hybridctl.controllers import chosen as chosen
     from hybridctl.controllers import demands as demands
     from hybridctl.controllers import fill as fill
+    from hybridctl.controllers import follow as follow
     from hybridctl.controllers import level as level
     from hybridctl.controllers import machine as machine
     from hybridctl.controllers import near as near
+    from hybridctl.controllers import schedule as schedule
     from hybridctl.deploy import RunFolder as RunFolder
     from hybridctl.deploy import RunFolders as RunFolders
     from hybridctl.deploy import load as load
@@ -103,7 +115,12 @@ if TYPE_CHECKING:
     from hybridctl.design import discretize as discretize
     from hybridctl.design import linearize as linearize
     from hybridctl.design import place as place
+    from hybridctl.design.attraction import check_level as check_level
+    from hybridctl.design.attraction import region_of_attraction as region_of_attraction
     from hybridctl.design.feedback import lqr as lqr
+    from hybridctl.design.tracking import lqi as lqi
+    from hybridctl.design.tracking import tracking as tracking
+    from hybridctl.design.trajectory import tvlqr as tvlqr
     from hybridctl.learn import Env as Env
     from hybridctl.learn import Run as Run
     from hybridctl.learn import train as train

@@ -18,7 +18,6 @@ from hybridctl.controllers.controller import (
     Tick,
     output_of,
 )
-from hybridctl.controllers.features import Features
 from hybridctl.controllers.inspect import walk
 from hybridctl.controllers.machine import age_of, mode_of
 
@@ -178,9 +177,8 @@ def references(controller: Controller) -> int:
 
 
 def applied_inputs(controller: Controller) -> int:
-    """Number of applied inputs that a controller's features see, at least 1."""
-    looks = (n.n_u for n, _ in walk(controller) if isinstance(n, Features))
-    return max(1, *looks, 0)
+    """Number of applied inputs that the parts of a controller see, at least 1."""
+    return max(1, *(getattr(node, "n_u", 0) for node, _ in walk(controller)))
 
 
 def blank_tick(n_y: int, n_u: int = 1, n_r: int = 0) -> Tick:

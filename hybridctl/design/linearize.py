@@ -44,8 +44,8 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
-    with _float64_on_host():
-        dx, (A, B) = jax.tree.map(np.asarray, _derivatives(_float64(plant), x, u))
+    with float64_on_host():
+        dx, (A, B) = jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
     _at_rest(plant, dx)
     for name, matrix in (("A", A), ("B", B)):
         finite(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
@@ -53,7 +53,9 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
 
 
 @eqx.filter_jit
-def _derivatives(plant: Plant, x: Any, u: Any) -> Any:
+def derivatives(plant: Plant, x: Any, u: Any) -> Any:
+    """ẋ and (∂ẋ/∂x, ∂ẋ/∂u) at a state x [n_x] and input u [n_u]."""
+
     def rate(x, u):
         return plant.ode(0.0, x, u)  # pyright: ignore[reportArgumentType]
 
@@ -78,7 +80,9 @@ def _at_rest(plant: Plant, dx: NDArray) -> None:
     )
 
 
-def _float64(plant: Plant) -> Plant:
+def float64(plant: Plant) -> Plant:
+    """The plant with its parameters in float64."""
+
     def widen(leaf):
         return np.asarray(leaf, np.float64) if eqx.is_inexact_array_like(leaf) else leaf
 
@@ -86,7 +90,7 @@ def _float64(plant: Plant) -> Plant:
 
 
 @contextlib.contextmanager
-def _float64_on_host():
+def float64_on_host():
     """Float64 for the block only, on the CPU where the process has one."""
     try:
         host = jax.local_devices(backend="cpu")[0]

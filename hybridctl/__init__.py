@@ -25,6 +25,7 @@ _HOMES = {
     "design": "discretize linearize place",
     "design.attraction": "check_level region_of_attraction",
     "design.feedback": "lqr",
+    "design.poles": "closed_loop_poles",
     "design.tracking": "lqi tracking",
     "design.trajectory": "tvlqr",
     "loop": "Actuator Disturbance Loop Sensor Trace simulate",
@@ -118,6 +119,7 @@ if TYPE_CHECKING:
     from hybridctl.design.attraction import check_level as check_level
     from hybridctl.design.attraction import region_of_attraction as region_of_attraction
     from hybridctl.design.feedback import lqr as lqr
+    from hybridctl.design.poles import closed_loop_poles as closed_loop_poles
     from hybridctl.design.tracking import lqi as lqi
     from hybridctl.design.tracking import tracking as tracking
     from hybridctl.design.trajectory import tvlqr as tvlqr

@@ -117,8 +117,8 @@ def region_of_attraction(
         >>> loop = hc.Loop(0.02, actuator=hc.Actuator(limit=10.0))
         >>> found = region_of_attraction(plant, lqr, loop, samples=1000)
         >>> print(found)
-        All 1000 starts ... converge: the share that fails is below 0.0046 with 99 %
-        confidence.
+        All 1000 starts drawn from V < 3.8... converge and never rise above their V:
+        the share that fails is below 0.0053 with 99 % confidence.
         >>> catch = hc.level(found)
     """
     trials = Trials(plant, controller, loop, V, limits, invariant, seconds, seed)

@@ -80,13 +80,13 @@ def _at_rest(plant: Plant, dx: NDArray) -> None:
     )
 
 
-def float64(plant: Plant) -> Plant:
-    """The plant with its parameters in float64."""
+def float64(tree: Any) -> Any:
+    """A plant, or any tree, with its numbers in float64."""
 
     def widen(leaf):
         return np.asarray(leaf, np.float64) if eqx.is_inexact_array_like(leaf) else leaf
 
-    return jax.tree.map(widen, plant)
+    return jax.tree.map(widen, tree)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from hybridctl.loop.loop import begin, step
 from hybridctl.loop.simulate import check_output
 from hybridctl.plants import Plant
 
-SCOUTS = 2**12  # starts in a round of the search, and simulated at once
+SCOUTS = 2**10  # starts in a round of the search, and simulated at once
 QUIET = 4  # rounds in a row without a failure that end the search
 ENDED = 0.01  # a start converged if V ends below this share of the level
 SMALL, LARGE = 1e-6, 1e12  # where the search for a level gives up

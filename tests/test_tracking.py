@@ -180,6 +180,8 @@ def test_feedback_along_a_swing_up():
     machine = hc.reference("machine", task)
     plan = hc.simulate(PLANT, machine, [0, 0.0, 0, 0], 8.0, loop=task.loop)
     along = hc.tvlqr(PLANT, plan, UP, *COST, DT)
+    with pytest.raises(ValueError, match=r"dt=0.01 but the trace has dt=0.02; give"):
+        hc.tvlqr(PLANT, plan, UP, *COST, 0.01)
     start = [0.05, 0.05, 0.0, 0.0]
     follows = run(along, 8.0, x0=start)
     blind = run(hc.Sequence(plan.u), 8.0, x0=start)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail, shape
+from hybridctl.checks import fail, require, shape
 from hybridctl.controllers import TrajectoryFeedback
 from hybridctl.design.discretize import period, sampled
 from hybridctl.design.feedback import lqr
@@ -58,10 +58,10 @@ def tvlqr(
         >>> tvlqr(plant, (x, u), up, [1, 10, 1, 1], 0.1, 0.02).K[0].round(2)
         array([[-2.83, 51.36, -5.61, 16.09]])
     """
-    x, u = _samples(plant, trace)
+    x, u = _samples(plant, trace, period(dt))
     last = lqr(plant, equilibrium, Q, R, dt)
     X = np.asarray(last.V.P)
-    K = _backwards(*_along(plant, x[:-1], u), Q, R, period(dt), X)
+    K = _backwards(*_along(plant, x[:-1], u), Q, R, dt, X)
     return TrajectoryFeedback(
         np.stack([*K, last.K]),
         np.vstack([x[:-1], last.x0]),
@@ -72,9 +72,15 @@ def tvlqr(
     )
 
 
-def _samples(plant: Plant, trace: Trace | tuple[Any, Any]) -> tuple[NDArray, NDArray]:
-    pair = (trace.x, trace.u) if isinstance(trace, Trace) else trace
-    x, u = real("x", pair[0]), real("u", pair[1])
+def _samples(
+    plant: Plant, trace: Trace | tuple[Any, Any], dt: float
+) -> tuple[NDArray, NDArray]:
+    if isinstance(trace, Trace):
+        own = float(trace.t[1] - trace.t[0])
+        same = abs(own - dt) <= 1e-6 * dt
+        require(same, f"dt={dt:g} but the trace has dt={own:g}; give that")
+        trace = trace.x, trace.u
+    x, u = real("x", trace[0]), real("u", trace[1])
     if u.ndim != 2:
         fail(f"u has shape {u.shape}, expected (T, {plant.n_u}); choose one: trace[0]")
     shape("u", u, (len(u), plant.n_u))

@@ -23,8 +23,8 @@ UP = PLANT.upright()
 COST = [1.0, 10.0, 1.0, 1.0], 0.1
 SECONDS, LIMIT = 20.0, 10.0
 SWEEPS = {
-    0.02: {"naive": range(9), "aware": [*range(9), *range(12, 65, 4)]},
-    0.005: {"naive": range(0, 33, 2), "aware": range(0, 257, 16)},
+    0.02: {"naive": range(9), "aware": [0, 1, 2, 4, 8, *range(16, 61, 4)]},
+    0.005: {"naive": range(0, 29, 2), "aware": [0, *range(32, 193, 32)]},
 }
 
 

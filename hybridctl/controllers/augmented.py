@@ -18,8 +18,8 @@ class AugmentedFeedback(Controller):
     w are the inputs that were asked for and not applied yet, oldest first, and
     u_applied is there only behind a lag. What was asked comes from `tick.u_asked`,
     clipped as the actuator clips it (its quantization is left out), so it is right
-    where another controller acted or added something. On entry the delay line is filled with a straight line from
-    the input applied last to the one asked for last.
+    where another controller acted or added something. On entry the delay line is
+    filled by a straight line from the input applied last to the one asked for last.
 
     Args:
         K: gain, shape [n_u, n_z] with n_z = n_x + lag·n_u + delay·n_u.

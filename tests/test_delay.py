@@ -1,5 +1,8 @@
 """LQR behind a delay and a lag: by eigenvalues, by scipy and in simulation."""
 
+import json
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -150,3 +153,14 @@ def test_refusals():
     made = hc.lqr(PLANT, UP, *COST, DT, loop=loop_of(2))
     with pytest.raises(ValueError, match=r"dt=0.01 but this AugmentedFeedback was"):
         hc.simulate(PLANT, made, UP.x, 1.0, dt=0.01)
+
+
+def test_the_sweep_as_measured():
+    path = Path(__file__).parent.parent / "benchmarks" / "results" / "delay.json"
+    measured = json.loads(path.read_text())
+    assert measured["disagreements"] <= 1
+    for dt in (0.02, 0.005):
+        for key in ("stable", "converges_from_0.1_with_10N"):
+            found = measured["largest"][key]
+            naive, aware = (found[f"{who}, dt={dt}"] for who in ("naive", "aware"))
+            assert naive["fails_at"] <= aware["holds_at"]

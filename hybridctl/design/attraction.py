@@ -189,6 +189,8 @@ def _verify(
     """Fresh starts, and the bound on failures that errs with this probability."""
     from scipy.special import betaincinv
 
+    require(samples > 0, f"samples={samples}; give at least 1")
+    require(0 < confidence < 1, f"confidence={confidence} must lie between 0 and 1")
     bad = trials.failing(trials.draw(samples), rho)
     n, sizes = len(bad), np.sum(bad**2, 1)
     bound = 1.0 if n == samples else float(betaincinv(n + 1, samples - n, 1 - error))

@@ -20,10 +20,11 @@ _HOMES = {
         "MechanicalPlant MuJoCoPlant Network Pendubot Pendulum Plant"
     ),
     "controllers": (
-        "Argmax Constant Controller EKF EnergySwingUp Features Hold KalmanFilter "
-        "LinearController Mix MPC PID Policy Predictor SafetyFilter Sequence Slot "
-        "StateFeedback StateMachine Switch Tick after beyond chosen demands fill "
-        "level machine near"
+        "Argmax AugmentedFeedback Constant Controller EKF EnergySwingUp Features "
+        "Feedforward Hat Hold IntegralFeedback KalmanFilter LinearController Mix "
+        "MPC PID Policy Predictor SafetyFilter Sequence Shift Slot StateFeedback "
+        "StateMachine Switch Tick TrajectoryFeedback after beyond chosen demands "
+        "fill follow level machine near schedule"
     ),
     "design": (
         "bode closed_loop discretize from_control linearize margins nyquist place "
@@ -38,6 +39,9 @@ _HOMES = {
     "compare.tune": "tune",
     "deploy": "RunFolder RunFolders load register save",
     "show": "LiveCurve TensorBoard report",
+    "design.attraction": "check_level region_of_attraction",
+    "design.tracking": "lqi tracking",
+    "design.trajectory": "tvlqr",
 }
 _NAMES = {name: room for room, names in _HOMES.items() for name in names.split()}
 _ROOMS = (
@@ -87,11 +91,15 @@ if TYPE_CHECKING:
     from hybridctl.controllers import MPC as MPC
     from hybridctl.controllers import PID as PID
     from hybridctl.controllers import Argmax as Argmax
+    from hybridctl.controllers import AugmentedFeedback as AugmentedFeedback
     from hybridctl.controllers import Constant as Constant
     from hybridctl.controllers import Controller as Controller
     from hybridctl.controllers import EnergySwingUp as EnergySwingUp
     from hybridctl.controllers import Features as Features
+    from hybridctl.controllers import Feedforward as Feedforward
+    from hybridctl.controllers import Hat as Hat
     from hybridctl.controllers import Hold as Hold
+    from hybridctl.controllers import IntegralFeedback as IntegralFeedback
     from hybridctl.controllers import KalmanFilter as KalmanFilter
     from hybridctl.controllers import LinearController as LinearController
     from hybridctl.controllers import Mix as Mix
@@ -99,19 +107,23 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Predictor as Predictor
     from hybridctl.controllers import SafetyFilter as SafetyFilter
     from hybridctl.controllers import Sequence as Sequence
+    from hybridctl.controllers import Shift as Shift
     from hybridctl.controllers import Slot as Slot
     from hybridctl.controllers import StateFeedback as StateFeedback
     from hybridctl.controllers import StateMachine as StateMachine
     from hybridctl.controllers import Switch as Switch
     from hybridctl.controllers import Tick as Tick
+    from hybridctl.controllers import TrajectoryFeedback as TrajectoryFeedback
     from hybridctl.controllers import after as after
     from hybridctl.controllers import beyond as beyond
     from hybridctl.controllers import chosen as chosen
     from hybridctl.controllers import demands as demands
     from hybridctl.controllers import fill as fill
+    from hybridctl.controllers import follow as follow
     from hybridctl.controllers import level as level
     from hybridctl.controllers import machine as machine
     from hybridctl.controllers import near as near
+    from hybridctl.controllers import schedule as schedule
     from hybridctl.deploy import RunFolder as RunFolder
     from hybridctl.deploy import RunFolders as RunFolders
     from hybridctl.deploy import load as load
@@ -127,8 +139,13 @@ if TYPE_CHECKING:
     from hybridctl.design import place as place
     from hybridctl.design import root_locus as root_locus
     from hybridctl.design import step_response as step_response
+    from hybridctl.design.attraction import check_level as check_level
+    from hybridctl.design.attraction import region_of_attraction as region_of_attraction
     from hybridctl.design.feedback import lqr as lqr
     from hybridctl.design.kalman import kalman as kalman
+    from hybridctl.design.tracking import lqi as lqi
+    from hybridctl.design.tracking import tracking as tracking
+    from hybridctl.design.trajectory import tvlqr as tvlqr
     from hybridctl.learn import Env as Env
     from hybridctl.learn import Run as Run
     from hybridctl.learn import train as train

@@ -1,5 +1,7 @@
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -620,3 +622,14 @@ def test_heavy_imports_wait():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------- the collections
+
+
+def test_the_collections_as_measured():
+    path = Path(__file__).parent.parent / "benchmarks" / "results" / "riccati.json"
+    measured = json.loads(path.read_text())
+    assert measured["worse_than_scipy"] == [] == measured["ours_above_1e-8"]
+    assert all(measured["ill_posed"].values())
+    assert max(row.get("last_correction", 0) for row in measured["rows"]) < 1e-29

@@ -49,6 +49,9 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         dwell=0.1,
     )
     slot, known = hc.Slot(1), hc.template("residual", t)
+    slow = hc.Loop(DT, actuator=hc.Actuator(limit=10.0, delay=2, lag=0.03))
+    weights = t.plant, up, [1, 10, 1, 1], 0.1, DT
+    along = 0.1 * np.sin(np.outer(np.arange(41), [0, 0.1, 0, 0.2])), np.ones((40, 1))
     return {
         "constant": hc.Constant([0.5]),
         "sequence": hc.Sequence(rng.uniform(-5, 5, (100, 1))),
@@ -67,6 +70,12 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "residual": hc.fill(known, policy(t, action_size(known), n_modes=2, age=True)),
         "compensator": compensator(lqr),
         "history": hc.fill(10.0 * slot, policy(t, applied=True, history=3)),
+        "delayed": hc.lqr(*weights, loop=slow),
+        "integral": hc.lqi(*weights, outputs=("x",), limit=10.0),
+        "follow": hc.follow(t.plant, "x") >> lqr,
+        "feedforward": lqr + hc.Feedforward([[0.5]]),
+        "scheduled": hc.schedule(t.plant, [lqr, 0.9 * lqr], dtheta=[0.0, 2.0]),
+        "trajectory": hc.tvlqr(t.plant, along, *weights[1:]),
         "observed": hc.fill(observer() >> (lqr + 5.0 * slot), policy(t)),
         "pid": hc.PID(60.0, 5.0, 15.0, dt=DT, column=1, setpoint=np.pi, angle=True),
         "lqg": hc.kalman(t.plant, up, DT, [0.01, 0.02, 0.1, 0.1], 0.5) >> lqr,

@@ -1,5 +1,6 @@
 """What decides an input."""
 
+from hybridctl.controllers.augmented import AugmentedFeedback as AugmentedFeedback
 from hybridctl.controllers.basic import Constant as Constant
 from hybridctl.controllers.basic import Sequence as Sequence
 from hybridctl.controllers.basic import Slot as Slot
@@ -13,6 +14,10 @@ from hybridctl.controllers.feedback import StateFeedback as StateFeedback
 from hybridctl.controllers.feedback import demands as demands
 from hybridctl.controllers.fill import Filled as Filled
 from hybridctl.controllers.fill import fill as fill
+from hybridctl.controllers.follow import Feedforward as Feedforward
+from hybridctl.controllers.follow import Shift as Shift
+from hybridctl.controllers.follow import TrajectoryFeedback as TrajectoryFeedback
+from hybridctl.controllers.follow import follow as follow
 from hybridctl.controllers.guards import Guard as Guard
 from hybridctl.controllers.guards import Quadratic as Quadratic
 from hybridctl.controllers.guards import after as after
@@ -20,6 +25,7 @@ from hybridctl.controllers.guards import beyond as beyond
 from hybridctl.controllers.guards import chosen as chosen
 from hybridctl.controllers.guards import level as level
 from hybridctl.controllers.guards import near as near
+from hybridctl.controllers.integral import IntegralFeedback as IntegralFeedback
 from hybridctl.controllers.linear import LinearController as LinearController
 from hybridctl.controllers.machine import StateMachine as StateMachine
 from hybridctl.controllers.machine import Switch as Switch
@@ -31,4 +37,6 @@ from hybridctl.controllers.pid import PID as PID
 from hybridctl.controllers.policy import Policy as Policy
 from hybridctl.controllers.predictor import Predictor as Predictor
 from hybridctl.controllers.safety import SafetyFilter as SafetyFilter
+from hybridctl.controllers.schedule import Hat as Hat
+from hybridctl.controllers.schedule import schedule as schedule
 from hybridctl.controllers.swingup import EnergySwingUp as EnergySwingUp

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 from jax import Array
 
-from hybridctl.checks import as_float, finite
+from hybridctl.checks import as_float, fail, finite
 
 State = Any  # a controller's memory: any pytree of arrays
 
@@ -44,6 +44,13 @@ class Tick(eqx.Module):
     def but(self, **changes: Any) -> "Tick":
         """The same tick with other fields."""
         return dataclasses.replace(self, **changes)
+
+    def need(self, name: str, by: Any) -> Array:
+        """A field that may be None, or a ValueError that says who needs it."""
+        value = getattr(self, name)
+        if value is None:
+            fail(f"{type(by).__name__} needs tick.{name}, which is None; give {name}")
+        return value
 
 
 class Controller(eqx.Module):

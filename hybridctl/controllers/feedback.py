@@ -1,5 +1,7 @@
 """Linear state feedback, and the guard on what it demands."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -65,19 +67,11 @@ class StateFeedback(Controller):
 
         On V = rho the largest |K e|² is rho K X⁻¹ Kᵀ, so rho = limit² / (K X⁻¹ Kᵀ).
         """
-        K, P = np.asarray(self.K), np.asarray(self.V.P)
-        room = np.broadcast_to(limit, len(K)) - np.abs(np.asarray(self.u0))
-        reach = np.einsum("ji,ij->j", K, np.linalg.solve(P, K.T))
-        require(bool((room > 0).all()), f"limit={limit} leaves nothing beside u0")
-        return float(np.min(room**2 / reach))
+        return unsaturated(self.K, self.V.P, self.u0, limit)
 
     def demand(self, y: Array) -> list[Array]:
         """The input asked for before any limit, coordinate by coordinate."""
-        errors = deviation(y, self.x0, self.angles)
-        return [
-            self.u0[j] - total([self.K[j, i] * e for i, e in enumerate(errors)])
-            for j in range(len(self.u0))
-        ]
+        return feed(self.u0, self.K, deviation(y, self.x0, self.angles))
 
     def init(self, tick: Tick) -> State:
         """No memory."""
@@ -85,8 +79,28 @@ class StateFeedback(Controller):
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Feed the measurement back."""
-        u = jnp.stack(self.demand(tick.y))
-        return state, u if self.limit is None else jnp.clip(u, -self.limit, self.limit)
+        return state, within(jnp.stack(self.demand(tick.y)), self.limit)
+
+
+def feed(u0: Array | Sequence[Array], K: Array, errors: Sequence[Array]) -> list[Array]:
+    """u0 - K e, coordinate by coordinate, so that it fuses."""
+    return [
+        u0[j] - total([K[j, i] * e for i, e in enumerate(errors)])
+        for j in range(len(u0))
+    ]
+
+
+def within(u: Array, limit: Array | None) -> Array:
+    """Clip u to ±limit; u as it is where there is no limit."""
+    return u if limit is None else jnp.clip(u, -limit, limit)
+
+
+def unsaturated(K: Array, P: Array, u0: Array, limit: float) -> float:
+    """Largest rho for which |u0 - K z| <= limit wherever z'Pz < rho."""
+    gain, room = np.asarray(K), np.broadcast_to(limit, len(K)) - np.abs(np.asarray(u0))
+    reach = np.einsum("ji,ij->j", gain, np.linalg.solve(np.asarray(P), gain.T))
+    require(bool((room > 0).all()), f"limit={limit} leaves nothing beside u0")
+    return float(np.min(room**2 / reach))
 
 
 class Demands(Guard):

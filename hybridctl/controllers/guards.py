@@ -1,6 +1,7 @@
 """Guards: conditions on a tick, as data that can be saved, swept and drawn."""
 
 import abc
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -235,10 +236,15 @@ def beyond(centre: Equilibrium, **tolerance: float) -> Guard:
     return ~near(centre, **tolerance)
 
 
-def level(V: Quadratic | Guard, rho: float | None = None) -> Guard:
-    """Inside a level set of a cost-to-go: `level(lqr.V < 1.0)` or `level(V, 1.0)`."""
+def level(V: Any, rho: float | None = None) -> Guard:
+    """Inside a level set of a cost-to-go: `level(lqr.V < 1.0)` or `level(V, 1.0)`.
+
+    Anything that has a `V` and a `rho`, such as a region of attraction, will do.
+    """
     if isinstance(V, Guard):
         return V
+    if rho is None and hasattr(V, "rho"):
+        return Level(V.V, V.rho)
     if rho is None:
         fail("level needs a bound: level(V < rho) or level(V, rho)")
     return Level(V, rho)

@@ -1,14 +1,43 @@
 """From a plant and a cost to a controller: `lqr`."""
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from hybridctl.controllers import StateFeedback
+from hybridctl.controllers import AugmentedFeedback, StateFeedback
+from hybridctl.design.actuated import delayed, lag_share, lagged
 from hybridctl.design.linearize import linearize
+from hybridctl.design.riccati import held, lqrd
 from hybridctl.design.riccati import lqr as continuous_lqr
-from hybridctl.design.riccati import lqrd
+from hybridctl.loop import Loop
+from hybridctl.loop.simulate import one_loop
 from hybridctl.plants import Equilibrium, Plant
+
+
+@overload
+def lqr(
+    plant: Plant,
+    equilibrium: Equilibrium,
+    Q: Any,
+    R: Any,
+    dt: float | None = None,
+    *,
+    N: Any = None,
+    limit: float | None = None,
+    loop: None = None,
+) -> StateFeedback: ...
+@overload
+def lqr(
+    plant: Plant,
+    equilibrium: Equilibrium,
+    Q: Any,
+    R: Any,
+    dt: float | None = None,
+    *,
+    N: Any = None,
+    limit: float | None = None,
+    loop: Loop,
+) -> StateFeedback | AugmentedFeedback: ...
 
 
 def lqr(
@@ -20,11 +49,15 @@ def lqr(
     *,
     N: Any = None,
     limit: float | None = None,
-) -> StateFeedback:
+    loop: Loop | None = None,
+) -> StateFeedback | AugmentedFeedback:
     """Linear-quadratic regulator about an equilibrium of a plant.
 
     u = u0 - K (y - x0), with K minimizing ∫ eᵀQe + vᵀRv + 2eᵀNv dt for the
-    linearized plant; with dt, exactly so for an input that is held over dt.
+    linearized plant; with dt, exactly so for an input that is held over dt; with a
+    loop, for the input that its actuator applies after its delay and lag. The cost
+    is that of the applied input, so a lag is simply inverted, as far as limits and
+    noise allow, and a delay is bridged by predicting the state.
 
     Args:
         plant: linearized by autodiff in float64.
@@ -34,12 +67,16 @@ def lqr(
         dt: control period [s]; None: a continuous design.
         N: cross weight [n_x, n_u], or None.
         limit: clip the input to ±limit.
+        loop: whose actuator's delay and lag the design reckons with, and whose dt
+            is used.
 
     Returns:
-        A controller with its cost-to-go `V`.
+        A controller with its cost-to-go `V`: a `StateFeedback`, or behind a delay or
+        a lag an `AugmentedFeedback`.
 
     Raises:
-        ValueError: the problem is ill-posed; the sentence names the cause.
+        ValueError: the problem is ill-posed, or dt is not that of the loop; the
+            sentence names the cause.
 
     Example:
         >>> from hybridctl.plants import CartPole
@@ -48,6 +85,10 @@ def lqr(
         >>> print(np.round(K, 3))
         [[-2.83  51.36  -5.605 16.087]]
     """
+    if loop is not None:
+        dt, actuator = one_loop(loop, dt).dt, loop.actuator
+        if actuator is not None and (actuator.delay or actuator.lag is not None):
+            return _behind(loop, plant, equilibrium, Q, R, N, limit)
     A, B = linearize(plant, equilibrium)
     weights = (Q, R)
     if dt is None:
@@ -57,3 +98,25 @@ def lqr(
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
     period = None if dt is None else float(dt)
     return StateFeedback(design.K, x0, u0, design.X, limit, equilibrium.angles, period)
+
+
+def _behind(
+    loop: Loop,
+    plant: Plant,
+    equilibrium: Equilibrium,
+    Q: Any,
+    R: Any,
+    N: Any,
+    limit: float | None,
+) -> AugmentedFeedback:
+    """Behind a delay and a lag."""
+    actuator, dt = loop.actuator, loop.dt
+    assert actuator is not None
+    p = held(*linearize(plant, equilibrium), Q, R, dt, N)
+    share = lag_share(actuator, dt, plant.n_u)
+    made = delayed(p if share is None else lagged(p, share), actuator.delay)
+    x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
+    return AugmentedFeedback(
+        made.K, x0, u0, made.X, actuator.delay, share is not None, limit,
+        actuator.limit, equilibrium.angles, dt,
+    )  # fmt: skip

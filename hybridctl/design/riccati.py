@@ -65,7 +65,7 @@ def lqr(
     """
     p = problem(A, B, Q, R, N)
     _check(p, discrete=False)
-    return _design(p, discrete=False)
+    return design(p, discrete=False)
 
 
 def dlqr(
@@ -98,7 +98,7 @@ def dlqr(
     """
     p = problem(A, B, Q, R, N)
     _check(p, discrete=True)
-    return _design(p, discrete=True)
+    return design(p, discrete=True)
 
 
 def lqrd(
@@ -136,6 +136,18 @@ def lqrd(
         >>> print(lqrd([[0, 1], [0, 0]], [[0], [1]], Q=[1, 2], R=1, dt=0.1).K.round(4))
         [[0.9063 1.8589]]
     """
+    return design(held(A, B, Q, R, dt, N), discrete=True)
+
+
+def held(
+    A: ArrayLike,
+    B: ArrayLike,
+    Q: ArrayLike,
+    R: ArrayLike,
+    dt: float,
+    N: ArrayLike | None = None,
+) -> Problem:
+    """The discrete problem that `lqrd` solves, checked as `lqrd` does."""
     p = problem(A, B, Q, R, N)
     dt = period(dt)
     _check(p, discrete=False)
@@ -144,7 +156,7 @@ def lqrd(
         stabilizable(p.A, p.B, discrete=True)
     except ValueError as cause:
         fail(f"sampled at dt={dt:g} s, {cause}; or choose another dt")
-    return _design(p, discrete=True)
+    return p
 
 
 def _check(p: Problem, discrete: bool) -> None:
@@ -152,7 +164,8 @@ def _check(p: Problem, discrete: bool) -> None:
     detectable(p, discrete)
 
 
-def _design(p: Problem, discrete: bool) -> LQRDesign:
+def design(p: Problem, discrete: bool) -> LQRDesign:
+    """The regulator of a well-posed problem."""
     found = _solve(p, discrete)
     poles = np.linalg.eigvals(p.A - p.B @ found.K).astype(np.complex128)
     decay = 1.0 - np.abs(poles) if discrete else -poles.real

@@ -65,7 +65,7 @@ class LoopState(eqx.Module):
         actuator: memory of the actuator.
         controller: memory of the controller.
         key: the episode's key, None where nothing is random.
-        r: reference [n_r] or None.
+        r: reference [n_r] or None; [T, n_r] has a row a control period.
     """
 
     k: Array
@@ -88,7 +88,15 @@ class LoopState(eqx.Module):
         """What a controller sees now."""
         t = self.k.astype(self.x.dtype) * dt
         mode = mode_of(self.controller)
-        return Tick(t, self.k, self.y, self.r, self.u, mode, u_asked=self.asked)
+        r = reference_at(self.r, self.k)
+        return Tick(t, self.k, self.y, r, self.u, mode, u_asked=self.asked)
+
+
+def reference_at(r: Array | None, k: Array) -> Array | None:
+    """The reference of period k: constant, or a row a period, the last one held."""
+    if r is None or r.ndim == 1:
+        return r
+    return r[jnp.minimum(k, len(r) - 1)]
 
 
 class Sample(NamedTuple):
@@ -113,7 +121,8 @@ def begin(
     measured = None if loop.sensor is None else loop.sensor(x0, key, k)
     actuator = None if loop.actuator is None else loop.actuator.init(plant.n_u)
     y = x0 if measured is None else measured
-    tick = Tick(jnp.zeros((), x0.dtype), k, y, r, u, u_asked=u)
+    now = reference_at(r, k)
+    tick = Tick(jnp.zeros((), x0.dtype), k, y, now, u, u_asked=u)
     memory = controller.init(tick)
     return LoopState(k, plant, x0, measured, u, u, actuator, memory, key, r)
 

@@ -54,7 +54,8 @@ def simulate(
         dt: control period [s], 0.02 by default; or give a loop.
         loop: sensor, actuator, disturbance and timing; its dt holds.
         key: JAX key, needed where the loop draws random numbers.
-        r: reference [n_r] that the controller sees, constant.
+        r: reference that the controller sees: [n_r], constant, or [T, n_r], a row a
+            control period, the last one held.
         solver: rk4 (fixed step), with diffrax dopri5, tsit5, kvaerno5 (stiff), or
             mujoco (the engine itself, for a MuJoCoPlant).
         rtol: relative tolerance of an adaptive solver.
@@ -75,7 +76,7 @@ def simulate(
         >>> trace.x.shape, trace.u.shape
         ((251, 4), (250, 1))
     """
-    loop = _loop(loop, dt)
+    loop = one_loop(loop, dt)
     x0 = jnp.asarray(as_float(x0), float)
     _check(plant, controller, x0, loop)
     one_of("solver", solver, SOLVERS)
@@ -83,7 +84,7 @@ def simulate(
         key is not None or not loop.random,
         "this loop draws random numbers; give key=jax.random.PRNGKey(0)",
     )
-    r = None if r is None else jnp.asarray(as_float(r), float)
+    r = None if r is None else _reference(controller, r)
     enable_cache()
     arrays = cast((plant, controller, loop)), x0, key, r
     steps = _steps(seconds, loop.dt)
@@ -114,7 +115,12 @@ def _run(system, x0, key, r, *, steps: int, method: tuple) -> tuple:
     return jax.vmap(one)(x0) if x0.ndim == 2 else one(x0)
 
 
-def _loop(loop: Loop | None, dt: float | None) -> Loop:
+def one_loop(loop: Loop | None, dt: float | None) -> Loop:
+    """The loop that is meant by a loop, a control period [s], or both.
+
+    Raises:
+        ValueError: they differ.
+    """
     if loop is None:
         return Loop(0.02 if dt is None else dt)
     require(
@@ -122,6 +128,18 @@ def _loop(loop: Loop | None, dt: float | None) -> Loop:
         f"dt={dt} but the loop has dt={loop.dt}; give one of the two",
     )
     return loop
+
+
+def _reference(controller: Controller, r: Any) -> Array:
+    r = jnp.asarray(as_float(r), float)
+    expected = references(controller) or (r.shape[-1] if r.ndim else 1)
+    require(
+        r.ndim in (1, 2) and 0 not in r.shape and r.shape[-1] == expected,
+        f"r has shape {r.shape}, expected ({expected},) or (T, {expected}) with a row "
+        "a control period; write r[:, None] for one reference over time",
+    )
+    finite("r", r)
+    return r
 
 
 def _steps(seconds: float, dt: float) -> int:

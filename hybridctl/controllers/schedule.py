@@ -1,0 +1,112 @@
+"""Gain schedules: controllers blended over what is measured or asked for."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import as_float, fail, finite, is_concrete, one_of, require
+from hybridctl.controllers.combine import Mix
+from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.follow import reference
+
+SOURCES = ("y", "r")
+
+
+class Hat(Controller):
+    """Weights of linear interpolation over a grid: hat functions that sum to 1.
+
+    Args:
+        points: increasing grid, shape [n] with n >= 2; beyond its ends the weights
+            are those of the end.
+        column: which measurement, or which reference, is looked up.
+        source: "y" (measurement) or "r" (reference; 0 without one).
+
+    Raises:
+        ValueError: fewer than two points, or points that do not increase.
+
+    Example:
+        >>> tick = Tick(0.0, 0, jnp.array([0.25]))
+        >>> print(Hat([0.0, 1.0, 2.0]).step(None, tick)[1])
+        [0.75 0.25 0.  ]
+    """
+
+    points: Array = eqx.field(converter=as_float)
+    column: int = eqx.field(static=True, default=0)
+    source: str = eqx.field(static=True, default="y")
+
+    def __check_init__(self):
+        require(
+            np.ndim(self.points) == 1 and len(self.points) > 1,
+            f"a schedule needs at least two points, got shape {np.shape(self.points)}",
+        )
+        finite("points", self.points)
+        if is_concrete(self.points):
+            rising = bool(np.all(np.diff(np.asarray(self.points)) > 0))
+            require(rising, f"the points {self.points} do not increase; sort them")
+        one_of("source", self.source, SOURCES)
+
+    @property
+    def n_r(self) -> int:
+        """Number of references that it needs."""
+        return self.column + 1 if self.source == "r" else 0
+
+    def init(self, tick: Tick) -> State:
+        """No memory."""
+        del tick
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Weights [n]."""
+        seen = tick.y if self.source == "y" else reference(tick, self.n_r)
+        p, s = self.points, seen[self.column]
+        rise = [
+            jnp.clip((s - p[i]) / (p[i + 1] - p[i]), 0.0, 1.0)
+            for i in range(len(p) - 1)
+        ]
+        inner = [a - b for a, b in itertools.pairwise(rise)]
+        return state, jnp.stack([1.0 - rise[0], *inner, rise[-1]])
+
+
+def schedule(
+    names: Any, controllers: Iterable[Controller], **points: Sequence[float]
+) -> Mix:
+    """Interpolate between controllers over a state, or over the reference.
+
+    Between linear feedbacks this is linear interpolation of their gains:
+    u = Σ wᵢ(s) (u0ᵢ - Kᵢ (y - x0ᵢ)), with Σ wᵢ = 1.
+
+    Args:
+        names: a plant or an equilibrium, which names the states.
+        controllers: one a point, such as `lqr` at several equilibria.
+        **points: one state's name, or r (the first reference), with the increasing
+            values that the controllers were designed for.
+
+    Returns:
+        A `Mix` of the controllers with `Hat` weights.
+
+    Raises:
+        ValueError: not exactly one name, an unknown one, or another number of
+            points than controllers.
+
+    Example:
+        >>> from hybridctl.controllers import Constant
+        >>> from hybridctl.plants import CartPole
+        >>> low, high = Constant([0.0]), Constant([1.0])
+        >>> schedule(CartPole(), [low, high], x=[-1.0, 1.0]).weights.column
+        0
+    """
+    known = (*names.states, "r")
+    if len(points) != 1 or next(iter(points)) not in known:
+        fail(f"schedule over one of {', '.join(known)}; got {list(points)}")
+    [(name, grid)] = points.items()
+    parts = tuple(controllers)
+    require(
+        len(parts) == len(grid),
+        f"{len(parts)} controllers for {len(grid)} points of {name}; give one each",
+    )
+    weights = Hat(grid, 0, "r") if name == "r" else Hat(grid, known.index(name))
+    return Mix(weights, parts)

@@ -1,0 +1,208 @@
+"""Starts drawn in level sets of a cost-to-go, and whether a loop converges there."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from hybridctl.checks import cast, positive, require
+from hybridctl.controllers import Controller, Quadratic
+from hybridctl.controllers.fill import blank_tick, references
+from hybridctl.controllers.inspect import check_dt
+from hybridctl.loop import Loop, enable_cache
+from hybridctl.loop.loop import begin, step
+from hybridctl.loop.simulate import check_output
+from hybridctl.plants import Plant
+
+SCOUTS = 2**10  # starts in a round of the search, and simulated at once
+QUIET = 4  # rounds in a row without a failure that end the search
+ENDED = 0.01  # a start converged if V ends below this share of the level
+SMALL, LARGE = 1e-6, 1e12  # where the search for a level gives up
+
+
+class Trials:
+    """A closed loop that is tried from starts x0 + √rho L z, |z| <= 1, V = rho |z|².
+
+    Args:
+        plant: the plant.
+        controller: holds an equilibrium.
+        loop: sensor, actuator, disturbance and timing.
+        V: cost-to-go, None: the controller's own.
+        limits: largest |deviation| on the way, by state name, or None.
+        invariant: V may never rise above where it started; None: where x is all
+            that the loop remembers, and nothing is random.
+        seconds: length of each simulation [s].
+        seed: of the draws.
+
+    Raises:
+        ValueError: no V, an unknown limit, or parts that do not fit.
+
+    Attributes:
+        V: cost-to-go.
+        seconds: length of each simulation [s].
+        top: the level above which an angle turns beyond ±π.
+        invariant: whether V may never rise.
+    """
+
+    def __init__(
+        self,
+        plant: Plant,
+        controller: Controller,
+        loop: Loop,
+        V: Quadratic | None,
+        limits: Mapping[str, float] | None,
+        invariant: bool | None,
+        seconds: float,
+        seed: int,
+    ):
+        check_dt(controller, loop.dt)
+        check_output(plant, controller)
+        positive("seconds", seconds)
+        self.V, self.seconds = _cost_to_go(controller, V), seconds
+        self._system = cast((plant, controller, loop, self.V))
+        self._bounds = _bounds(plant, limits or {})
+        known = _markov(plant, controller, loop)
+        self.invariant = known if invariant is None else invariant
+        self._method = max(1, round(seconds / loop.dt)), self.invariant
+        self.rng, self._tried = np.random.default_rng(seed), 0
+        self._root = np.linalg.inv(np.linalg.cholesky(np.asarray(self.V.P))).T
+        spread = np.linalg.norm(self._root, axis=1)[list(self.V.angles)]
+        self.top = float(np.min((np.pi / spread) ** 2, initial=np.inf))
+        enable_cache()
+
+    @property
+    def cause(self) -> str:
+        """What it may be that no level holds."""
+        if self.invariant:
+            return "V rises or the loop diverges at once; try invariant=False"
+        return "the loop does not converge; look at one simulation from nearby"
+
+    def draw(self, n: int) -> NDArray:
+        """Uniform points z of the unit ball, [n, n_x]."""
+        radius = self.rng.random((n, 1)) ** (1 / len(self._root))
+        return radius * _unit(self.rng.standard_normal((n, len(self._root))))
+
+    def states(self, z: NDArray, rho: float) -> NDArray:
+        """States whose V is rho |z|²."""
+        return np.asarray(self.V.x0) + np.sqrt(rho) * z @ self._root.T
+
+    def failing(self, z: NDArray, rho: float) -> NDArray:
+        """Those of the points [n, n_x] from which the loop does not converge."""
+        good = [self._good(z[i : i + SCOUTS], i, rho) for i in range(0, len(z), SCOUTS)]
+        self._tried += len(z)
+        return z[~np.concatenate(good)]
+
+    def _good(self, z: NDArray, first: int, rho: float) -> NDArray:
+        """Of one chunk, filled up so that all have one shape."""
+        x0 = np.resize(self.states(z, rho), (SCOUTS, z.shape[1]))
+        number = self._tried + first + np.arange(SCOUTS)
+        arrays = jnp.asarray(x0, float), jnp.asarray(number), rho, self._bounds
+        return np.asarray(_converges(self._system, *arrays, *self._method))[: len(z)]
+
+
+def search(trials: Trials) -> float:
+    """The least V of all failures that rounds of starts in falling levels find.
+
+    Raises:
+        ValueError: there is no level from which the loop converges, or no end of it.
+    """
+    rho, bad = _failing_level(trials)
+    small, quiet = SMALL * rho, 0
+    while quiet < QUIET and len(bad):
+        z = trials.draw(SCOUTS)
+        z[::2] = _about(trials.rng, bad, len(z[::2]), 0.3 / (1 + quiet))
+        failing = trials.failing(z, rho)
+        quiet += 1
+        if len(failing):
+            quiet, order = 0, np.argsort(np.sum(failing**2, 1))[:16]
+            bad = failing[order]
+            rho *= float(np.sum(bad[0] ** 2))
+        require(rho > small, f"no level found: {trials.cause}")
+    return rho
+
+
+def _failing_level(trials: Trials) -> tuple[float, NDArray]:
+    """A level with failures in it, and those; or the top, if all converge there."""
+    rho = min(1.0, trials.top)
+    while True:
+        bad = trials.failing(trials.draw(SCOUTS), rho)
+        if len(bad) or rho == trials.top:
+            return rho, bad
+        rho = min(4 * rho, trials.top)
+        require(rho < LARGE, f"no start fails up to V={LARGE:g}: every level will do")
+
+
+def _about(rng: Any, bad: NDArray, n: int, width: float) -> NDArray:
+    """Points just inside the unit sphere, about known directions of failure."""
+    z = _unit(bad)[rng.integers(len(bad), size=n)]
+    radius = 1 - 0.05 * rng.random((n, 1))
+    return radius * _unit(z + width * rng.standard_normal(z.shape))
+
+
+def _unit(z: NDArray) -> NDArray:
+    return z / np.linalg.norm(z, axis=1, keepdims=True)
+
+
+def _cost_to_go(controller: Controller, V: Quadratic | None) -> Quadratic:
+    V = getattr(controller, "V", None) if V is None else V
+    if isinstance(V, Quadratic):
+        return V
+    name = type(controller).__name__
+    raise ValueError(f"{name} has no cost-to-go; give V, for example V=lqr.V")
+
+
+def _markov(plant: Plant, controller: Controller, loop: Loop) -> bool:
+    """Whether x is all that the closed loop remembers, and nothing is random."""
+    held = loop.actuator and jax.tree.leaves(loop.actuator.init(plant.n_u))
+    memory = controller.init(blank_tick(plant.n_x, plant.n_u, references(controller)))
+    return not (held or jax.tree.leaves(memory) or loop.random)
+
+
+def _bounds(plant: Plant, limits: Mapping[str, float]) -> NDArray:
+    bounds = np.full(plant.n_x, np.inf)
+    for name, bound in limits.items():
+        known = ", ".join(plant.states)
+        require(name in plant.states, f"no state {name!r}; the states are {known}")
+        positive(name, bound)
+        bounds[plant.states.index(name)] = bound
+    return bounds
+
+
+@functools.partial(jax.jit, static_argnums=(5, 6))
+def _converges(
+    system: Any,
+    x0: Array,
+    number: Array,
+    rho: Array,
+    bounds: Array,
+    steps: int,
+    invariant: bool,
+) -> Array:
+    """Whether each start [n, n_x] stays within bounds and ends near the equilibrium."""
+    plant, controller, loop, V = system
+
+    def inside(x: Array, top: Array) -> Array:
+        within = V(x) <= top if invariant else jnp.asarray(True)
+        for i in range(len(V.x0)):
+            within &= jnp.abs(x[i] - V.x0[i]) <= bounds[i]
+        return within
+
+    def one(x0: Array, number: Array) -> Array:
+        def body(carry: Any, _: None) -> Any:
+            state, kept = carry
+            state = step(loop, controller, state)[0]
+            return (state, kept & inside(state.x, top)), None
+
+        key = jax.random.fold_in(jax.random.PRNGKey(0), number)
+        start = begin(loop, controller, plant, x0, key)
+        top = jnp.maximum(V(x0), ENDED * rho)
+        first = start, inside(x0, top)
+        (end, kept), _ = jax.lax.scan(body, first, None, steps)
+        return kept & (V(end.x) < ENDED * rho)
+
+    return jax.vmap(one)(x0, number)

@@ -15,7 +15,7 @@ keep_arithmetic_exact()
 announce()
 
 _HOMES = {
-    "plants": "CartPole Equilibrium Plant",
+    "plants": "BouncingBall CartPole EndStops Equilibrium HybridPlant Plant Thermostat",
     "controllers": (
         "Argmax Constant Controller EnergySwingUp Features Hold Mix Policy "
         "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
@@ -113,9 +113,13 @@ if TYPE_CHECKING:
     from hybridctl.loop import Sensor as Sensor
     from hybridctl.loop import Trace as Trace
     from hybridctl.loop import simulate as simulate
+    from hybridctl.plants import BouncingBall as BouncingBall
     from hybridctl.plants import CartPole as CartPole
+    from hybridctl.plants import EndStops as EndStops
     from hybridctl.plants import Equilibrium as Equilibrium
+    from hybridctl.plants import HybridPlant as HybridPlant
     from hybridctl.plants import Plant as Plant
+    from hybridctl.plants import Thermostat as Thermostat
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard
     from hybridctl.show import report as report

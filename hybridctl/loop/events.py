@@ -54,8 +54,8 @@ def travel(
     def under_way(way: _Way) -> Array:
         return (way.s < end) & (way.count < MOST) & jnp.all(jnp.isfinite(way.x))
 
-    def leg(way: _Way) -> _Way:
-        return _leg(solve, plant, t, u, end, way)
+    def leg(way: _Way) -> _Way:  # a lane that is done waits for the others of its batch
+        return _leg(solve, plant, t, u, jnp.where(under_way(way), end, way.s), way)
 
     way = jax.lax.while_loop(under_way, leg, start)
     x = jnp.where(way.count < MOST, way.x, jnp.nan)
@@ -119,21 +119,28 @@ def refuse_chatter(
     if hits is None or not is_concrete(hits):
         return
     index = np.asarray(hits.index)
-    slots = index.shape[-1]
+    first = _crowded if solver == "rk4" else _full
     for lane, row in enumerate(index.reshape(-1, *index.shape[-2:])):
-        where = np.flatnonzero(row >= 0)
-        if solver == "rk4":
-            close = np.diff(where) <= 2
-            runs = np.convolve(close, np.ones(ROW, int), "valid") == ROW
-            at = where[np.argmax(runs)] if runs.any() else None
-        else:
-            full = np.flatnonzero((row >= 0).all(axis=1))
-            at = full[0] * slots if len(full) else None
+        at = first(row)
         if at is not None:
             begin = f"start {lane}: " * (index.ndim > 2)
             fail(
-                f"{begin}event {names[row.flat[at]]!r} chatters from "
-                f"t={at // slots * loop.dt:.6g} s on (Zeno): its reset must leave its "
-                "guard rising, or the plant must be able to rest there (as "
-                "BouncingBall does, rest=0.001); or give a shorter dt"
+                f"{begin}event {names[row.flat[at]]!r} chatters (Zeno) from "
+                f"t={at // row.shape[1] * loop.dt:.6g} s on; its reset must leave its "
+                "guard rising, or let the plant rest there (as BouncingBall does with "
+                "rest=0.001), or give a shorter dt"
             )
+
+
+def _full(index: np.ndarray) -> int | None:
+    """First slot of the first period that is full of events [T, n]; None: none is."""
+    full = np.flatnonzero((index >= 0).all(axis=1))
+    return int(full[0]) * index.shape[1] if len(full) else None
+
+
+def _crowded(index: np.ndarray) -> int | None:
+    """First substep of `ROW` events two substeps apart or less [T, n]; None: no such."""
+    where = np.flatnonzero(index >= 0)
+    apart = np.flatnonzero(np.diff(where, prepend=-3, append=index.size + 3) > 2)
+    runs = np.diff(apart)
+    return int(where[apart[np.argmax(runs >= ROW)]]) if (runs >= ROW).any() else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -19,9 +20,9 @@ def crossing_step(
 ) -> tuple[Array, Array, Array]:
     """A step of length h [s] with at most one event in it.
 
-    The event is located by the cubic through the guard and its rate at both ends,
-    O(h⁴), and one Newton correction along the flow, O(h⁸); the correction carries the
-    derivative of the time of the event. Then come reset and the rest of the step.
+    Time and state of the event are read off the cubics through both ends of the step,
+    O(h⁴), and corrected by one Newton step along the flow, which carries the
+    derivative of the event's time. Then come reset and the rest of the step.
 
     Args:
         step: a step (plant, t, x, u, h) -> x without events.
@@ -36,50 +37,68 @@ def crossing_step(
         time since t [s].
     """
     free = step(plant, t, x, u, h)
-    share, index = _first(plant, t, x, free, u, h)
-    share = jax.lax.stop_gradient(share)
-    landing = step(plant, t, x, u, share * h)
-    late = _late(look(plant, t + share * h, landing, u), index)
-    late = jnp.clip(late, -share * h, h - share * h)
-    at = share * h + late
-    landing = landing + late * plant.ode(t + share * h, landing, u)
-    after = step(plant, t + at, jump(plant, t + at, landing, u, index), u, h - at)
-    return jnp.where(index < 0, free, after), index, at
-
-
-def _first(
-    plant: HybridPlant, t: Array, x: Array, free: Array, u: Array, h: Array
-) -> tuple[Array, Array]:
-    """Share of the step at which the first event happens, and its index."""
     a, b = look(plant, t, x, u), look(plant, t + h, free, u)
     crosses = (b.g < 0) & ((a.g > 0) | (b.rate < 0))
-    shares = jnp.where(crosses, _root(a, b, h), NEVER)
-    shares = jnp.where(due(plant, t, x, u, a), 0.0, shares)
+    none = free, jnp.int32(-1), jnp.zeros_like(h)
+
+    def through() -> tuple[Array, Array, Array]:
+        share, index = _first(jnp.where(crosses, _root(a, b, h), NEVER), now=now())
+        share = jax.lax.stop_gradient(share)
+        landing = _between(x, free, a.dx, b.dx, h, share)
+        seen = look(plant, t + share * h, landing, u)
+        late = jnp.clip(_late(seen, index), -share * h, h - share * h)
+        at, landing = share * h + late, landing + late * seen.dx
+        after = jump(plant, t + at, landing, u, index)
+        after = step(plant, t + at, after, u, h - at)
+        return jnp.where(index < 0, free, after), index, at
+
+    def now() -> Array:
+        return due(plant, t, x, u, a)
+
+    # all lanes of a batch go without the rest where none of them needs it
+    near = jnp.any(crosses | a.falls() | (a.g <= 0))
+    return jax.lax.cond(eqxi.unvmap_any(near), through, lambda: none)
+
+
+def _first(shares: Array, now: Array) -> tuple[Array, Array]:
+    """Share of the step at which the first event happens, and its index."""
+    shares = jnp.where(now, 0.0, shares)
     first, index = jnp.full_like(shares[0], NEVER), jnp.int32(-1)
-    for i in range(len(plant.events)):
+    for i in range(len(shares)):
         earlier = shares[i] < first
         first = jnp.where(earlier, shares[i], first)
         index = jnp.where(earlier, jnp.int32(i), index)
     return jnp.where(index < 0, 1.0, first), index
 
 
+def _between(a: Array, b: Array, da: Array, db: Array, h: Array, share: Array) -> Array:
+    """The cubic through a and b with slopes da and db, at a share of the step h."""
+    c2, c3 = 3 * (b - a) - h * (2 * da + db), h * (da + db) - 2 * (b - a)
+    return a + share * (h * da + share * (c2 + share * c3))
+
+
+def _slope(a: Array, b: Array, da: Array, db: Array, h: Array, share: Array) -> Array:
+    """Derivative of that cubic by the share."""
+    c2, c3 = 3 * (b - a) - h * (2 * da + db), h * (da + db) - 2 * (b - a)
+    return h * da + share * (2 * c2 + 3 * share * c3)
+
+
 def _root(a: Look, b: Look, h: Array) -> Array:
-    """Where the cubic through two looks falls through zero, as a share of h.
+    """Where the guards' cubics fall through zero, as a share of the step.
 
     Halving keeps what is still above zero, or below it and rising, on the left.
     """
-    c1, c2 = h * a.rate, 3 * (b.g - a.g) - h * (2 * a.rate + b.rate)
-    c3 = h * (a.rate + b.rate) - 2 * (b.g - a.g)
-    value = lambda s: a.g + s * (c1 + s * (c2 + s * c3))  # noqa: E731
-    slope = lambda s: c1 + s * (2 * c2 + 3 * s * c3)  # noqa: E731
+    ends = a.g, b.g, a.rate, b.rate, h
     low, high = jnp.zeros_like(a.g), jnp.ones_like(a.g)
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        before = (value(middle) > 0) | ((a.g <= 0) & (slope(middle) >= 0))
+        rises = (a.g <= 0) & (_slope(*ends, middle) >= 0)
+        before = (_between(*ends, middle) > 0) | rises
         low, high = jnp.where(before, middle, low), jnp.where(before, high, middle)
     share = 0.5 * (low + high)
     for _ in range(NEWTONS):
-        share = jnp.clip(share - value(share) / _falling(slope(share)), low, high)
+        step = _between(*ends, share) / _falling(_slope(*ends, share))
+        share = jnp.clip(share - step, low, high)
     return share
 
 

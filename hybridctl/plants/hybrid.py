@@ -80,10 +80,16 @@ class Hits(NamedTuple):
 
 
 class Look(NamedTuple):
-    """Guards and their rates of change at a state, [n_e] each."""
+    """A state's derivative [n_x], its guards and their rates of change [n_e]."""
 
+    dx: Array
     g: Array
     rate: Array
+
+    def falls(self) -> Array:
+        """Which guards are at zero or below and fall, bool [n_e]."""
+        ahead = self.g + instant(self.g.dtype) * self.rate
+        return (self.rate < 0) & (ahead <= 0)
 
 
 def has_events(plant: Plant) -> bool:
@@ -97,18 +103,17 @@ def instant(dtype: Any) -> float:
 
 
 def look(plant: HybridPlant, t: Array, x: Array, u: Array) -> Look:
-    """Guards, and ∂g/∂t + ∂g/∂x ẋ."""
-    t = jnp.asarray(t, x.dtype)
-    tangents = jnp.ones_like(t), plant.ode(t, x, u)
-    return Look(*jax.jvp(lambda t, x: plant.guards(t, x, u), (t, x), tangents))
+    """ẋ, g, and ∂g/∂t + ∂g/∂x ẋ."""
+    t, dx = jnp.asarray(t, x.dtype), plant.ode(t, x, u)
+    guards = lambda t, x: plant.guards(t, x, u)  # noqa: E731
+    return Look(dx, *jax.jvp(guards, (t, x), (jnp.ones_like(t), dx)))
 
 
 def due(plant: HybridPlant, t: Array, x: Array, u: Array, seen: Look) -> Array:
     """Which events happen at once, bool [n_e]; see `HybridPlant`, "Start"."""
-    falls = (seen.rate < 0) & (seen.g + instant(x.dtype) * seen.rate <= 0)
     rows = plant.resets(t, x, u)
     lifted = [plant.guards(t, rows[i], u)[i] > 0 for i in range(len(plant.events))]
-    return falls | ((seen.g <= 0) & jnp.stack(lifted))
+    return seen.falls() | ((seen.g <= 0) & jnp.stack(lifted))
 
 
 def jump(plant: HybridPlant, t: Array, x: Array, u: Array, index: Array) -> Array:

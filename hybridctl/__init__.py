@@ -15,7 +15,10 @@ keep_arithmetic_exact()
 announce()
 
 _HOMES = {
-    "plants": "BouncingBall CartPole EndStops Equilibrium HybridPlant Plant Thermostat",
+    "plants": (
+        "Automaton BouncingBall CartPole EndStops Equilibrium HybridPlant Plant "
+        "Thermostat"
+    ),
     "controllers": (
         "Argmax Constant Controller EnergySwingUp Features Hold Mix Policy "
         "Sequence Slot StateFeedback StateMachine Switch Tick after beyond "
@@ -113,6 +116,7 @@ if TYPE_CHECKING:
     from hybridctl.loop import Sensor as Sensor
     from hybridctl.loop import Trace as Trace
     from hybridctl.loop import simulate as simulate
+    from hybridctl.plants import Automaton as Automaton
     from hybridctl.plants import BouncingBall as BouncingBall
     from hybridctl.plants import CartPole as CartPole
     from hybridctl.plants import EndStops as EndStops

@@ -70,6 +70,9 @@ def plants() -> dict[str, hc.Plant]:
     return {
         "cart-pole": hc.CartPole(),
         "with friction": hc.CartPole(cart_friction=0.3, pole_friction=0.05),
+        "ball": hc.BouncingBall(),
+        "thermostat": hc.Thermostat(),
+        "end stops": hc.EndStops(hc.CartPole(), ends=1.0, e=0.5),
     }
 
 

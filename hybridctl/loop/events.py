@@ -139,7 +139,7 @@ def _full(index: np.ndarray) -> int | None:
 
 
 def _crowded(index: np.ndarray) -> int | None:
-    """First substep of `ROW` events two substeps apart or less [T, n]; None: no such."""
+    """First of `ROW` events two substeps apart or less [T, n]; None: no such."""
     where = np.flatnonzero(index >= 0)
     apart = np.flatnonzero(np.diff(where, prepend=-3, append=index.size + 3) > 2)
     runs = np.diff(apart)

@@ -128,7 +128,11 @@ class Trace(eqx.Module):
         names = (*self.states, *self.inputs)
         signals = {name: np.asarray(self[name]).tolist() for name in names}
         mode = None if self.mode is None else np.asarray(self.mode).tolist()
-        extra = {"mode": mode, "modes": list(self.modes), "units": dict(self.units)}
+        extra: dict[str, Any] = {
+            "mode": mode, "modes": list(self.modes), "units": dict(self.units),
+        }  # fmt: skip
+        if self.hits is not None and self.x.ndim == 2:
+            extra["events"] = [list(event) for event in self.events]
         return {"t": np.asarray(self.t).tolist(), **signals, **extra}
 
     def plot(self, **options: Any) -> Any:

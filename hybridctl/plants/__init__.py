@@ -1,5 +1,6 @@
 """What the world is."""
 
+from hybridctl.plants.automaton import Automaton as Automaton
 from hybridctl.plants.ball import BouncingBall as BouncingBall
 from hybridctl.plants.cartpole import CartPole as CartPole
 from hybridctl.plants.endstops import EndStops as EndStops

@@ -4,9 +4,7 @@ import jax.numpy as jnp
 from jax import Array
 
 
-def rebound(
-    speed: Array, push: Array, depth: Array, e: Array, rest: Array
-) -> Array:
+def rebound(speed: Array, push: Array, depth: Array, e: Array, rest: Array) -> Array:
     """Speed [m/s] away from a wall after an impact, at least 0.
 
     It is e times the speed at the wall, √(v² - 2 a d), where a step went beyond it;

@@ -11,6 +11,7 @@ from hybridctl.plants.hybrid import HybridPlant, Look, due, jump, look
 
 HALVINGS, NEWTONS = 5, 3  # of the cubic through both ends of a step
 NEVER = 2.0  # share of a step that is not reached
+NONE = -1  # index where no event happens
 
 Stepper = Callable[[HybridPlant, Array, Array, Array, Array], Array]
 
@@ -39,31 +40,34 @@ def crossing_step(
     free = step(plant, t, x, u, h)
     a, b = look(plant, t, x, u), look(plant, t + h, free, u)
     crosses = (b.g < 0) & ((a.g > 0) | (b.rate < 0))
-    none = free, jnp.int32(-1), jnp.zeros_like(h)
+    # nearly always no lane of a batch is near an event, and then none pays for it
+    near = eqxi.unvmap_any(jnp.any(crosses | a.falls() | (a.g <= 0)))
 
-    def through() -> tuple[Array, Array, Array]:
-        share, index = _first(jnp.where(crosses, _root(a, b, h), NEVER), now=now())
-        share = jax.lax.stop_gradient(share)
+    def locate() -> tuple[Array, Array]:
+        shares = jnp.where(crosses, _root(a, b, h), NEVER)
+        return _first(jnp.where(due(plant, t, x, u, a), 0.0, shares))
+
+    def through() -> tuple[Array, Array]:
         landing = _between(x, free, a.dx, b.dx, h, share)
         seen = look(plant, t + share * h, landing, u)
         late = jnp.clip(_late(seen, index), -share * h, h - share * h)
         at, landing = share * h + late, landing + late * seen.dx
         after = jump(plant, t + at, landing, u, index)
         after = step(plant, t + at, after, u, h - at)
-        return jnp.where(index < 0, free, after), index, at
+        return jnp.where(index < 0, free, after), at
 
-    def now() -> Array:
-        return due(plant, t, x, u, a)
+    # apart, because XLA computes a loop that grows too long several times over
+    share, index = jax.lax.cond(
+        near, locate, lambda: (jnp.ones_like(h), jnp.int32(NONE))
+    )
+    share = jax.lax.stop_gradient(share)
+    after, at = jax.lax.cond(near, through, lambda: (free, h))
+    return after, index, at
 
-    # all lanes of a batch go without the rest where none of them needs it
-    near = jnp.any(crosses | a.falls() | (a.g <= 0))
-    return jax.lax.cond(eqxi.unvmap_any(near), through, lambda: none)
 
-
-def _first(shares: Array, now: Array) -> tuple[Array, Array]:
+def _first(shares: Array) -> tuple[Array, Array]:
     """Share of the step at which the first event happens, and its index."""
-    shares = jnp.where(now, 0.0, shares)
-    first, index = jnp.full_like(shares[0], NEVER), jnp.int32(-1)
+    first, index = jnp.full_like(shares[0], NEVER), jnp.int32(NONE)
     for i in range(len(shares)):
         earlier = shares[i] < first
         first = jnp.where(earlier, shares[i], first)

@@ -73,7 +73,7 @@ class EndStops(MechanicalPlant, HybridPlant):
             and len(self.plant.actuated) == 1
             and not isinstance(self.plant, HybridPlant),
             "EndStops needs a mechanical plant with one actuated coordinate and "
-            f"without events, got {type(self.plant).__name__}; for example hc.CartPole()",
+            f"without events, got {type(self.plant).__name__}; such as hc.CartPole()",
         )
         shape("ends", self.ends, (2,))
         share("e", self.e)

@@ -25,9 +25,9 @@ class HybridPlant(Plant):
       evaluated, the mode that is left is not stepped any more, the mode that is
       entered starts fresh and decides in the same tick. Then the plant, over the
       period, under that input.
-    * **Exit, transition, entry.** A reset is one map. A plant with locations writes
-      it in that order: x⁺ = entry(transition(exit(x))), exit of the location that is
-      left, entry of the one that is entered.
+    * **Exit, transition, entry.** A reset is one map; of an `Automaton` it is
+      x⁺ = entry(transition(exit(x))): exit of the location that is left, entry of
+      the one that is entered.
     * **Start.** At t = 0, at the begin of every period (the input may have jumped)
       and after a reset, an event with g ≤ 0 is due at once unless g is rising:
       beyond the guard and on the way back is no event. It is due even so where its
@@ -44,6 +44,9 @@ class HybridPlant(Plant):
       `jit`) an adaptive solver gives NaN from then on, which counts as not finite.
       RK4 takes at most one event a substep, a second one at the begin of the next:
       the state stays finite, late by a substep.
+    * **Accuracy and derivatives.** `simulate` says the time of an event to 1e-8 s
+      (float32: 1e-6 s, or a rounding of g divided by its rate) as far as the solver's
+      tolerance goes. Derivatives go through events, and their times, with RK4 only.
 
     Attributes:
         events: names, in declared order.

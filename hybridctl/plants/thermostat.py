@@ -41,7 +41,7 @@ class Thermostat(HybridPlant):
         >>> room = Thermostat(low=19.0, high=21.0)
         >>> trace = hc.simulate(room, hc.Constant([0.0]), [20.0, 1.0], 400.0, dt=5.0)
         >>> [(round(t, 1), name) for t, name in trace.events]
-        [(80.1, 'off'), (200.3, 'on'), (351.0, 'off')]
+        [(80.1, 'off'), (200.5, 'on'), (351.3, 'off')]
     """
 
     low: Array = eqx.field(converter=as_float, default=19.0)

@@ -14,7 +14,6 @@ from jax import Array
 
 import hybridctl as hc
 from hybridctl.checks import as_float, cast
-from hybridctl.learn import wrap
 from hybridctl.loop import begin, step
 from hybridctl.plants.flow import fixed_step, rk4
 from hybridctl.tasks import Box, Cost
@@ -168,7 +167,8 @@ def test_a_cart_pushed_against_a_stop_rests_there_and_leaves_when_pulled():
     plant = hc.EndStops(hc.CartPole(), ends=1.0, e=0.5)
     u = np.where(np.arange(300) < 250, 5.0, -5.0)[:, None]
     trace = hc.simulate(plant, hc.Sequence(u), [0.0, 0.3, 0.0, 0.0], 6.0)
-    assert len(trace.events) > 3 and trace.events[-1][0] < 5.0
+    high = [t for t, name in trace.events if name == "high end"]
+    assert 3 < len(high) < 20 and high[-1] < 4.0
     np.testing.assert_array_equal(trace["x"][200:251], 1.0)
     assert np.ptp(trace["theta"][200:251]) > 0.01  # the pole swings on
     assert np.all(np.diff(trace["x"][251:]) < 0)
@@ -212,7 +212,7 @@ class Probe(hc.HybridPlant):
         a, b, log, s = x
         first = [a + 9.0, b + self.takes, 10 * log + 1, s]
         second = [a, b + 9.0, 10 * log + 2, s]
-        return jnp.stack([jnp.stack(r) for r in (first, second, [a, b, log, s])])
+        return jnp.stack([jnp.stack(r) for r in (first, second, [a, b, log, s + 1])])
 
 
 @pytest.mark.parametrize("options", [TIGHT, {}], ids=["dopri5", "rk4"])
@@ -324,27 +324,25 @@ STOPS = hc.EndStops(hc.CartPole(), ends=0.5, e=0.5)
 def test_env_at_256_is_simulate_bit_for_bit(plant, x):
     here = task(plant, x, np.full(len(x), 0.2))
     env = hc.Env(here, 10.0 * hc.Slot(1), training=False)
-    inner = wrap(env, env.episode_length)
     rng = np.random.default_rng(0)
     actions = rng.uniform(-1, 1, (100, 1)).astype(np.float32)
 
     @jax.jit
     def rollout(keys):
         def body(state, action):
-            state = inner.step(state, jnp.broadcast_to(action, (256, 1)))
+            state = jax.vmap(env.step, (0, None))(state, action)
             return state, (state.pipeline_state.x, state.obs)
 
-        state = inner.reset(keys)
-        return state.pipeline_state.x, jax.lax.scan(body, state, actions[:99])[1]
+        state = jax.vmap(env.reset)(keys)
+        return state.pipeline_state.x, jax.lax.scan(body, state, actions)[1]
 
     x0, (xs, obs) = rollout(jax.random.split(jax.random.PRNGKey(1), 256))
     assert np.isfinite(xs).all() and np.isfinite(obs).all()
     replayed = hc.Sequence(10.0 * actions)
     trace = hc.simulate(plant, replayed, x0, 2.0, loop=here.loop)
-    np.testing.assert_array_equal(np.swapaxes(xs, 0, 1), trace.x[:, 1:100])
-    assert sum(len(trace[i].events) > 0 for i in range(256)) > 100
-    scores = hc.evaluate(here, replayed, 16)
-    assert scores.finite.all()
+    np.testing.assert_array_equal(np.swapaxes(xs, 0, 1), trace.x[:, 1:])
+    met = np.any(np.asarray(trace.hits.index) >= 0, axis=(1, 2))
+    assert met.sum() > 100
 
 
 def test_derivatives_go_through_events():
@@ -374,4 +372,5 @@ def test_a_trace_tells_and_draws_its_events():
     assert trace[1].to_dict()["events"] == [[pytest.approx(0.4515, abs=1e-4), "impact"]]
     with pytest.raises(ValueError, match="choose one first"):
         trace.events  # noqa: B018
+    assert trace[0].hits is not None
     assert len(trace[1].plot().axes[0].lines) == 2  # the state, and one impact

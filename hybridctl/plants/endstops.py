@@ -61,11 +61,14 @@ class EndStops(MechanicalPlant, HybridPlant):
     """
 
     plant: MechanicalPlant
-    ends: Array = eqx.field(converter=pair, default=2.4)
-    e: Array = eqx.field(converter=as_float, default=1.0)
-    rest: Array = eqx.field(converter=as_float, default=1e-3)
+    ends: Array = eqx.field(converter=as_float)
+    e: Array = eqx.field(converter=as_float)
+    rest: Array = eqx.field(converter=as_float)
 
     events: ClassVar[tuple[str, ...]] = ("low end", "high end")
+
+    def __init__(self, plant: Any, ends: Any = 2.4, e: Any = 1.0, rest: Any = 1e-3):
+        self.plant, self.ends, self.e, self.rest = plant, pair(ends), e, rest
 
     def __check_init__(self):
         require(

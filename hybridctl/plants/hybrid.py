@@ -33,7 +33,8 @@ class HybridPlant(Plant):
       beyond the guard and on the way back is no event. It is due even so where its
       reset alone would lift the guard above zero, as switching off a heater does.
     * **After a reset** g is about 0 and rises: that is no event, and the next fall
-      through zero is one, however soon.
+      through zero is one, however soon. A reset must leave its guard rising or above
+      zero: an event that only counts needs a discrete variable in its guard.
     * **Grazing.** A guard that touches zero and does not go below is no event; nor is
       one that rests at zero. One that goes below and comes back within a solver's
       step may be missed: give a shorter dt.

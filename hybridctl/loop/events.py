@@ -70,7 +70,7 @@ def _leg(
     until = jnp.where(jnp.any(now), way.s, end)
     s, x, fell = _flow(solve, plant, t, u, until, way)
     then = look(plant, t + s, x, u)
-    ready = due(plant, t + s, x, u, then)
+    ready = due(plant, t + s, x, u, then, slack=instant(x.dtype))
     nearest = jnp.where(jnp.any(ready), jnp.argmax(ready), jnp.argmin(then.g))
     index = jnp.where(jnp.any(now) | fell, nearest, -1).astype(jnp.int32)
     hits = Hits(

@@ -57,7 +57,7 @@ class EndStops(MechanicalPlant, HybridPlant):
         >>> plant = EndStops(hc.CartPole(), ends=1.0, e=0.5)
         >>> trace = hc.simulate(plant, hc.Constant([2.0]), [0, 0, 0, 0], 1.5)
         >>> [(round(t, 2), name) for t, name in trace.events]
-        [(1.02, 'high end')]
+        [(1.03, 'high end')]
     """
 
     plant: MechanicalPlant

@@ -90,10 +90,9 @@ class Look(NamedTuple):
     g: Array
     rate: Array
 
-    def falls(self) -> Array:
-        """Which guards are at zero or below and fall, bool [n_e]."""
-        ahead = self.g + instant(self.g.dtype) * self.rate
-        return (self.rate < 0) & (ahead <= 0)
+    def falls(self, slack: float = 0.0) -> Array:
+        """Which guards are at zero or below, or will be within slack [s], and fall."""
+        return (self.rate < 0) & (self.g + slack * self.rate <= 0)
 
 
 def has_events(plant: Plant) -> bool:
@@ -113,11 +112,13 @@ def look(plant: HybridPlant, t: Array, x: Array, u: Array) -> Look:
     return Look(dx, *jax.jvp(guards, (t, x), (jnp.ones_like(t), dx)))
 
 
-def due(plant: HybridPlant, t: Array, x: Array, u: Array, seen: Look) -> Array:
+def due(
+    plant: HybridPlant, t: Array, x: Array, u: Array, seen: Look, slack: float = 0.0
+) -> Array:
     """Which events happen at once, bool [n_e]; see `HybridPlant`, "Start"."""
     rows = plant.resets(t, x, u)
     lifted = [plant.guards(t, rows[i], u)[i] > 0 for i in range(len(plant.events))]
-    return seen.falls() | ((seen.g <= 0) & jnp.stack(lifted))
+    return seen.falls(slack) | ((seen.g <= 0) & jnp.stack(lifted))
 
 
 def jump(plant: HybridPlant, t: Array, x: Array, u: Array, index: Array) -> Array:

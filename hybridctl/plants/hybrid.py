@@ -29,9 +29,9 @@ class HybridPlant(Plant):
       x⁺ = entry(transition(exit(x))): exit of the location that is left, entry of
       the one that is entered.
     * **Start.** At t = 0, at the begin of every period (the input may have jumped)
-      and after a reset, an event with g ≤ 0 is due at once unless g is rising:
-      beyond the guard and on the way back is no event. It is due even so where its
-      reset alone would lift the guard above zero, as switching off a heater does.
+      and after a reset, an event with g ≤ 0 is due at once if g falls: beyond the
+      guard and on the way back is no event. Where g < 0 and the reset alone lifts the
+      guard above zero, as switching off a heater does, it is due in any case.
     * **After a reset** g is about 0 and rises: that is no event, and the next fall
       through zero is one, however soon. A reset must leave its guard rising or above
       zero: an event that only counts needs a discrete variable in its guard.
@@ -118,7 +118,7 @@ def due(
     """Which events happen at once, bool [n_e]; see `HybridPlant`, "Start"."""
     rows = plant.resets(t, x, u)
     lifted = [plant.guards(t, rows[i], u)[i] > 0 for i in range(len(plant.events))]
-    return seen.falls(slack) | ((seen.g <= 0) & jnp.stack(lifted))
+    return seen.falls(slack) | ((seen.g < 0) & jnp.stack(lifted))
 
 
 def jump(plant: HybridPlant, t: Array, x: Array, u: Array, index: Array) -> Array:

@@ -16,8 +16,9 @@ announce()
 
 _HOMES = {
     "plants": (
-        "Acrobot CartPole DoubleCartPole Equilibrium LagrangianPlant "
-        "MechanicalPlant MuJoCoPlant Network Pendubot Pendulum Plant"
+        "Acrobot Automaton BouncingBall CartPole DoubleCartPole EndStops "
+        "Equilibrium HybridPlant LagrangianPlant MechanicalPlant MuJoCoPlant "
+        "Network Pendubot Pendulum Plant Thermostat"
     ),
     "controllers": (
         "Argmax AugmentedFeedback Constant Controller EKF EnergySwingUp Features "
@@ -157,9 +158,13 @@ if TYPE_CHECKING:
     from hybridctl.loop import referee as referee
     from hybridctl.loop import simulate as simulate
     from hybridctl.plants import Acrobot as Acrobot
+    from hybridctl.plants import Automaton as Automaton
+    from hybridctl.plants import BouncingBall as BouncingBall
     from hybridctl.plants import CartPole as CartPole
     from hybridctl.plants import DoubleCartPole as DoubleCartPole
+    from hybridctl.plants import EndStops as EndStops
     from hybridctl.plants import Equilibrium as Equilibrium
+    from hybridctl.plants import HybridPlant as HybridPlant
     from hybridctl.plants import LagrangianPlant as LagrangianPlant
     from hybridctl.plants import MechanicalPlant as MechanicalPlant
     from hybridctl.plants import MuJoCoPlant as MuJoCoPlant
@@ -167,6 +172,7 @@ if TYPE_CHECKING:
     from hybridctl.plants import Pendubot as Pendubot
     from hybridctl.plants import Pendulum as Pendulum
     from hybridctl.plants import Plant as Plant
+    from hybridctl.plants import Thermostat as Thermostat
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard
     from hybridctl.show import report as report

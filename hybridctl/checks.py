@@ -89,6 +89,14 @@ def not_negative(name: str, value: Any) -> None:
         require(bool(ok), f"{name}={value} must not be negative; give 0 or more")
 
 
+def share(name: str, value: Any) -> None:
+    """Refuse anything but numbers from 0 to 1."""
+    not_negative(name, value)
+    if is_concrete(value):
+        ok = np.all(np.asarray(value) <= 1)
+        require(bool(ok), f"{name}={value} must not exceed 1; give 0 to 1")
+
+
 def shape(name: str, value: Any, expected: tuple[int, ...]) -> None:
     """Refuse an array of another shape."""
     got = np.shape(value)

@@ -110,6 +110,9 @@ def plants() -> dict[str, hc.Plant]:
         "function": function(),
         "motor-driven": hc.plants.motor_cartpole(),
         "by mujoco": hc.MuJoCoPlant.cartpole(),
+        "ball": hc.BouncingBall(),
+        "thermostat": hc.Thermostat(),
+        "end stops": hc.EndStops(hc.CartPole(), ends=1.0, e=0.5),
     }
 
 

@@ -18,6 +18,7 @@ from hybridctl.controllers.machine import mode_names, mode_of
 from hybridctl.design.discretize import discretize
 from hybridctl.loop import Loop, LoopState, Sensor, begin, step
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.flow import Moved
 from hybridctl.plants.linearize import derivatives, float64, float64_on_host
 
 SETTLE = 256  # ticks at rest after which a machine is in the mode to look at
@@ -147,12 +148,12 @@ def _local(chain: _Chain, z: Any, r: Any, k: Array, held: _Held) -> tuple:
         state = eqx.combine(unravel(z), rest)
         state = dataclasses.replace(state, k=k, r=r if len(r) else None)
 
-        def flow(plant, t, x, u):
+        def motion(plant, t, x, u):
             del plant, t
             moved = held.Ad @ (x - held.x0) + held.Bd @ (u + push - held.u0)
-            return held.x0 + moved + held.drift
+            return Moved(held.x0 + moved + held.drift)
 
-        after, sample = step(chain.loop, chain.controller, state, flow)
+        after, sample = step(chain.loop, chain.controller, state, motion)
         after = dataclasses.replace(after, r=None)
         return ravel_pytree(eqx.filter(after, eqx.is_inexact_array))[0], sample.u
 

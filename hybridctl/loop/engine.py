@@ -11,14 +11,14 @@ from jax import Array
 
 from hybridctl.checks import fail
 from hybridctl.plants import MuJoCoPlant, Plant
-from hybridctl.plants.flow import Flow
+from hybridctl.plants.flow import Motion, Moved
 from hybridctl.plants.mjcf import import_mujoco
 from hybridctl.plants.mujoco import write
 
 Shapes = dict[str, tuple[int, ...]]
 
 
-def engine(dt: float, substeps: int) -> Flow:
+def engine(dt: float, substeps: int) -> Motion:
     """`mj_step` with Runge-Kutta steps of dt / substeps [s], the input held.
 
     Every period starts from the state alone, without MuJoCo's warm start, so that
@@ -26,7 +26,7 @@ def engine(dt: float, substeps: int) -> Flow:
     after the other.
     """
 
-    def flow(plant: Plant, t: Array, x: Array, u: Array) -> Array:
+    def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
         del t  # autonomous
         if not isinstance(plant, MuJoCoPlant):
             fail(
@@ -45,9 +45,9 @@ def engine(dt: float, substeps: int) -> Flow:
             return after.astype(flat.dtype).view(np.uint32).reshape(out.shape)
 
         after = jax.pure_callback(run, out, bits, vmap_method="sequential")
-        return jax.lax.bitcast_convert_type(after, flat.dtype)
+        return Moved(jax.lax.bitcast_convert_type(after, flat.dtype))
 
-    return flow
+    return motion
 
 
 def _unpack(flat: np.ndarray, shapes: Shapes) -> dict[str, np.ndarray]:

@@ -1,19 +1,23 @@
 """The integrator by name: fixed-step RK4, one of diffrax's, or MuJoCo's engine."""
 
+from typing import Any, cast
+
 import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import one_of
 from hybridctl.loop.engine import engine
-from hybridctl.plants import Plant
-from hybridctl.plants.flow import Flow, fixed_step
+from hybridctl.loop.events import Solve, travel
+from hybridctl.plants import HybridPlant, Plant
+from hybridctl.plants.flow import Flow, Motion, Moved, fixed_motion
+from hybridctl.plants.hybrid import has_events
 
 ADAPTIVE = {"dopri5": "Dopri5", "tsit5": "Tsit5", "kvaerno5": "Kvaerno5"}
 SOLVERS = ("rk4", *ADAPTIVE, "mujoco")
 
 
 def adaptive(dt: float, solver: str, rtol: float, atol: float) -> Flow:
-    """A diffrax solver over each control period dt [s].
+    """A diffrax solver over each control period dt [s]: from state to state.
 
     Args:
         dt: control period [s].
@@ -21,30 +25,40 @@ def adaptive(dt: float, solver: str, rtol: float, atol: float) -> Flow:
         rtol: relative tolerance of a step.
         atol: absolute tolerance of a step.
     """
+    motion = adaptive_motion(dt, solver, rtol, atol)
+    return lambda plant, t, x, u: motion(plant, t, x, u).x
+
+
+def adaptive_motion(dt: float, solver: str, rtol: float, atol: float) -> Motion:
+    """`adaptive` that also tells the events; see `hybridctl.loop.events.travel`."""
     import diffrax
 
     one_of("solver", solver, ADAPTIVE)
     method = getattr(diffrax, ADAPTIVE[solver])()
     control = diffrax.PIDController(rtol=rtol, atol=atol)
 
-    def flow(plant: Plant, t: Array, x: Array, u: Array) -> Array:
-        term = diffrax.ODETerm(lambda t, x, u: plant.ode(jnp.asarray(t), x, u))
-        solution = diffrax.diffeqsolve(
-            term, method, t, t + dt, None, x, u,
-            stepsize_controller=control, max_steps=4096,
+    def solve(ode: Any, start: Any, end: Any, x: Array, u: Array, **more: Any) -> Any:
+        term = diffrax.ODETerm(lambda t, x, _: ode(jnp.asarray(t), x, u))
+        return diffrax.diffeqsolve(
+            term, method, start, end, None, x,
+            stepsize_controller=control, max_steps=4096, **more,
         )  # fmt: skip
-        return solution.ys[0]  # pyright: ignore[reportOptionalSubscript]
 
-    return flow
+    def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
+        if has_events(plant):
+            return travel(cast(Solve, solve), cast(HybridPlant, plant), t, x, u, dt)
+        return Moved(solve(plant.ode, t, t + dt, x, u).ys[0])
+
+    return motion
 
 
-def flow_of(
+def motion_of(
     solver: str, dt: float, substeps: int, rtol: float = 1e-6, atol: float = 1e-8
-) -> Flow:
+) -> Motion:
     """The integrator by name: rk4 (fixed step), dopri5, tsit5, kvaerno5, mujoco."""
     one_of("solver", solver, SOLVERS)
     if solver == "rk4":
-        return fixed_step(dt, substeps)
+        return fixed_motion(dt, substeps)
     if solver == "mujoco":
         return engine(dt, substeps)
-    return adaptive(dt, solver, rtol, atol)
+    return adaptive_motion(dt, solver, rtol, atol)

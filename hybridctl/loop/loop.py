@@ -11,7 +11,8 @@ from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.machine import mode_of
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
-from hybridctl.plants.flow import Flow, fixed_step
+from hybridctl.plants.flow import Motion, fixed_motion
+from hybridctl.plants.hybrid import Hits
 
 
 class Loop(eqx.Module):
@@ -105,6 +106,7 @@ class Sample(NamedTuple):
     asked: Array
     u: Array
     mode: Array | None
+    hits: Hits | None = None
 
 
 def begin(
@@ -128,7 +130,7 @@ def begin(
 
 
 def step(
-    loop: Loop, controller: Controller, state: LoopState, flow: Flow | None = None
+    loop: Loop, controller: Controller, state: LoopState, motion: Motion | None = None
 ) -> tuple[LoopState, Sample]:
     """Advance the closed loop by one control period.
 
@@ -136,12 +138,12 @@ def step(
         loop: sensor, actuator, disturbance and timing.
         controller: decides the input of this period.
         state: before the period.
-        flow: integrates the plant over the period; RK4 substeps by default.
+        motion: moves the plant over the period; RK4 substeps by default.
 
     Returns:
-        The state after the period, and what was asked and applied in it.
+        The state after the period, and what was asked, applied and met in it.
     """
-    flow = flow or fixed_step(loop.dt, loop.substeps)
+    motion = motion or fixed_motion(loop.dt, loop.substeps)
     tick = state.tick(loop.dt)
     memory, asked = controller.step(state.controller, tick)
     actuator, u = state.actuator, asked
@@ -150,9 +152,9 @@ def step(
     force = u
     if loop.disturbance is not None:
         force = u + loop.disturbance(state.key, state.k, loop.dt)
-    x, k = flow(state.plant, tick.t, state.x, force), state.k + 1
+    (x, hits), k = motion(state.plant, tick.t, state.x, force), state.k + 1
     measured = None if loop.sensor is None else loop.sensor(x, state.key, k)
     after = LoopState(
         k, state.plant, x, measured, u, asked, actuator, memory, state.key, state.r
     )
-    return after, Sample(asked, u, mode_of(memory))
+    return after, Sample(asked, u, mode_of(memory), hits)

@@ -45,6 +45,7 @@ def plot_trace(trace: "Trace", label: str | None = None, figure: Any = None) -> 
             figure = Figure(figsize=(7, 1.25 * len(names)), layout="constrained")
             figure.subplots(len(names), 1, sharex=True)
             draw_modes(trace, figure.axes)
+            draw_events(trace, figure.axes)
         colour = COLOURS[len(figure.axes[0].lines) % len(COLOURS)]
         for axis, name in zip(figure.axes, names, strict=True):
             held = name in trace.inputs
@@ -57,6 +58,13 @@ def plot_trace(trace: "Trace", label: str | None = None, figure: Any = None) -> 
         if label is not None:
             figure.axes[0].legend(loc="upper right", ncols=4)
     return figure
+
+
+def draw_events(trace: "Trace", axes: Any) -> None:
+    """A dotted line through all panels at every event of the plant."""
+    for time, _ in trace.events:
+        for axis in axes:
+            axis.axvline(time, color="0.6", lw=0.7, ls=":", zorder=0)
 
 
 def draw_modes(trace: "Trace", axes: Any) -> None:

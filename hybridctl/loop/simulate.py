@@ -24,10 +24,11 @@ from hybridctl.controllers.fill import blank_tick, measurements, references
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.loop.cache import enable_cache
-from hybridctl.loop.integrate import SOLVERS, flow_of
+from hybridctl.loop.events import refuse_chatter
+from hybridctl.loop.integrate import SOLVERS, motion_of
 from hybridctl.loop.loop import Loop, begin, step
 from hybridctl.loop.trace import Trace
-from hybridctl.plants import Plant
+from hybridctl.plants import HybridPlant, Plant
 
 
 def simulate(
@@ -66,7 +67,8 @@ def simulate(
         axis N.
 
     Raises:
-        ValueError: shapes, dt or names that do not fit, before anything compiles.
+        ValueError: shapes, dt or names that do not fit, before anything compiles;
+            or a plant whose events chatter.
 
     Example:
         >>> import hybridctl as hc
@@ -88,11 +90,14 @@ def simulate(
     enable_cache()
     arrays = cast((plant, controller, loop)), x0, key, r
     steps = _steps(seconds, loop.dt)
-    x, asked, u, mode = _run(*arrays, steps=steps, method=(solver, rtol, atol))
+    x, sample = _run(*arrays, steps=steps, method=(solver, rtol, atol))
     t = np.arange(steps + 1) * loop.dt
+    names = plant.events if isinstance(plant, HybridPlant) else ()
+    refuse_chatter(sample.hits, loop, solver, names)
     return Trace(
-        t, x, u, asked, mode, plant.states, plant.inputs, mode_names(controller),
-        tuple(plant.units.items()), plant.angles,
+        t, x, sample.u, sample.asked, sample.mode, plant.states, plant.inputs,
+        mode_names(controller), tuple(plant.units.items()), plant.angles,
+        sample.hits, names,
     )  # fmt: skip
 
 
@@ -100,17 +105,17 @@ def simulate(
 def _run(system, x0, key, r, *, steps: int, method: tuple) -> tuple:
     plant, controller, loop = system
     solver, rtol, atol = method
-    flow = flow_of(solver, loop.dt, loop.substeps, rtol, atol)
+    motion = motion_of(solver, loop.dt, loop.substeps, rtol, atol)
 
     def one(x0):
         def body(state, _):
-            state, sample = step(loop, controller, state, flow)
+            state, sample = step(loop, controller, state, motion)
             return state, (state.x, sample)
 
         start = begin(loop, controller, plant, x0, key, r)
         _, (xs, sample) = jax.lax.scan(body, start, None, steps)
         x = jnp.concatenate([x0[None], xs])
-        return x, sample.asked, sample.u, sample.mode
+        return x, sample
 
     return jax.vmap(one)(x0) if x0.ndim == 2 else one(x0)
 

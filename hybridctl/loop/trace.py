@@ -8,6 +8,7 @@ from jax import Array
 
 from hybridctl.checks import fail, require
 from hybridctl.plants import Equilibrium
+from hybridctl.plants.hybrid import Hits
 
 
 class Trace(eqx.Module):
@@ -22,6 +23,9 @@ class Trace(eqx.Module):
         states, inputs, modes: names.
         units: unit by name, as pairs.
         angles: which states are angles.
+        hits: the plant's events by control period, or None where it has none; see
+            `events`.
+        happenings: names of the plant's events.
 
     With a batch of starts the arrays (but t) have a leading axis; `trace[i]` is
     one of them, `trace["theta"]` a signal by name.
@@ -37,6 +41,8 @@ class Trace(eqx.Module):
     modes: tuple[str, ...] = eqx.field(static=True)
     units: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     angles: tuple[int, ...] = eqx.field(static=True, default=())
+    hits: Hits | None = None
+    happenings: tuple[str, ...] = eqx.field(static=True, default=())
 
     def __getitem__(self, name: str | int | np.integer) -> Any:
         """A signal by its name, or one trace of a batch by its number."""
@@ -57,8 +63,9 @@ class Trace(eqx.Module):
         if not -n <= i < n:  # JAX would clamp it, and `for` would never end
             raise IndexError(f"no trace {i} in a batch of {n}")
         mode = None if self.mode is None else self.mode[i]
-        parts = self.x[i], self.u[i], self.asked[i], mode
-        where = lambda s: (s.x, s.u, s.asked, s.mode)  # noqa: E731
+        hits = None if self.hits is None else Hits(*(part[i] for part in self.hits))
+        parts = self.x[i], self.u[i], self.asked[i], mode, hits
+        where = lambda s: (s.x, s.u, s.asked, s.mode, s.hits)  # noqa: E731
         return eqx.tree_at(where, self, parts, is_leaf=lambda n: n is None)
 
     def switches(self) -> list[tuple[float, str, str]]:
@@ -70,6 +77,18 @@ class Trace(eqx.Module):
         where = np.flatnonzero(np.diff(mode)) + 1
         name = self.modes.__getitem__
         return [(float(self.t[k]), name(mode[k - 1]), name(mode[k])) for k in where]
+
+    @property
+    def events(self) -> list[tuple[float, str]]:
+        """Events of the plant as (time [s], name), in order; empty without any."""
+        self._single()
+        if self.hits is None:
+            return []
+        index, offset = (np.asarray(part) for part in self.hits)
+        period, slot = np.nonzero(index >= 0)
+        times = np.asarray(self.t)[period] + offset[period, slot].astype(np.float64)
+        names = (self.happenings[i] for i in index[period, slot])
+        return list(zip(times.tolist(), names, strict=True))
 
     def settling_time(self, target: Equilibrium, **tolerance: float) -> float:
         """First time [s] after which all named errors stay within their tolerance.
@@ -109,7 +128,11 @@ class Trace(eqx.Module):
         names = (*self.states, *self.inputs)
         signals = {name: np.asarray(self[name]).tolist() for name in names}
         mode = None if self.mode is None else np.asarray(self.mode).tolist()
-        extra = {"mode": mode, "modes": list(self.modes), "units": dict(self.units)}
+        extra: dict[str, Any] = {
+            "mode": mode, "modes": list(self.modes), "units": dict(self.units),
+        }  # fmt: skip
+        if self.hits is not None and self.x.ndim == 2:
+            extra["events"] = [list(event) for event in self.events]
         return {"t": np.asarray(self.t).tolist(), **signals, **extra}
 
     def plot(self, **options: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from hybridctl.plants.acrobot import Acrobot as Acrobot
 from hybridctl.plants.acrobot import Pendubot as Pendubot
+from hybridctl.plants.automaton import Automaton as Automaton
+from hybridctl.plants.ball import BouncingBall as BouncingBall
 from hybridctl.plants.cartpole import CartPole as CartPole
 from hybridctl.plants.component import Component as Component
 from hybridctl.plants.component import Port as Port
@@ -12,7 +14,9 @@ from hybridctl.plants.electrical import DCMotor as DCMotor
 from hybridctl.plants.electrical import Inductor as Inductor
 from hybridctl.plants.electrical import Resistor as Resistor
 from hybridctl.plants.electrical import VoltageSource as VoltageSource
+from hybridctl.plants.endstops import EndStops as EndStops
 from hybridctl.plants.function import FunctionPlant as FunctionPlant
+from hybridctl.plants.hybrid import HybridPlant as HybridPlant
 from hybridctl.plants.hydraulic import Pipe as Pipe
 from hybridctl.plants.hydraulic import PressureSource as PressureSource
 from hybridctl.plants.hydraulic import Pump as Pump
@@ -40,3 +44,4 @@ from hybridctl.plants.pendulum import Pendulum as Pendulum
 from hybridctl.plants.plant import Equilibrium as Equilibrium
 from hybridctl.plants.plant import MechanicalPlant as MechanicalPlant
 from hybridctl.plants.plant import Plant as Plant
+from hybridctl.plants.thermostat import Thermostat as Thermostat

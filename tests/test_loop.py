@@ -487,7 +487,7 @@ def test_a_time_without_a_period_is_refused(plant, lqr, seconds):
 def test_an_unknown_solver_is_refused_with_the_list(plant, lqr):
     sentence = refused(plant, lqr, START, 1.0, solver="euler")
     assert sentence == (
-        "unknown solver 'euler'; choose one of: dopri5, kvaerno5, rk4, tsit5"
+        "unknown solver 'euler'; choose one of: dopri5, kvaerno5, mujoco, rk4, tsit5"
     )
 
 

@@ -72,8 +72,9 @@ class Thermostat(HybridPlant):
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """State derivative [Ṫ, 0] at state x [2] under heat u [1]."""
         del t  # autonomous
-        heat = (self.power * x[1] + u[0]) / self.capacity
-        return jnp.stack([(self.ambient - x[0]) / self.tau + heat, 0.0 * x[1]])
+        cooling = (self.ambient - x[0]) * (1.0 / self.tau)
+        heating = (self.power * x[1] + u[0]) * (1.0 / self.capacity)
+        return jnp.stack([cooling + heating, 0.0 * x[1]])
 
     def guards(self, t: Array, x: Array, u: Array) -> Array:
         """Degrees left until "off", and until "on" [2]; 1 where it cannot happen."""

@@ -90,7 +90,7 @@ def main(n: int = 4096, seed: int = 0, tasks: tuple[str, ...] = TASKS) -> None:
         tasks: to measure; results of the others stay.
     """
     old = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    result = {"about": about(), "seed": seed, "tasks": old.get("tasks", {})}
+    result = {"about": about(), "seed": seed, "few": FEW, "tasks": old.get("tasks", {})}
     for name in tasks:
         for kind, task in variants(name).items():
             result["tasks"][kind] = measure(kind, task, n, seed)

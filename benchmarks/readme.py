@@ -118,6 +118,7 @@ def worlds() -> str:
     hybrid, energy = load("hybrid"), load("energy")["machines"]
     network = load("network")
     bounce, env = hybrid["dopri5"], hybrid["env"]["2048"]
+    drift, seeds = bounce["elastic"]["relative_energy_drift"], len(network["runs"])
     rates = ", ".join(
         f"{name} {row['success']:.1%} ({row['seconds']:.0f} s)"
         for name, row in energy.items()
@@ -127,11 +128,11 @@ def worlds() -> str:
         f"**Other plants.** A bouncing ball's first ten impacts are within "
         f"{bounce['impact_s']:.0e} s of the analytic ones (dopri5), a thermostat's "
         f"switching times within {bounce['switch_s']:.0e} s; 20 elastic bounces of "
-        f"the cart keep the energy to {bounce['elastic']['relative_energy_drift']:.0e}. With "
+        f"the cart keep the energy to {drift:.0e}. With "
         f"end stops the environment runs at {env['ratio']:.2f} of the speed without "
         "(`benchmarks/hybrid.py`). Energy swing-up and catch from 1024 random starts, "
         f"within so many seconds: {rates} (`benchmarks/energy.py`). PPO holds "
-        f"the motor-driven cart-pole on {network['solved']} of {len(network['runs'])} seeds "
+        f"the motor-driven cart-pole on {network['solved']} of {seeds} seeds "
         "(`benchmarks/network.py`)."
     )
 

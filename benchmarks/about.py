@@ -4,7 +4,13 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import sys
+from pathlib import Path
 from typing import Any
+
+HERE = str(Path(__file__).parent)
+if HERE in sys.path:  # a script's own folder comes first; behind all, its control.py
+    sys.path.append(sys.path.pop(sys.path.index(HERE)))  # does not hide python-control
 
 PACKAGES = ("hybridctl", "jax", "brax", "equinox", "numpy", "scipy", "mujoco")
 

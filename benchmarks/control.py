@@ -37,7 +37,8 @@ def variants(name: str) -> dict[str, hc.Task]:
     """A task, and what of it is looked at alone."""
     task = hc.tasks.get(name)
     if name == "noisy":
-        return {name: task, "noise alone": hc.tasks.get(name, delay=0, force=0.0)}
+        quiet = hc.tasks.noisy(delay=0, force=0.0, name="noise alone")
+        return {name: task, quiet.name: quiet}
     return starts(task)
 
 

@@ -373,4 +373,7 @@ def test_a_trace_tells_and_draws_its_events():
     with pytest.raises(ValueError, match="choose one first"):
         trace.events  # noqa: B018
     assert trace[0].hits is not None
-    assert len(trace[1].plot().axes[0].lines) == 2  # the state, and one impact
+    axis = trace[1].plot().axes[0]
+    marks = axis.collections[0].get_segments()
+    assert len(axis.lines) == 1 and [len(m) for m in marks] == [2]  # one impact
+    assert marks[0][0][0] == pytest.approx(0.4515, abs=1e-4)

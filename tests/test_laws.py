@@ -72,12 +72,13 @@ def test_env_is_simulate_bit_for_bit(task_name, name):
             return state, state.pipeline_state.x
 
         state = env.reset(key)
-        return state.pipeline_state.x, jax.lax.scan(body, state, actions)[1]
+        return state.pipeline_state.loop, jax.lax.scan(body, state, actions)[1]
 
-    x0, xs = rollout(jax.random.PRNGKey(4))
+    start, xs = rollout(jax.random.PRNGKey(4))
     filled = hc.fill(template, hc.Sequence(actions))
     seconds = env.episode_length * env.dt
-    trace = hc.simulate(task.plant, filled, x0, seconds, loop=task.loop)
+    same = {"loop": task.loop, "key": start.key}
+    trace = hc.simulate(start.plant, filled, start.x, seconds, **same)
     np.testing.assert_array_equal(xs, trace.x[env.every :: env.every])
 
 

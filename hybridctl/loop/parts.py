@@ -171,7 +171,7 @@ class Disturbance(eqx.Module):
             period = jnp.maximum(jnp.round(self.every / dt), 1).astype(jnp.int32)
             turn, since = jnp.maximum(since // period, 0), since % period
             since = jnp.where(k < jnp.round(self.at / dt), -1, since)
-        asked = self.duration / dt
+        asked = self.duration * (1 / dt)  # XLA divides by constants its own way
         length = jnp.maximum(jnp.round(asked), 1)
         force = jnp.asarray(self.force) * (asked / length)  # the impulse stays
         force = jnp.broadcast_to(force, since.shape)

@@ -11,7 +11,7 @@ from hybridctl.tasks import Fenced, Task
 
 QUIET = 1e-3  # standard deviation that is assumed of a sensor without noise
 FENCE = 0.9  # share of a state's limit at which a planner begins to feel it
-UNKNOWN = 2.0  # N, of the input that an EKF does not know, where something pushes
+UNKNOWN = 5.917  # N, of the input that an EKF does not know, where something pushes
 
 
 def build_ekf(task: Task, disturbance: float | None = None) -> EKF:

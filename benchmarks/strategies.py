@@ -84,6 +84,21 @@ def score(task: hc.Task, learned: dict[str, Any], n: int, seed: int) -> dict:
     return found
 
 
+def pair_again(rows: dict[str, Any]) -> None:
+    """Differences to the machine as it is now, where all episodes have one start.
+
+    Every episode of a column costs the same then, so the difference of the costs is
+    the paired one, also of columns that were measured before the machine was.
+    """
+    base = rows["machine"]["J_mean"]
+    for row in rows.values():
+        if "differences" not in row:
+            continue
+        apart = [J - base for J in row["J"]["all"]]
+        row["difference"] = over_seeds(apart)
+        row["differences"] = [{"value": d, "low": d, "high": d} for d in apart]
+
+
 def about_training(runs: hc.learn.Runs) -> dict[str, Any]:
     """Seconds, decisions and the validation curve of every seed."""
     return {
@@ -156,6 +171,8 @@ def main(
             for label, variant in starts(hc.tasks.get(kind)).items():
                 known = result["tasks"].setdefault(label, {})
                 known.update(score(variant, learned, n, seed))
+                if kind == "swingup":
+                    pair_again(known)
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
     if "global" in tasks and (not columns or "residual" in columns):
         task = hc.tasks.get("global")

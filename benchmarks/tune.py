@@ -73,7 +73,7 @@ def search(name: str, budget: int, episodes: int, seed: int) -> dict:
     start = dataclasses.asdict(tuned(task, observed))
     ranges: dict = {n: (*bounds, start[n]) for n, bounds in RANGES.items()}
     if observed and task.loop.disturbance is not None:
-        ranges["disturbance"] = (0.2, 10.0, UNKNOWN)
+        ranges["disturbance"] = (0.2, 10.0, UNKNOWN * task.input_limit)
 
     def build(values: dict[str, float]) -> hc.Controller:
         own = dict(values)

@@ -112,3 +112,11 @@ def one_of(name: str, value: str, known: Iterable[str]) -> None:
     require(
         value in names, f"unknown {name} {value!r}; choose one of: {', '.join(names)}"
     )
+
+
+def count(name: str, value: Any) -> None:
+    """Refuse anything but a whole number above zero."""
+    require(
+        isinstance(value, int) and value > 0,
+        f"{name}={value!r} must be a whole number above 0",
+    )

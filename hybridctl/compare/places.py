@@ -51,6 +51,9 @@ def setter(template: Any, names: Iterable[str]) -> tuple[Build, dict[str, float]
 
 def _check_scalars(found: dict[str, tuple[int, tuple]], values: list) -> None:
     for name, (at, index) in found.items():
+        size = np.shape(values[at])
+        if any(i >= n for i, n in zip(index, size, strict=False)):
+            fail(f"{name} is outside of an array of shape {size}")
         if not eqx.is_inexact_array_like(values[at]) or np.ndim(values[at][index]):
             fail(f"{name} is no single number; name an entry, as in K[0,1]")
 

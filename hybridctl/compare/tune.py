@@ -16,6 +16,7 @@ from hybridctl.tasks.statistics import Interval, bootstrap_mean
 
 Values = dict[str, float]
 ELITE, FINALISTS, FRESH, FLOOR = 0.2, 5, 0xF1, 0.01
+WORST = 1e9  # what an episode counts whose objective is not finite
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Tuning:
         score: its mean on episodes that the search had not seen, lower is better.
         start: that of the values that the search started from.
         gain: start - score in pairs, with a bootstrap interval; true where above 0.
+            The best few are chosen on the same episodes, so it is a little too good.
         tried: controllers that were scored, the budget that was spent.
         history: best score on the search's own episodes after each round.
     """
@@ -170,6 +172,9 @@ class Search:
             (population, len(self.names))
         )
         draws[0] = self.mean  # the start, then the centre
+        low = [r.coordinate(r.low) for r in self.ranges]
+        high = [r.coordinate(r.high) for r in self.ranges]
+        draws = np.clip(draws, low, high)
         means = self.scores(list(draws), self.episodes, self.seed).mean(axis=1)
         self.seen += list(zip(means.tolist(), draws, strict=True))
         count = max(2, round(ELITE * population))
@@ -179,10 +184,10 @@ class Search:
         return min(mean for mean, _ in self.seen)
 
     def scores(self, points: list[NDArray], n: int, seed: int) -> NDArray:
-        """Objective of each point and episode, [len(points), n]; NaN is infinite."""
+        """Objective of each point and episode, [len(points), n]; at most `WORST`."""
         found = evaluate_all(self.task, [self.controller(p) for p in points], n, seed)
         values = np.stack([self.objective(scores) for scores in found])
-        return np.where(np.isfinite(values), values, np.inf)
+        return np.where(np.isfinite(values), values, WORST)
 
     def result(self, history: tuple[float, ...]) -> Tuning:
         """The best of start and finalists on fresh episodes."""
@@ -190,7 +195,7 @@ class Search:
         points = [self.first, *(point for _, point in ranked)]
         again = self.scores(points, 4 * self.episodes, self.seed + FRESH)
         best = int(np.argmin(again.mean(axis=1)))
-        gains = np.nan_to_num(again[0] - again[best])
+        gains = again[0] - again[best]
         gain = Interval(float(gains.mean()), *bootstrap_mean(gains, self.seed))
         means, values = again.mean(axis=1), self.values(points[best])
         return Tuning(

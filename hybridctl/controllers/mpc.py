@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, positive, require, shape
+from hybridctl.checks import as_float, count, positive, require, shape
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import StateFeedback
@@ -40,7 +40,7 @@ class MPC(Controller):
     search. The plan, shifted by a period, is the next period's start.
 
     Args:
-        plant: the model.
+        plant: the model, autonomous: its ode is taken at t = 0.
         residuals: e(x, u) -> list of scalars with c = Σ e²; for example `task.cost`.
         terminal: its V ends the horizon, its law extends the plan; `hc.lqr(...)`.
         dt: control period [s].
@@ -77,14 +77,15 @@ class MPC(Controller):
         positive("dt", self.dt)
         positive("limit", self.limit)
         for name in ("horizon", "iterations", "substeps"):
-            value = getattr(self, name)
-            require(
-                isinstance(value, int) and value > 0,
-                f"{name}={value!r} must be a whole number above 0",
-            )
+            count(name, getattr(self, name))
         require(
             callable(getattr(self.residuals, "residuals", None)),
             f"{type(self.residuals).__name__} has no residuals(x, u); give a Cost",
+        )
+        require(
+            isinstance(self.terminal, StateFeedback),
+            f"terminal is {type(self.terminal).__name__}, expected the StateFeedback "
+            "of hc.lqr for a loop without delay",
         )
         shape("terminal.x0", self.terminal.x0, (self.plant.n_x,))
         _ = self.terminal.V  # refuses one without a cost-to-go
@@ -123,6 +124,7 @@ class MPC(Controller):
 
         x, u, cost = jax.lax.fori_loop(0, self.iterations, improve, (x, u, cost))
         last = self._clip(jnp.stack(self.terminal.demand(x[-1])))
+        last = jnp.where(jnp.isfinite(last), last, u[-1])  # y may be NaN once
         return jnp.concatenate([u[1:], last[None]]), u[0]
 
     def _clip(self, u: Array) -> Array:

@@ -1,5 +1,7 @@
 """Observers: from noisy, late measurements to the state; written `observer >> c`."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ from jax import Array
 
 from hybridctl.checks import (
     as_float,
+    count,
     finite,
     not_negative,
     positive,
@@ -88,7 +91,7 @@ class KalmanFilter(Controller):
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Predict, then correct."""
         n = range(len(self.x0))
-        e, v = deviation(state.x, self.x0, self.angles), applied(tick, self.n_u)
+        e, v = deviation(state.x, self.x0, self.angles), applied(tick, self)
         v = [v[j] - self.u0[j] for j in range(self.n_u)]
         ahead = [
             state.x[i] - e[i]  # x0, on the estimate's own turn
@@ -154,6 +157,7 @@ class EKF(Controller):
 
     def __check_init__(self):
         positive("dt", self.dt)
+        count("substeps", self.substeps)
         positive("unseen", self.unseen)
         positive("noise", self.noise)
         not_negative("disturbance", self.disturbance)
@@ -179,7 +183,7 @@ class EKF(Controller):
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Predict with the applied input, then correct."""
-        u = jnp.stack(applied(tick, self.n_u))
+        u = jnp.stack(applied(tick, self))
         ahead, F, G = self._predict(state.x, u, tick.t - self.dt)
         n = self.plant.n_x
         unknown = jnp.broadcast_to(self.disturbance, (self.n_u,)) ** 2
@@ -213,11 +217,10 @@ class EKF(Controller):
         return tuple(range(self.plant.n_x)) if self.columns is None else self.columns
 
 
-def applied(tick: Tick, n_u: int) -> list[Array]:
-    """What was applied in the last period; nothing where that is not known."""
-    if tick.u_applied is None:
-        return [jnp.zeros_like(tick.y[0])] * n_u
-    return [tick.u_applied[j] for j in range(n_u)]
+def applied(tick: Tick, by: Any) -> list[Array]:
+    """What was applied in the last period, coordinate by coordinate."""
+    given = tick.need("u_applied", by)
+    return [given[j] for j in range(by.n_u)]
 
 
 def _apart(y: Array, x: Array, angle: bool) -> Array:

@@ -4,28 +4,37 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import as_float, finite, optional_float, positive, require
+from hybridctl.checks import (
+    as_float,
+    finite,
+    not_negative,
+    optional_float,
+    positive,
+    require,
+)
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
 
 
 class PIDState(eqx.Module):
-    """Memory of a `PID`: integral part, filtered derivative, the error before."""
+    """Memory of a `PID`: integral, filtered derivative, error and input before."""
 
     integral: Array
     rate: Array
     error: Array
+    applied: Array
     fresh: Array
 
 
 class PID(Controller):
     """u = u0 + kp e + I + kd d, with e = setpoint + r - y[column].
 
-    The integral grows by ki e dt and is unwound by what the actuator did not
-    apply, (u_applied - u_asked) dt / unwind. The derivative is that of e behind a
-    first-order lag, d = (e - e_filtered) / filter. Entered while something else was
-    in charge (k > 0), a PID with integral action continues from the input that was
-    applied last, so the input does not jump.
+    The integral grows by ki e dt. Where the applied input stands still more than
+    `slack` away from what was asked for, as a saturated one does and a late or lagged
+    one does not, it is unwound by (u_applied - u_asked) dt / unwind. The derivative is
+    that of e behind a first-order lag, d = (e - e_filtered) / filter. Entered while
+    something else was in charge (k > 0), a PID with integral action continues from the
+    input that was applied last, so where it acts alone the input does not jump.
 
     Args:
         kp: proportional gain.
@@ -36,7 +45,10 @@ class PID(Controller):
         setpoint: where to, in the measurement's unit.
         u0: input at rest.
         filter: time constant [s] of the derivative's lag; None: two periods.
-        unwind: time constant [s] of the anti-windup; None: |kp / ki|.
+        unwind: time constant [s] of the anti-windup; None: |kp / ki|, ten periods at
+            least.
+        slack: difference of applied and asked input that is no saturation, such as
+            a quantization step.
         limit: largest |u|, or None.
         angle: whether the measurement is an angle (errors are wrapped to ±π).
         follow: add the first reference `tick.r[0]` to the setpoint.
@@ -68,6 +80,7 @@ class PID(Controller):
     unwind: Array | None = eqx.field(
         converter=optional_float, default=None, kw_only=True
     )
+    slack: Array = eqx.field(converter=as_float, default=1e-6, kw_only=True)
     limit: Array | None = eqx.field(
         converter=optional_float, default=None, kw_only=True
     )
@@ -78,6 +91,7 @@ class PID(Controller):
         positive("dt", self.dt)
         for name in ("kp", "ki", "kd", "setpoint", "u0"):
             finite(name, getattr(self, name))
+        not_negative("slack", self.slack)
         for name in ("filter", "unwind", "limit"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
@@ -98,7 +112,7 @@ class PID(Controller):
         if tick.u_applied is not None:
             smooth = tick.u_applied[0] - self.u0 - self.kp * error
             integral = jnp.where((tick.k > 0) & (self.ki != 0), smooth, 0.0)
-        return PIDState(integral, zero, error, jnp.asarray(True))
+        return PIDState(integral, zero, error, zero, jnp.asarray(True))
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """One period of the textbook's discrete PID."""
@@ -107,12 +121,15 @@ class PID(Controller):
         lag = 2 * self.dt if self.filter is None else self.filter
         rate = (lag * state.rate + change) / (lag + self.dt)
         rate = jnp.where(state.fresh, 0.0, rate)
-        integral = state.integral + jnp.where(state.fresh, 0.0, self._unwound(tick))
+        integral = state.integral + jnp.where(
+            state.fresh, 0.0, self._unwound(state, tick)
+        )
         u = self.u0 + self.kp * error + integral + self.kd * rate
         if self.limit is not None:
             u = jnp.clip(u, -self.limit, self.limit)
         grown = integral + self._growth(error, u)
-        return PIDState(grown, rate, error, jnp.asarray(False)), u[None]
+        applied = u if tick.u_applied is None else tick.u_applied[0]
+        return PIDState(grown, rate, error, applied, jnp.asarray(False)), u[None]
 
     def _error(self, tick: Tick) -> Array:
         error = self.setpoint - tick.y[self.column]
@@ -128,13 +145,18 @@ class PID(Controller):
         into = (jnp.abs(u) >= self.limit) & (growth * u > 0)
         return jnp.where(into, 0.0, growth)
 
-    def _unwound(self, tick: Tick) -> Array:
-        """What is taken back because the actuator did not apply all of it."""
+    def _unwound(self, state: PIDState, tick: Tick) -> Array:
+        """What is taken back because the actuator is at its limit."""
         if tick.u_applied is None or tick.u_asked is None:
             return jnp.zeros_like(tick.y[0])
-        slow = jnp.where(self.ki == 0, jnp.inf, jnp.abs(self.kp / self._ki()))
-        time = slow if self.unwind is None else self.unwind
-        return (tick.u_applied[0] - tick.u_asked[0]) * self.dt / (time + self.dt)
+        applied, missing = tick.u_applied[0], tick.u_applied[0] - tick.u_asked[0]
+        stuck = (applied == state.applied) & (jnp.abs(missing) > self.slack)
+        back = missing * (self.dt / (self._time() + self.dt))
+        return jnp.where(stuck & (self.ki != 0), back, 0.0)
 
-    def _ki(self) -> Array:
-        return jnp.where(self.ki == 0, 1.0, self.ki)
+    def _time(self) -> Array:
+        """Time constant of the anti-windup [s]."""
+        if self.unwind is not None:
+            return self.unwind
+        ki = jnp.where(self.ki == 0, 1.0, self.ki)
+        return jnp.maximum(jnp.abs(self.kp / ki), 10 * self.dt)

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import optional_float, positive, require
+from hybridctl.checks import count, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.observers import applied
 from hybridctl.plants import Plant
@@ -60,6 +60,7 @@ class Predictor(Controller):
 
     def __check_init__(self):
         positive("dt", self.dt)
+        count("substeps", self.substeps)
         require(
             isinstance(self.delay, int) and self.delay > 0,
             f"delay={self.delay!r} must be a whole number of periods above 0; "
@@ -76,14 +77,12 @@ class Predictor(Controller):
 
     def init(self, tick: Tick) -> State:
         """The pipe holds what is applied now; it is empty where a loop begins."""
-        u = jnp.stack(applied(tick, self.n_u))
+        u = jnp.stack(applied(tick, self))
         return Pipe(jnp.broadcast_to(u, (self.delay, self.n_u)), jnp.asarray(True))
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Run the model over what is in the pipe."""
-        asked = tick.u_asked if tick.u_asked is not None else tick.u_applied
-        if asked is None:
-            asked = jnp.zeros(self.n_u)
+        asked = tick.need("u_asked", self)
         if self.limit is not None:
             asked = jnp.clip(asked, -self.limit, self.limit)
         moved = jnp.concatenate([state.u[1:], asked[None]])
@@ -91,7 +90,7 @@ class Predictor(Controller):
         flow, share = fixed_step(self.dt, self.substeps), 1.0
         if self.lag is not None:
             share = -jnp.expm1(-self.dt / self.lag)
-        x, u = tick.y, jnp.stack(applied(tick, self.n_u))
+        x, u = tick.y, jnp.stack(applied(tick, self))
         for i in range(self.delay):
             u = u + share * (pipe[i] - u)
             x = flow(self.plant, tick.t + i * self.dt, x, u)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import as_int, optional_float, positive, require
+from hybridctl.checks import as_int, count, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.guards import Guard
 from hybridctl.plants import Plant
@@ -83,6 +83,7 @@ class SafetyFilter(Controller):
             "hc.level(lqr.V < rho)",
         )
         positive("dt", self.dt)
+        count("substeps", self.substeps)
         if self.limit is not None:
             positive("limit", self.limit)
 

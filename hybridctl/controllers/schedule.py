@@ -12,6 +12,7 @@ from jax import Array
 from hybridctl.checks import as_float, fail, finite, is_concrete, one_of, require
 from hybridctl.controllers.combine import Mix
 from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.error import wrap
 from hybridctl.controllers.follow import reference
 
 SOURCES = ("y", "r")
@@ -25,6 +26,8 @@ class Hat(Controller):
             are those of the end.
         column: which measurement, or which reference, is looked up.
         source: "y" (measurement) or "r" (reference; 0 without one).
+        angle: whether what is looked up is an angle, taken on the turn that is
+            nearest to the grid's middle.
 
     Raises:
         ValueError: fewer than two points, or points that do not increase.
@@ -38,6 +41,7 @@ class Hat(Controller):
     points: Array = eqx.field(converter=as_float)
     column: int = eqx.field(static=True, default=0)
     source: str = eqx.field(static=True, default="y")
+    angle: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
         require(
@@ -63,6 +67,9 @@ class Hat(Controller):
         """Weights [n]."""
         seen = tick.y if self.source == "y" else reference(tick, self.n_r)
         p, s = self.points, seen[self.column]
+        if self.angle:
+            middle = 0.5 * (p[0] + p[-1])
+            s = middle + wrap(s - middle)
         rise = [
             jnp.clip((s - p[i]) / (p[i + 1] - p[i]), 0.0, 1.0)
             for i in range(len(p) - 1)
@@ -108,5 +115,7 @@ def schedule(
         len(parts) == len(grid),
         f"{len(parts)} controllers for {len(grid)} points of {name}; give one each",
     )
-    weights = Hat(grid, 0, "r") if name == "r" else Hat(grid, known.index(name))
+    column = 0 if name == "r" else known.index(name)
+    turns = name != "r" and column in names.angles
+    weights = Hat(grid, column, "r" if name == "r" else "y", turns)
     return Mix(weights, parts)

@@ -129,6 +129,11 @@ def region_of_attraction(
         if found.holds:
             break
         rho = float(trials.V(found.counterexample)) * (1 - margin)
+    require(
+        found.holds,
+        f"every level that was tried has failing starts, the last one {rho:.3g}; the "
+        "loop does not converge near the equilibrium, or needs longer seconds",
+    )
     return found
 
 

@@ -98,7 +98,7 @@ def lqi(
 ) -> Controller:
     """LQR with integral action: no constant disturbance moves the outputs for good.
 
-    u = u0 - K (y - x0 - N_x r) - K_i q + N_u r with q⁺ = q + dt (C (y - x0) - r),
+    u = u0 - K (y - x0 - N_x r) - K_i q with q⁺ = q + dt (C (y - x0) - r),
     and [K K_i] minimizing ∫ eᵀQe + vᵀRv + qᵀQ_i q dt for an input and integrals that
     are held over dt. At rest the measured outputs are r, whatever constant force,
     friction or bias there is; where u is limited, q does not wind up.
@@ -114,7 +114,8 @@ def lqi(
         limit: clip the feedback to ±limit; give the actuator's.
 
     Returns:
-        An `IntegralFeedback` behind `tracking`; without a reference r is 0.
+        An `IntegralFeedback` behind the shift of `tracking`, whose feedforward the
+        integrals find themselves; without a reference r is 0.
 
     Raises:
         ValueError: the problem is ill-posed, or the plant cannot rest with those
@@ -132,7 +133,7 @@ def lqi(
         >>> print(servo.inner.K_i.round(3))
         [[-2.81]]
     """
-    dc_gains(plant, equilibrium, outputs)  # says what is wrong with the outputs
+    N_x, _ = dc_gains(plant, equilibrium, outputs)  # or what is wrong with them
     C, dt = rows(plant.states, outputs), period(dt)
     p = held(*linearize(plant, equilibrium), Q, R, dt)
     K = _integrating(p, C, weight("Qi", Qi, len(C)), dt)
@@ -141,7 +142,7 @@ def lqi(
         K[:, :n], K[:, n:], C, equilibrium.x, equilibrium.u, dt, limit,
         equilibrium.angles,
     )  # fmt: skip
-    return tracking(inner, plant, equilibrium, outputs)
+    return Shift(N_x) >> inner
 
 
 def _integrating(p: Problem, C: NDArray, Qi: NDArray, dt: float) -> NDArray:

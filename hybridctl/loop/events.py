@@ -101,10 +101,8 @@ def _flow(
     event = diffrax.Event(first, finder, direction=False)
     found = solve(ode, way.s, until, way.x, u, event=event, throw=False)
     codes = diffrax.RESULTS
-    fell = (found.result != codes.successful) & (
-        found.result != codes.max_steps_reached
-    )
-    x = found.result.error_if(found.ys[0], found.result == codes.max_steps_reached)
+    fell = found.result == codes.event_occurred
+    x = found.result.error_if(found.ys[0], ~fell & (found.result != codes.successful))
     return found.ts[0], x, fell
 
 

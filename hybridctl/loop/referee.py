@@ -11,7 +11,7 @@ from jax import Array
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller
 from hybridctl.loop.loop import Loop
-from hybridctl.loop.simulate import simulate
+from hybridctl.loop.simulate import one_loop, simulate
 from hybridctl.loop.trace import Trace
 from hybridctl.plants import CartPole, MuJoCoPlant, Plant
 from hybridctl.plants.linearize import float64, float64_on_host
@@ -60,7 +60,7 @@ def referee(
         >>> print(trace.x[-1].round(4))
         [ 0.0055  0.0897  0.1093 -0.2034]
     """
-    loop = dataclasses.replace(loop or Loop(dt or 0.02), substeps=substeps)
+    loop = dataclasses.replace(loop or one_loop(None, dt), substeps=substeps)
     system, controller, loop = float64((by_mujoco(plant), controller, loop))
     options = {"loop": loop, "key": key, "r": r, "solver": "mujoco"}
     with float64_on_host():

@@ -11,7 +11,7 @@ from hybridctl.tasks import Fenced, Task
 
 QUIET = 1e-3  # standard deviation that is assumed of a sensor without noise
 FENCE = 0.9  # share of a state's limit at which a planner begins to feel it
-UNKNOWN = 5.917  # N, of the input that an EKF does not know, where something pushes
+UNKNOWN = 0.6317  # of the limit: the input that an EKF does not know under pushes
 
 
 def build_ekf(task: Task, disturbance: float | None = None) -> EKF:
@@ -20,10 +20,11 @@ def build_ekf(task: Task, disturbance: float | None = None) -> EKF:
     Args:
         task: whose sensor's noise is assumed.
         disturbance: standard deviation of an unknown input [input's unit]; by
-            default `UNKNOWN` where the loop has a disturbance, 0 where not.
+            default `UNKNOWN` times its limit where the loop has a disturbance, else 0.
     """
     if disturbance is None:
-        disturbance = UNKNOWN if task.loop.disturbance is not None else 0.0
+        pushed = task.loop.disturbance is not None
+        disturbance = UNKNOWN * task.input_limit if pushed else 0.0
     return EKF(task.plant, task.loop.dt, _noise(task), disturbance)
 
 

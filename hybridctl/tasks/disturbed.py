@@ -33,7 +33,8 @@ def push(
 
     Args:
         plant: a cart-pole; the tutorial's by default.
-        loop: 20 ms, |u| <= 10 N and the push by default.
+        loop: 20 ms, |u| <= 10 N and the push by default; one that is given is taken
+            as it is.
         impulse: largest impulse [N s].
         **changes: any other field of `Task`.
 
@@ -88,7 +89,8 @@ def noisy(
 
     Args:
         plant: a cart-pole; the tutorial's by default.
-        loop: 20 ms, |u| <= 10 N, noise, delay and pushes by default.
+        loop: 20 ms, |u| <= 10 N, noise, delay and pushes by default; one that is given
+            is taken as it is.
         noise: factor on the standard deviations; 0: none.
         delay: of the actuator, whole periods.
         force: of the pushes [N]; 0: none.

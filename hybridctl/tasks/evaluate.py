@@ -109,6 +109,7 @@ def evaluate_all(
     Returns:
         The scores of each.
     """
+    require(n > 0 and len(controllers) > 0, f"n={n} episodes of {len(controllers)}")
     if not _alike(controllers):
         return [evaluate(task, controller, n, seed) for controller in controllers]
     check_pair(task, controllers[0])

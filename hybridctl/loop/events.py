@@ -102,6 +102,7 @@ def _flow(
     found = solve(ode, way.s, until, way.x, u, event=event, throw=False)
     codes = diffrax.RESULTS
     fell = found.result == codes.event_occurred
+    fell |= found.result == codes.nonlinear_max_steps_reached  # halved to the last bit
     x = found.result.error_if(found.ys[0], ~fell & (found.result != codes.successful))
     return found.ts[0], x, fell
 

@@ -18,7 +18,7 @@ import hybridctl as hc
 
 RESULT = Path(__file__).parent / "results" / "control.json"
 TASKS = ("swingup", "global", "weak", "short_track", "push", "unknown_plant", "noisy")
-FEW = 64  # episodes that MPC meets
+FEW = 16  # episodes that MPC meets
 KNOWN: dict[str, dict[str, float]] = {  # of the classical machine in the task list
     "swingup": {"success": 1.0, "settle_median": 3.92, "J_mean": 131.0},
     "global": {"success": 1.0, "settle_median": 3.17, "J_mean": 74.7},

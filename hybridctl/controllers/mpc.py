@@ -47,7 +47,10 @@ class MPC(Controller):
         limit: largest |u|, scalar or [n_u].
         horizon: number of periods H that are looked ahead.
         iterations: of iLQR, a period.
-        guess: makes the first plan, from the first measurement; None: `terminal`.
+        guess: makes the first plan. At every period it and `terminal` also make
+            another one from the current measurement, and the cheapest is taken, so
+            that a push does not leave the planner with a plan that is out of date.
+            None: `terminal` alone.
         substeps: RK4 steps a period.
 
     Raises:
@@ -96,8 +99,11 @@ class MPC(Controller):
         return self.plant.n_u
 
     def init(self, tick: Tick) -> State:
-        """The plan of the guess, period by period on the model."""
-        guess = self.terminal if self.guess is None else self.guess
+        """The plan of the guess."""
+        return self._plan(self.terminal if self.guess is None else self.guess, tick)
+
+    def _plan(self, guess: Controller, tick: Tick) -> Array:
+        """Inputs [H, n_u] of a controller, period by period on the model."""
         flow = fixed_step(self.dt, self.substeps)
 
         def body(carry: Any, i: Array) -> Any:
@@ -117,7 +123,7 @@ class MPC(Controller):
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Improve the plan, apply its first input, shift it."""
-        x, u, cost = self._roll(tick.y, state)
+        x, u, cost = self._start(state, tick)
 
         def improve(_: Any, plan: Any) -> Any:
             return self._iterate(*plan)
@@ -126,6 +132,15 @@ class MPC(Controller):
         last = self._clip(jnp.stack(self.terminal.demand(x[-1])))
         last = jnp.where(jnp.isfinite(last), last, u[-1])  # y may be NaN once
         return jnp.concatenate([u[1:], last[None]]), u[0]
+
+    def _start(self, shifted: Array, tick: Tick) -> Any:
+        """The cheapest of the shifted plan, a new guess and the terminal law."""
+        plans = [shifted, self._plan(self.terminal, tick)]
+        if self.guess is not None:
+            plans.append(self._plan(self.guess, tick))
+        rolled = jax.vmap(lambda u: self._roll(tick.y, u))(jnp.stack(plans))
+        best = jnp.nanargmin(rolled[2])
+        return tuple(part[best] for part in rolled)
 
     def _clip(self, u: Array) -> Array:
         return jnp.clip(u, -self.limit, self.limit)
@@ -151,17 +166,13 @@ class MPC(Controller):
     def _parts(self, x: Array, u: Array) -> list[Array]:
         return self.residuals.residuals(x, u)  # type: ignore[attr-defined]
 
-    def _iterate(self, x: Array, u: Array, cost: Array) -> tuple[Array, Array, Array]:
+    def _iterate(self, x: Array, u: Array, cost: Array) -> Any:
         """One backward sweep, and the best of some shares of its step."""
         k, K = self._backward(self._expand(x[:-1], u), x[-1], u)
         shares = jnp.asarray(SHARES, x.dtype)
         tried = jax.vmap(lambda s: self._follow(x, u, s * k, K))(shares)
         best = jnp.nanargmin(tried[2])
-        better = tried[2][best] < cost
-        return tuple(
-            jnp.where(better, new[best], old)
-            for new, old in zip(tried, (x, u, cost), strict=True)
-        )  # type: ignore[return-value]
+        return _cheaper((x, u, cost), tuple(part[best] for part in tried))
 
     def _follow(self, x: Array, u: Array, k: Array, K: Array) -> Any:
         """The plan u + k + K (x' - x) within its limits."""
@@ -231,6 +242,12 @@ class MPC(Controller):
         both = free[:, None] & free[None, :]
         inverse = _inverse(jnp.where(both, Quu, jnp.eye(self.n_u)))
         return k, -inverse @ jnp.where(free[:, None], Qux, 0.0)
+
+
+def _cheaper(old: Any, new: Any) -> Any:
+    """The plan (x, u, cost) that costs less; NaN never does."""
+    better = (new[2] < old[2]) | (jnp.isnan(old[2]) & ~jnp.isnan(new[2]))
+    return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)
 
 
 def _inverse(matrix: Array) -> Array:

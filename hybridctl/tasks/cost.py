@@ -81,7 +81,7 @@ class Fenced(eqx.Module):
     inner: Cost
     columns: tuple[int, ...] = eqx.field(static=True, converter=tuple)
     bounds: Array = eqx.field(converter=as_float)
-    weight: Array = eqx.field(converter=as_float, default=30.0)
+    weight: Array = eqx.field(converter=as_float, default=300.0)
 
     def __check_init__(self):
         positive("bounds", self.bounds)

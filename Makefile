@@ -18,7 +18,7 @@ unexport PYTHONPATH PYTHONHOME
 # Do not ask the network whether there is a newer pyright.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test bench bench-peers lint format pins clean new-venv
+.PHONY: help demo test test-all bench bench-peers lint format pins clean new-venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +30,9 @@ demo: .venv/.installed ## run the demo
 	.venv/bin/hybridctl demo $(ARGS)
 
 test: lint ## lint, then run the tests (ARGS="-k lqr" for some of them)
+	JAX_PLATFORMS=cpu $(RUN) pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+
+test-all: lint ## lint, then run the tests and the slow sweeps
 	JAX_PLATFORMS=cpu $(RUN) pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: .venv/.installed ## measure the speed of the closed loop

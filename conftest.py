@@ -7,6 +7,18 @@ import jax
 import pytest
 
 MAPS = Path("/proc/self/maps")
+SLOW = (  # sweeps that repeat what a quicker case shows; `make test-all` runs them
+    *(f"env_is_simulate_bit_for_bit[{task}-" for task in ("swingup", "short_track")),
+    *(f"env_is_simulate_bit_for_bit[{task}-" for task in ("weak", "unknown_plant")),
+    *(f"[global-{name}]" for name in ("early_catch", "gate", "residual_machine")),
+    *(f"[global-{name}]" for name in ("swing", "schedule", "slow modes")),
+    *(f"base_bit_for_bit[{task}]" for task in ("swingup", "weak", "short_track")),
+    "every_other_trainer_of_brax",
+    "brax_clones_the_behaviour",
+    "[by mujoco]",
+    "vmap_is_a_loop[mpc]",
+    "vmap_is_a_loop[ekf]",
+)
 FULL = 30_000  # memory maps; every program takes some, and Linux allows 65,530
 
 
@@ -24,3 +36,10 @@ def _room_for_programs() -> Iterator[None]:
     yield
     if MAPS.exists() and MAPS.read_bytes().count(b"\n") > FULL:
         jax.clear_caches()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow ones."""
+    for item in items:
+        if any(part in item.nodeid for part in SLOW):
+            item.add_marker(pytest.mark.slow)

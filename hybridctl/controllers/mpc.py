@@ -11,7 +11,7 @@ from jax import Array
 from hybridctl.checks import as_float, count, positive, require, shape
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
-from hybridctl.controllers.feedback import StateFeedback
+from hybridctl.controllers.feedback import StateFeedback, within
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 
@@ -109,7 +109,7 @@ class MPC(Controller):
         def body(carry: Any, i: Array) -> Any:
             memory, now = carry
             memory, u = guess.step(memory, now)
-            u = jnp.clip(u, -self.limit, self.limit)
+            u = within(u, self.limit)
             x = flow(self.plant, now.t, now.y, u)
             later = now.but(t=now.t + self.dt, k=now.k + 1, y=x)
             if now.u_applied is not None:
@@ -129,7 +129,7 @@ class MPC(Controller):
             return self._iterate(*plan)
 
         x, u, cost = jax.lax.fori_loop(0, self.iterations, improve, (x, u, cost))
-        last = self._clip(jnp.stack(self.terminal.demand(x[-1])))
+        last = within(jnp.stack(self.terminal.demand(x[-1])), self.limit)
         last = jnp.where(jnp.isfinite(last), last, u[-1])  # y may be NaN once
         return jnp.concatenate([u[1:], last[None]]), u[0]
 
@@ -141,9 +141,6 @@ class MPC(Controller):
         rolled = jax.vmap(lambda u: self._roll(tick.y, u))(jnp.stack(plans))
         best = jnp.nanargmin(rolled[2])
         return tuple(part[best] for part in rolled)
-
-    def _clip(self, u: Array) -> Array:
-        return jnp.clip(u, -self.limit, self.limit)
 
     def _ahead(self, x: Array, u: Array) -> Array:
         flow = fixed_step(self.dt, self.substeps)
@@ -179,7 +176,7 @@ class MPC(Controller):
 
         def body(now: Array, row: Any) -> Any:
             x, u, k, K = row
-            new = self._clip(u + k + K @ (now - x))
+            new = within(u + k + K @ (now - x), self.limit)
             after = self._ahead(now, new)
             return after, (after, new, self._rate(now, new))
 

@@ -14,6 +14,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
+from hybridctl.controllers.feedback import within
 
 
 class PIDState(eqx.Module):
@@ -125,8 +126,7 @@ class PID(Controller):
             state.fresh, 0.0, self._unwound(state, tick)
         )
         u = self.u0 + self.kp * error + integral + self.kd * rate
-        if self.limit is not None:
-            u = jnp.clip(u, -self.limit, self.limit)
+        u = within(u, self.limit)
         grown = integral + self._growth(error, u)
         applied = u if tick.u_applied is None else tick.u_applied[0]
         return PIDState(grown, rate, error, applied, jnp.asarray(False)), u[None]

@@ -6,6 +6,7 @@ from jax import Array
 
 from hybridctl.checks import count, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.feedback import within
 from hybridctl.controllers.observers import applied
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
@@ -83,8 +84,7 @@ class Predictor(Controller):
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Run the model over what is in the pipe."""
         asked = tick.need("u_asked", self)
-        if self.limit is not None:
-            asked = jnp.clip(asked, -self.limit, self.limit)
+        asked = within(asked, self.limit)
         moved = jnp.concatenate([state.u[1:], asked[None]])
         pipe = jnp.where(state.fresh, state.u, moved)
         flow, share = fixed_step(self.dt, self.substeps), 1.0

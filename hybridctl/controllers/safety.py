@@ -9,6 +9,7 @@ from jax import Array
 
 from hybridctl.checks import as_int, count, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.feedback import within
 from hybridctl.controllers.guards import Guard
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
@@ -104,8 +105,7 @@ class SafetyFilter(Controller):
 
     def _recoverable(self, tick: Tick, u: Array) -> Array:
         """Whether the state after this period is inside; NaN is not."""
-        if self.limit is not None:
-            u = jnp.clip(u, -self.limit, self.limit)
+        u = within(u, self.limit)
         flow = fixed_step(self.dt, self.substeps)
         after = flow(self.plant, tick.t, tick.y, u)
         return self.inside(tick.seeing(after), as_int(0))

@@ -9,15 +9,15 @@ from hybridctl.checks import one_of
 from hybridctl.loop.engine import engine
 from hybridctl.loop.events import Solve, travel
 from hybridctl.plants import HybridPlant, Plant
-from hybridctl.plants.flow import Flow, Motion, Moved, fixed_motion
+from hybridctl.plants.flow import Motion, Moved, fixed_motion
 from hybridctl.plants.hybrid import has_events
 
 ADAPTIVE = {"dopri5": "Dopri5", "tsit5": "Tsit5", "kvaerno5": "Kvaerno5"}
 SOLVERS = ("rk4", *ADAPTIVE, "mujoco")
 
 
-def adaptive(dt: float, solver: str, rtol: float, atol: float) -> Flow:
-    """A diffrax solver over each control period dt [s]: from state to state.
+def adaptive_motion(dt: float, solver: str, rtol: float, atol: float) -> Motion:
+    """A diffrax solver over each control period dt [s], which also tells the events.
 
     Args:
         dt: control period [s].
@@ -25,12 +25,6 @@ def adaptive(dt: float, solver: str, rtol: float, atol: float) -> Flow:
         rtol: relative tolerance of a step.
         atol: absolute tolerance of a step.
     """
-    motion = adaptive_motion(dt, solver, rtol, atol)
-    return lambda plant, t, x, u: motion(plant, t, x, u).x
-
-
-def adaptive_motion(dt: float, solver: str, rtol: float, atol: float) -> Motion:
-    """`adaptive` that also tells the events; see `hybridctl.loop.events.travel`."""
     import diffrax
 
     one_of("solver", solver, ADAPTIVE)

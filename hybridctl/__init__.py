@@ -56,6 +56,7 @@ _ROOMS = (
     "plants",
     "show",
     "strategies",
+    "suites",
     "tasks",
 )
 
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from hybridctl import plants as plants
     from hybridctl import show as show
     from hybridctl import strategies as strategies
+    from hybridctl import suites as suites
     from hybridctl import tasks as tasks
     from hybridctl.compare.compare import compare as compare
     from hybridctl.compare.tune import tune as tune

@@ -44,7 +44,8 @@ class Table:
     Attributes:
         task: what counted.
         controllers: by name.
-        scores: of every episode, by name.
+        scores: of every episode, by name; a slow controller may have met only the
+            first few.
         n: number of episodes.
         seed: of the episodes.
         against: the column that differences are taken to.
@@ -77,7 +78,8 @@ class Table:
         """
         one_of("controller", name, self.controllers)
         s, base = self.scores[name], self.scores[self.against]
-        low, high = wilson(int(s.success.sum()), self.n)
+        n = len(s.cost)
+        low, high = wilson(int(s.success.sum()), n)
         return {
             "success": {"value": float(s.success.mean()), "low": low, "high": high},
             "settle_median": quantile(s.settle, 0.5),
@@ -91,7 +93,7 @@ class Table:
             "not_finite": int((~s.finite).sum()),
             "difference": None
             if name == self.against
-            else self._mean(s.cost - base.cost),
+            else self._mean(s.cost - base.cost[:n]),
         }
 
     def _mean(self, values: np.ndarray) -> dict[str, float]:
@@ -119,7 +121,8 @@ class Table:
             ValueError: an unknown name, or k beyond the number of episodes.
         """
         one_of("controller", name, self.controllers)
-        require(0 < k <= self.n, f"k={k} must be in 1 … {self.n}")
+        n = len(self.scores[name].cost)
+        require(0 < k <= n, f"k={k} must be in 1 … {n}")
         order = np.argsort(-self.scores[name].cost, kind="stable")
         return [self.episode(name, int(i)) for i in order[:k]]
 

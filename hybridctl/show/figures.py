@@ -143,7 +143,7 @@ def settling_curve(table: Table, looks: Mapping[str, Look] | None = None) -> Any
         axis = figure.axes[0]
         for name, scores in table.scores.items():
             settled = np.sort(scores.settle)
-            share = np.searchsorted(settled, grid, side="right") / table.n
+            share = np.searchsorted(settled, grid, side="right") / len(settled)
             axis.step(grid, 100 * share, where="post", **looks[name])
         axis.set(xlabel="time [s]", ylabel="settled episodes [%]", ylim=(-3, 103))
         axis.set_xlim(0.0, table.task.seconds)

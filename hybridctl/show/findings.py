@@ -52,16 +52,20 @@ class Findings:
 
     def same(self, name: str, other: str) -> bool:
         """Whether two cost the same in every episode."""
+        return np.array_equal(*self._pair(name, other))
+
+    def _pair(self, name: str, other: str) -> tuple[np.ndarray, np.ndarray]:
+        """J of two on the episodes that both met."""
         scores = self.table.scores
-        return np.array_equal(scores[name].cost, scores[other].cost)
+        a, b = scores[name].cost, scores[other].cost
+        return a[: len(b)], b[: len(a)]
 
     def apart(self, name: str, other: str) -> dict[str, float]:
         """Paired difference of J, name - other, with its interval."""
         known = self.rows[name]["difference"]
         if other == self.table.against and known is not None:
             return known
-        scores = self.table.scores
-        values = scores[name].cost - scores[other].cost
+        values = np.subtract(*self._pair(name, other))
         low, high = bootstrap_mean(values, self.table.seed)
         return {"value": float(values.mean()), "low": low, "high": high}
 

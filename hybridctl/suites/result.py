@@ -1,0 +1,213 @@
+"""What a suite found: rows with intervals, differences, ratios to the bounds."""
+
+import functools
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybridctl.compare.crossed import crossed_mean, holm, interquartile
+from hybridctl.compare.table import Table
+from hybridctl.deploy import disk
+from hybridctl.suites.plan import Suite
+from hybridctl.suites.shelf import Shelf
+from hybridctl.suites.work import scoring, trainings_of
+from hybridctl.tasks import Scores
+from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
+
+PACKAGES = ("hybridctl", "jax", "brax", "numpy")
+SURE = 0.05  # p-value, adjusted by Holm's method, below which a difference is told
+
+
+class Result:
+    """Scores of every column on every task of a suite.
+
+    Args:
+        suite: tasks and columns.
+        shelf: where the scores are.
+    """
+
+    def __init__(self, suite: Suite, shelf: Shelf):
+        self.suite, self.shelf = suite, shelf
+
+    @functools.cached_property
+    def scores(self) -> dict[tuple[str, str], Scores]:
+        """Scores [S, n] by title and column."""
+        return {
+            cell: self.shelf.scores(scoring(self.suite, *cell).key)[0]
+            for cell in self.suite.cells()
+        }
+
+    def columns(self, title: str) -> list[str]:
+        """Columns that stand on a task."""
+        return [name for name in self.suite.columns if self.suite.fits(title, name)]
+
+    @functools.cached_property
+    def rows(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Figures by title and column; see `row`."""
+        return {title: self._rows(title) for title in self.suite.entries}
+
+    def _rows(self, title: str) -> dict[str, dict[str, Any]]:
+        rows = {name: self.row(title, name) for name in self.columns(title)}
+        apart = {n: r["difference"] for n, r in rows.items() if r["difference"]}
+        adjusted = holm({name: gap["p"] for name, gap in apart.items()})
+        for name, gap in apart.items():
+            gap["p_holm"] = adjusted[name]
+            sure = adjusted[name] < SURE
+            gap["verdict"] = (
+                ("lower" if gap["value"] < 0 else "higher") if sure else "open"
+            )
+        return rows
+
+    def row(self, title: str, name: str) -> dict[str, Any]:
+        """One column's figures on one task.
+
+        Means are over training seeds and episodes, with 95 % intervals for both;
+        `difference` is that of J to the column `against` in pairs, with its p-value;
+        `iqm` is the interquartile mean of the seeds' J.
+        """
+        s = self.scores[title, name]
+        seeds, n = s.cost.shape
+        return {
+            "kind": self.suite.columns[name].kind,
+            "n": n,
+            "seeds": seeds,
+            "success": self._success(s),
+            "success_worst": float(s.success.mean(axis=1).min()),
+            "settle_median": quantile(s.settle, 0.5),
+            "settle_p95": quantile(s.settle, 0.95),
+            "J": self._mean(s.cost),
+            "J_seeds": s.cost.mean(axis=1).tolist(),
+            "iqm": self._iqm(s.cost),
+            "difference": self._difference(title, name),
+            "effort": float(s.effort.mean()),
+            "peak_x": float(s.peak_x.max()),
+            "failed": int(s.failed.sum()),
+            "not_finite": int((~s.finite).sum()),
+            "decisions": self._decisions(title, name),
+        }
+
+    def _success(self, s: Scores) -> dict[str, float]:
+        rate = float(s.success.mean())
+        if len(s.success) == 1:
+            low, high = wilson(int(s.success.sum()), s.success.shape[1])
+        else:
+            _, low, high, _ = crossed_mean(s.success)
+        return {"value": rate, "low": max(low, 0.0), "high": min(high, 1.0)}
+
+    def _mean(self, values: np.ndarray) -> dict[str, float]:
+        """Episodes alone by bootstrap; with few seeds that would be too narrow."""
+        if len(values) == 1:
+            low, high = bootstrap_mean(values[0], self.suite.seed)
+        else:
+            _, low, high, _ = crossed_mean(values)
+        return {"value": float(values.mean()), "low": low, "high": high}
+
+    def _iqm(self, cost: np.ndarray) -> dict[str, float] | None:
+        if len(cost) == 1:
+            return None
+        mean = interquartile(cost.mean(axis=1, keepdims=True), self.suite.seed)
+        return {"value": mean.value, "low": mean.low, "high": mean.high}
+
+    def _difference(self, title: str, name: str) -> dict[str, Any] | None:
+        """In pairs: each seed's episode minus the same episode of the reference."""
+        if name == self.suite.against:
+            return None
+        gaps = self.gaps(title, name)
+        return {**self._mean(gaps), "p": crossed_mean(gaps).p}
+
+    def gaps(self, title: str, name: str) -> np.ndarray:
+        """Paired differences of J to the reference, [S, n]."""
+        return np.subtract(*self._pair(title, name))
+
+    def _pair(self, title: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """J of a column, and of the reference on the same episodes."""
+        mine, base = (self.scores[title, c].cost for c in (name, self.suite.against))
+        return mine, base[:, : mine.shape[1]]
+
+    def _decisions(self, title: str, name: str) -> list[int] | None:
+        if not self.suite.columns[name].learned:
+            return None
+        return [run.steps for run in self.runs(title, name)]
+
+    def runs(self, title: str, name: str) -> list[Any]:
+        """The trainings of a learned column, one a seed."""
+        jobs = trainings_of(self.suite, title, name)
+        return [self.shelf.trained(job.key).load() for job in jobs]
+
+    def overall(self) -> dict[str, dict[str, float]]:
+        """J as a share of the reference's: the interquartile mean over tasks and seeds.
+
+        Of the columns that stand on every task.
+        """
+        titles = list(self.suite.entries)
+        found = {}
+        for name in self.suite.columns:
+            if any(not self.suite.fits(title, name) for title in titles):
+                continue
+            mean = interquartile(self._ratios(titles, name), self.suite.seed)
+            found[name] = {"value": mean.value, "low": mean.low, "high": mean.high}
+        return found
+
+    def _ratios(self, titles: list[str], name: str) -> np.ndarray:
+        """J over the reference's on the same episodes, [S, tasks]."""
+        columns = []
+        for title in titles:
+            mine, base = (
+                self.scores[title, c].cost for c in (name, self.suite.against)
+            )
+            columns.append(mine.mean(axis=1) / base[:, : mine.shape[1]].mean())
+        return np.stack(np.broadcast_arrays(*columns), axis=1)
+
+    def table(self, title: str) -> Table:
+        """A `Table` of one task, the median seed for each learned column.
+
+        To look at: it has the traces and the worst cases. Columns that met fewer
+        episodes are compared on those.
+        """
+        names = self.columns(title)
+        pick = {name: self.median_seed(title, name) for name in names}
+        jobs = {name: scoring(self.suite, title, name) for name in names}
+        controllers = {n: j.controllers(self.shelf)[pick[n]] for n, j in jobs.items()}
+        scores = {
+            n: Scores(*(v[pick[n]] for v in self.scores[title, n])) for n in names
+        }
+        task = self.suite.entries[title].task
+        n = self.suite.episodes(title, self.suite.against)
+        return Table(task, controllers, scores, n, self.suite.seed, self.suite.against)
+
+    def median_seed(self, title: str, name: str) -> int:
+        """The training seed whose mean J is the median one."""
+        means = self.scores[title, name].cost.mean(axis=1)
+        return int(np.argsort(means, kind="stable")[(len(means) - 1) // 2])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain numbers; infinite times are None."""
+        suite = self.suite
+        return {
+            "suite": suite.name,
+            "versions": {name: version(name) for name in PACKAGES},
+            "n": suite.n,
+            "seed": suite.seed,
+            "seeds": suite.seeds,
+            "against": suite.against,
+            "columns": {name: c.about for name, c in suite.columns.items()},
+            "overall": self.overall(),
+            "tasks": {
+                title: {"number": entry.number, "rows": self.rows[title]}
+                for title, entry in suite.entries.items()
+            },
+        }
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write `to_dict()`: the same suite gives the same bytes.
+
+        Raises:
+            ValueError: the file cannot be written.
+        """
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        disk.write(target, (json.dumps(self.to_dict(), indent=1) + "\n").encode())
+        return target

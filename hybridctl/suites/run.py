@@ -1,0 +1,166 @@
+"""`run`: do the jobs of a suite that are not done, side by side, and read the rest."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from hybridctl.checks import fail, require
+from hybridctl.suites.plan import Suite
+from hybridctl.suites.result import Result
+from hybridctl.suites.shelf import Shelf
+from hybridctl.suites.work import scorings, trainings
+
+
+def run(
+    suite: Suite,
+    folder: str | Path,
+    jobs: int | None = None,
+    progress: bool = True,
+) -> Result:
+    """Train and score what a suite asks for, and put it together.
+
+    What is in the folder already is not done again, so a run that was stopped, by
+    Ctrl-C or by `kill -9`, goes on where it was: all but the trainings and scorings
+    under way are kept. The same suite gives the same result, bit for bit.
+
+    Args:
+        suite: tasks and columns.
+        folder: where trainings and scores are kept; several suites may share it.
+        jobs: processes side by side; one a core by default, 1: this process alone.
+        progress: show a progress bar with the time left.
+
+    Returns:
+        The result.
+
+    Raises:
+        ValueError: bad settings, or a job that failed; the others are kept.
+        OSError: the folder cannot be written.
+    """
+    if not isinstance(suite, Suite):
+        fail(f"expected a Suite, got {type(suite).__name__}; see hc.suites.get")
+    jobs = _cores() if jobs is None else jobs
+    require(jobs > 0, f"jobs={jobs} processes; give at least 1")
+    shelf = Shelf(folder)
+    phases = [trainings(suite), scorings(suite)]
+    missing = [[job for job in phase if not job.done(shelf)] for phase in phases]
+    with _bar(progress, missing, sum(map(len, phases))) as bar, _Pool(jobs) as pool:
+        for phase in missing:
+            pool.work(phase, shelf.folder, bar)
+    return Result(suite, shelf)
+
+
+def _cores() -> int:
+    usable: Any = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+class _Pool:
+    """Processes that do jobs; none with one job at a time."""
+
+    def __init__(self, jobs: int):
+        self.jobs = jobs
+        self.pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self.pool is None:
+            return
+        self.pool.shutdown(wait=error is None, cancel_futures=True)
+        for process in multiprocessing.active_children() if error else ():
+            process.kill()
+
+    def work(self, todo: list, folder: Path, bar: "_Bar") -> None:
+        """Do jobs, telling the bar after each."""
+        if self.jobs == 1 or len(todo) < 2:
+            for job in todo:
+                bar.name(str(job))
+                job.run(folder)
+                bar.add(job.cost)
+            return
+        if self.pool is None:
+            context = multiprocessing.get_context("spawn")
+            self.pool = ProcessPoolExecutor(self.jobs, context, _prepare)
+        waiting = {self.pool.submit(job.run, folder): job for job in todo}
+        bar.name(f"{todo[0]} and {len(todo) - 1} more")
+        _watch(waiting, bar)
+
+
+def _watch(waiting: dict[Future, Any], bar: "_Bar") -> None:
+    """Until all have ended or one has failed; wakes up for Ctrl-C."""
+    undone = set(waiting)
+    while undone:
+        done, undone = wait(undone, 0.2, return_when=FIRST_EXCEPTION)
+        if not done:
+            done = {future for future in undone if future.done()}
+            undone -= done
+        for future in done:
+            job, error = waiting[future], future.exception()
+            if error is not None:
+                raise ValueError(f"{job}: {type(error).__name__}: {error}") from error
+            bar.add(job.cost)
+            left = [str(waiting[f]) for f in undone if f.running()]
+            bar.name("; ".join(sorted(left)[:2]))
+
+
+def _prepare() -> None:
+    """A process that does jobs leaves Ctrl-C to the one that gives them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Bar:
+    """Work done, of what was missing, in guessed seconds."""
+
+    def __init__(self, progress: Progress, total: float, text: str):
+        self.progress = progress
+        self.task = progress.add_task(text, total=total)
+        self.began = time.perf_counter()
+
+    def name(self, text: str) -> None:
+        """What is under way."""
+        self.progress.update(self.task, description=text[:70])
+
+    def add(self, cost: float) -> None:
+        """Something is done."""
+        self.progress.advance(self.task, cost)
+
+    def __enter__(self) -> "_Bar":
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self.progress.stop()
+
+
+def _bar(visible: bool, missing: Iterable[list], count: int) -> _Bar:
+    jobs = [job for phase in missing for job in phase]
+    total = sum(job.cost for job in jobs)
+    progress = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=16),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=Console(stderr=True),
+        disable=not visible,
+        speed_estimate_period=600.0,
+    )
+    if visible and count > len(jobs):
+        known = f"{count - len(jobs)} of {count} trainings and scorings are kept"
+        progress.console.print(f"{known}; going on with the others", highlight=False)
+    return _Bar(progress, total, "starting")

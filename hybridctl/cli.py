@@ -166,7 +166,11 @@ class Train:
 
 @dataclass
 class Compare:
-    """Compare controllers on the same episodes of one or more tasks."""
+    """Compare controllers on the same episodes of one or more tasks.
+
+    With --suite every strategy of the toolkit, trained where it learns; what is done
+    is kept, so the same command goes on after it was stopped.
+    """
 
     controllers: tuple[str, ...] = ("lqr", "machine")
     """"lqr", "machine", folders of runs, or files that were saved; the first is the
@@ -176,6 +180,22 @@ class Compare:
     """episodes of each task"""
     seed: int = 7
     """of the episodes"""
+    suite: Annotated[
+        Literal["cartpole"] | None,
+        _arg(
+            "a benchmark with tasks, columns and sizes of its own; what else is "
+            "given changes it"
+        ),
+    ] = None
+    quick: Annotated[
+        bool,
+        tyro.conf.FlagCreatePairsOff,
+        _arg("of the suite a form of some minutes: one training seed, few episodes"),
+    ] = False
+    decisions: int | None = None
+    """of the suite: that every learned column trains on, at most"""
+    jobs: int | None = None
+    """of the suite: processes side by side; one a core by default"""
     out: Out = Path("runs/compare")
 
 

@@ -16,6 +16,7 @@ from hybridctl.commands.shared import (
     saved,
     typed,
 )
+from hybridctl.commands.suite import compare_suite
 from hybridctl.commands.train import train, write_run
 from hybridctl.compare.compare import compare
 from hybridctl.compare.table import Table
@@ -40,6 +41,8 @@ def run(command: Any, given: frozenset[str] = frozenset()) -> None:
     if isinstance(command, cli.Train):
         return train(command, given)
     check_writable(command.out)
+    if isinstance(command, cli.Compare) and command.suite is not None:
+        return compare_suite(command, given)
     return _COMMANDS[type(command)](command)
 
 

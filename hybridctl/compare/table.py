@@ -172,26 +172,26 @@ def _two_lines(row: dict[str, Any]) -> list[str]:
     percent = {key: 100 * value for key, value in success.items()}
     median, p95 = ("never" if t is None else f"{t:.2f}" for t in settle)
     return [
-        _interval(percent, ".3g"),
+        interval(percent, ".3g"),
         f"{median}\n[dim]{p95}[/]",
-        _interval(row["J"], ".3g"),
-        _interval(row["difference"], "+.3g"),
-        f"{_number(row['effort'])}\n[dim]{row['peak_x']:.2f} m[/]",
+        interval(row["J"], ".3g"),
+        interval(row["difference"], "+.3g"),
+        f"{number(row['effort'])}\n[dim]{row['peak_x']:.2f} m[/]",
         "–" if row["step_us"] is None else f"{row['step_us']:.0f}",
     ]
 
 
-def _number(value: float, form: str = ".3g") -> str:
+def number(value: float, form: str = ".3g") -> str:
     """Three digits: whole from 1000 on, few decimals below 1."""
     size, small = abs(value), ".2f" if form.startswith("+") else ".3f"
     digits = ".0f" if size >= 1000 else small if 0 < size < 1 else ".3g"
     return format(value, form.replace(".3g", digits))
 
 
-def _interval(value: dict[str, float] | None, form: str) -> str:
+def interval(value: dict[str, float] | None, form: str) -> str:
     if value is None:
         return "–"
-    middle, low, high = (_number(value[key], form) for key in ("value", "low", "high"))
+    middle, low, high = (number(value[key], form) for key in ("value", "low", "high"))
     return f"{middle}\n[dim]\\[{low}, {high}][/]"
 
 

@@ -5,6 +5,7 @@ from hybridctl.show.figures import settling_curve as settling_curve
 from hybridctl.show.live import LiveCurve as LiveCurve
 from hybridctl.show.page import report as report
 from hybridctl.show.phase import phase_portrait as phase_portrait
+from hybridctl.show.suitepage import suite_report as suite_report
 from hybridctl.show.tensorboard import TensorBoard as TensorBoard
 from hybridctl.show.training import training_curve as training_curve
 from hybridctl.show.verdict import verdict as verdict

@@ -28,7 +28,7 @@ def facts(found: Findings) -> str:
     """Horizon, control period, settling box and failure of a task."""
     table, task = found.table, found.table.task
     lines = [
-        f"{table.n} episodes of {task.seconds:g} s, control period "
+        f"{table.n} episode{'s' * (table.n > 1)} of {task.seconds:g} s, control period "
         f"{1000 * task.loop.dt:g} ms."
     ]
     inside, outside = box(task, task.settled), box(task, task.failure)
@@ -74,6 +74,7 @@ def grid(found: Findings, looks: Mapping[str, Look]) -> dict[str, Any]:
     used = [k for k in headings if k in used or k.startswith("settle")]
     best = {key: _best(found, key) for key in used}
     return {
+        "first": "controller",
         "headings": [headings[key] for key in used],
         "rows": [
             (name, looks[name]["color"], [_cell(found, k, name, best[k]) for k in used])

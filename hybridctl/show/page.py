@@ -56,16 +56,16 @@ def report(
     """
     found, runs = _findings(tables), {} if runs is None else runs
     check_runs(runs)
-    target = _place(path)
+    target = place_of(path)
     looks = _looks(found, runs)
-    html = _template().render(
+    html = template("report.html.jinja").render(
         title=title or f"Comparison on {listed([f.title for f in found])}",
         verdicts=[(f.title, tell(f)) for f in found],
         sections=[_section(f, looks, f"f{i}") for i, f in enumerate(found, 1)],
         runs=[_run(n, r, looks, f"r{i}") for i, (n, r) in enumerate(runs.items())],
         made=made.rows(found, runs, command, timestamp),
     )
-    return _write(target, html)
+    return write_page(target, html)
 
 
 def _findings(tables: Any) -> list[Findings]:
@@ -118,7 +118,8 @@ def _run(name: str, run: Any, looks: Mapping[str, Look], key: str) -> dict[str, 
     return {"name": name, "svg": svg, "text": made.story(run)}
 
 
-def _template() -> Any:
+def template(name: str) -> Any:
+    """A template of a page."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("hybridctl.show")
@@ -126,10 +127,10 @@ def _template() -> Any:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    return room.get_template("report.html.jinja")
+    return room.get_template(name)
 
 
-def _place(path: str | Path) -> Path:
+def place_of(path: str | Path) -> Path:
     """The file to write, its folder made; before anything is simulated."""
     target = Path(path)
     target = target / "report.html" if target.is_dir() else target
@@ -141,7 +142,7 @@ def _place(path: str | Path) -> Path:
         fail(f"cannot write {target}: {error.strerror}; choose another place")
 
 
-def _write(target: Path, text: str) -> Path:
+def write_page(target: Path, text: str) -> Path:
     """All of the file or nothing."""
     part = target.with_name(f".{target.name}.{os.getpid()}")
     try:

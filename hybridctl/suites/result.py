@@ -91,7 +91,9 @@ class Result:
 
     def _success(self, s: Scores) -> dict[str, float]:
         rate = float(s.success.mean())
-        if len(s.success) == 1:
+        if s.success.size == 1:
+            low = high = rate
+        elif len(s.success) == 1:
             low, high = wilson(int(s.success.sum()), s.success.shape[1])
         else:
             _, low, high, _ = crossed_mean(s.success)
@@ -120,9 +122,9 @@ class Result:
 
     def gaps(self, title: str, name: str) -> np.ndarray:
         """Paired differences of J to the reference, [S, n]."""
-        return np.subtract(*self._pair(title, name))
+        return np.subtract(*self.pair(title, name))
 
-    def _pair(self, title: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def pair(self, title: str, name: str) -> tuple[np.ndarray, np.ndarray]:
         """J of a column, and of the reference on the same episodes."""
         mine, base = (self.scores[title, c].cost for c in (name, self.suite.against))
         return mine, base[:, : mine.shape[1]]

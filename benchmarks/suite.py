@@ -1,0 +1,80 @@
+"""Every strategy on every cart-pole task: what the README's table and report show.
+
+Trainings and scores are kept in a folder, so a run that is stopped goes on. Writes
+benchmarks/results/suite.json, the same bytes for the same versions and machine, and
+suite_time.json: seconds of the trainings, and the time of a control period.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import tyro
+from about import about
+
+import hybridctl as hc
+from hybridctl.compare.compare import step_us
+from hybridctl.suites.work import scoring
+
+RESULTS = Path(__file__).parent / "results"
+TIMED = ("global", "noisy")  # tasks on which a period is timed
+
+
+def trainings(result: hc.suites.Result) -> dict[str, Any]:
+    """Seconds of each training, by title and column, in the order of its seeds."""
+    found: dict[str, Any] = {}
+    for title, name in result.suite.cells():
+        learned = result.suite.columns[name].learned
+        if learned and result.suite.entries[title].like is None:
+            runs = result.runs(title, name)
+            seconds = [round(run.timing["total"], 1) for run in runs]
+            found.setdefault(title, {})[name] = seconds
+    return found
+
+
+def periods(result: hc.suites.Result) -> dict[str, dict[str, float]]:
+    """Time [µs] of a control period of the closed loop, by title and column."""
+    found: dict[str, dict[str, float]] = {}
+    for title in TIMED:
+        if title not in result.suite.entries:
+            continue
+        task = result.suite.entries[title].task
+        for name in result.columns(title):
+            controller = scoring(result.suite, title, name).controllers(result.shelf)[0]
+            found.setdefault(title, {})[name] = round(step_us(task, controller), 2)
+    return found
+
+
+def main(
+    keep: Path = Path("runs/suite"), quick: bool = False, jobs: int | None = None
+) -> None:
+    """Run the suite and write what it found.
+
+    Args:
+        keep: folder of trainings, scores and the report.
+        quick: the form of some minutes; its results are not kept in benchmarks/.
+        jobs: processes side by side; one a core by default.
+    """
+    began = time.perf_counter()
+    result = hc.suites.run(hc.suites.get("cartpole", quick=quick), keep / "kept", jobs)
+    wall = time.perf_counter() - began
+    folder = keep if quick else RESULTS
+    result.to_json(folder / "suite.json")
+    spent = trainings(result)
+    every = [s for row in spent.values() for seconds in row.values() for s in seconds]
+    times = {
+        "about": about(),
+        "wall_seconds": round(wall, 1),  # of this call: less where some was kept
+        "training_seconds": round(sum(every), 1),
+        "trainings": len(every),
+        "training": spent,
+        "period_us": periods(result),
+    }
+    (folder / "suite_time.json").write_text(json.dumps(times, indent=1) + "\n")
+    hc.show.suite_report(result, keep / "report.html")
+    print(f"{wall:.0f} s; wrote {folder / 'suite.json'} and {keep / 'report.html'}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

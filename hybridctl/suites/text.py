@@ -1,0 +1,109 @@
+"""A suite's result for a terminal, and in sentences."""
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table as RichTable
+
+from hybridctl.compare.table import interval, number
+from hybridctl.suites.contest import contest, eligible, ranked
+from hybridctl.suites.result import Result
+
+HEADINGS = ("strategy", "success %", "settles", "J", "ΔJ", "/ bound")
+CAPTION = (
+    "Below: 95 % intervals, of learned columns over {seeds} and episodes; of settling "
+    "the 95th percentile. ΔJ: to {against}, in pairs; * is sure (p < 0.05 by Holm)."
+)
+
+
+def table(result: Result, title: str) -> RichTable:
+    """One task of a suite for a terminal of 80 columns, the best column first."""
+    suite, rows = result.suite, result.rows[title]
+    seeds = f"{suite.seeds} seed{'s' if suite.seeds > 1 else ''}"
+    caption = CAPTION.format(seeds=seeds, against=suite.against)
+    known = RichTable(
+        title=f"{suite.entries[title].number} {title}", title_justify="left",
+        caption=caption, caption_justify="left", box=SIMPLE_HEAD,
+        collapse_padding=True, pad_edge=False,
+    )  # fmt: skip
+    for i, heading in enumerate(HEADINGS):
+        known.add_column(heading, justify="right" if i else "left", no_wrap=True)
+    fair = eligible(rows)
+    for name in ranked(rows, list(rows)):
+        style = "" if name in fair else "dim"
+        few = rows[name]["n"] < suite.n and not suite.entries[title].one_start
+        first = f"{name}\n[dim]{rows[name]['n']} episodes[/]" if few else name
+        known.add_row(first, *_cells(rows[name]), style=style)
+    return known
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    percent = {key: 100 * value for key, value in row["success"].items()}
+    median, p95 = (_seconds(row[key]) for key in ("settle_median", "settle_p95"))
+    gap, bound = row["difference"], row.get("to_bound")
+    mark = "*" if gap and gap["verdict"] != "open" else ""
+    return [
+        interval(percent, ".3g"),
+        f"{median}\n[dim]{p95}[/]",
+        interval(row["J"], ".3g"),
+        interval(gap, "+.3g").replace("\n", f"{mark}\n", 1),
+        "–" if bound is None else f"{bound['value']:.2f}",
+    ]
+
+
+def _seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.2f} s"
+
+
+def sentences(result: Result) -> dict[str, str]:
+    """By task, how the best learned column does against the best classical one."""
+    found = {title: contest(result, title) for title in result.suite.entries}
+    return {
+        title: _sentence(result, title, told) for title, told in found.items() if told
+    }
+
+
+def _sentence(result: Result, title: str, told: dict[str, Any]) -> str:
+    rows, a, b = result.rows[title], told["learned"], told["classical"]
+    word = {"beats": "beats", "loses": "loses to", "open": "is not told from"}
+    verb = word[told["verdict"]]
+    lead = f"{a}, the best learned strategy, {verb} {b}, the best classical one"
+    mine, theirs = (rows[n]["success"]["value"] for n in (a, b))
+    if mine != theirs:
+        lead += f"; it settles in {mine:.2%} of the episodes against {theirs:.2%}"
+    value, low, high = (f"{told[k]:+.3g}" for k in ("value", "low", "high"))
+    sure = "" if low == high else f" [{low}, {high}]"
+    pairs = "pair" if told["episodes"] == 1 else "pairs"
+    return (
+        f"{lead}: ΔJ = {value}{sure} ({told['share']:+.1%}) in {told['episodes']} "
+        f"{pairs} a seed."
+    )
+
+
+def verdict(result: Result) -> str:
+    """What the suite settles, in a paragraph made from its numbers."""
+    told = {t: contest(result, t) for t in result.suite.entries}
+    by = {
+        word: [t for t, c in told.items() if c and c["verdict"] == word]
+        for word in ("beats", "loses", "open")
+    }
+    total = sum(map(len, by.values()))
+    parts = [
+        f"Of {total} tasks, the best learned or hybrid strategy beats the best "
+        f"classical one on {_listed(by['beats'])}, loses to it on "
+        f"{_listed(by['loses'])}, and is not told from it on {_listed(by['open'])}."
+    ]
+    overall = sorted(result.overall().items(), key=lambda pair: pair[1]["value"])
+    shown = ", ".join(
+        f"{name} {number(v['value'])} [{number(v['low'])}, {number(v['high'])}]"
+        for name, v in overall
+    )
+    parts.append(
+        f"J as a share of {result.suite.against}'s, interquartile mean over tasks and "
+        f"training seeds: {shown}."
+    )
+    return " ".join(parts)
+
+
+def _listed(titles: list[str]) -> str:
+    return f"{len(titles)} ({', '.join(titles)})" if titles else "none"

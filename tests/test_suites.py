@@ -29,11 +29,10 @@ SHORT = {"seconds": 4.0}
 def tiny(**changes) -> suites.Suite:
     """Two seeds of a residual that hardly trains, beside LQR and machine."""
     task = hc.tasks.get("balance", **SHORT)
-    away = hc.tasks.get(
-        "balance", start=hc.tasks.Box.around([0, np.pi, 0, 0], 0.08), **SHORT
-    )
-    settings = {"": {"config": "balance", "steps": 4096, "num_evals": 2, "num_eval_envs": 8,
-                     "progress": False, "target": float("inf")}}  # fmt: skip
+    box = hc.tasks.Box.around([0, np.pi, 0, 0], 0.08)
+    away = hc.tasks.get("balance", start=box, **SHORT)
+    size = {"steps": 4096, "num_evals": 2, "num_eval_envs": 8, "target": float("inf")}
+    settings = {"": {"config": "balance", "progress": False, **size}}
     columns = {
         "lqr": suites.Column("reference", "LQR"),
         "machine": suites.Column("reference", "machine", episodes=8),

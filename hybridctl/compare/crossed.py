@@ -8,6 +8,8 @@ from scipy.special import stdtr, stdtrit
 
 from hybridctl.tasks.statistics import LEVEL, RESAMPLES, Interval
 
+SURE = 0.05  # p-value, adjusted where there are several, below which a mean is told
+
 
 class Crossed(NamedTuple):
     """A mean over seeds and episodes.

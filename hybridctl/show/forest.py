@@ -50,31 +50,21 @@ def _draw(
     fair, shown = eligible(rows), [name for name in names if name in rows]
     steps = np.linspace(-0.32, 0.32, len(shown)) if len(shown) > 1 else [0.0]
     for step, name in zip(steps, shown, strict=True):
-        value, low, high = np.clip(share(result, title, name), LOW, HIGH)
+        bounds = [rows[name]["share"][key] for key in ("value", "low", "high")]
+        value, low, high = np.clip(bounds, LOW, HIGH)
         colour, y = looks[name]["color"], place + step
         axis.plot([low, high], [y, y], "-", color=colour, lw=1.6, solid_capstyle="butt")
         far = value >= HIGH
         axis.plot(value, y, color=colour, **_mark(name in fair, ">" if far else "o"))
     for row in rows.values():
         if bound := row.get("to_bound"):
-            at = share(result, title, result.suite.against)[0] / bound["against"]
-            axis.plot(at, place, zorder=0.5, **BOUND)
+            axis.plot(bound["share"], place, zorder=0.5, **BOUND)
             break
 
 
 def _mark(full: bool, shape: str = "o") -> Look:
     fill = {} if full else {"mfc": "white"}
     return {"marker": shape, "ms": 5.0, "mew": 1.2, "ls": "none", **fill}
-
-
-def share(result: Result, title: str, name: str) -> tuple[float, float, float]:
-    """J over the reference's on the same episodes: value, low, high."""
-    gap = result.rows[title][name]["difference"]
-    if gap is None:
-        return 1.0, 1.0, 1.0
-    base = float(result.pair(title, name)[1].mean())
-    value, low, high = (1 + gap[key] / base for key in ("value", "low", "high"))
-    return value, low, high
 
 
 def _finish(axis: Any, titles: list[str], against: str) -> None:

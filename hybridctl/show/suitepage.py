@@ -6,7 +6,7 @@ from typing import Any
 
 from hybridctl.show import made
 from hybridctl.show.findings import Findings
-from hybridctl.show.forest import forest, share
+from hybridctl.show.forest import forest
 from hybridctl.show.grid import facts
 from hybridctl.show.page import place_of, template, write_page
 from hybridctl.show.parts import overview, worst
@@ -77,7 +77,7 @@ def _section(result: Result, title: str, looks: Mapping, key: str) -> dict[str, 
         "key": key,
         "title": f"{entry.number} {title}",
         "facts": f"{facts(found)} {_trained(result, title)}",
-        "sentence": text.sentences(result).get(title, ""),
+        "sentence": text.sentence(result, title),
         "grid": _grid(result, title, looks),
         "overview": overview(found, looks, key),
         "worst": worst(found, looks, key),
@@ -132,9 +132,13 @@ def _matrix(result: Result, looks: Mapping[str, Look]) -> dict[str, Any]:
 def _share(result: Result, title: str, name: str, best: str) -> dict[str, Any]:
     if name not in result.rows[title]:
         return {"value": "–", "interval": "", "best": False}
-    value = share(result, title, name)[0]
-    success = f"{result.rows[title][name]['success']['value']:.1%}"
-    return {"value": f"{value:.2f}", "interval": success, "best": name == best}
+    row = result.rows[title][name]
+    success = f"{row['success']['value']:.1%}"
+    return {
+        "value": f"{row['share']['value']:.2f}",
+        "interval": success,
+        "best": name == best,
+    }
 
 
 def _grid(result: Result, title: str, looks: Mapping[str, Look]) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Learned against classical: the best of each on a task, in pairs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hybridctl.compare.crossed import crossed_mean
-from hybridctl.suites.result import SURE, Result
+from hybridctl.compare.crossed import SURE, crossed_mean
+
+if TYPE_CHECKING:
+    from hybridctl.suites.result import Result
 
 
-def contest(result: Result, title: str) -> dict[str, Any] | None:
+def contest(result: "Result", title: str) -> dict[str, Any] | None:
     """The best learned column of a task against the best classical one.
 
     The best is the one with the lowest J, by its paired difference to the reference,
@@ -65,7 +67,7 @@ def ranked(rows: dict[str, dict[str, Any]], names: list[str]) -> list[str]:
     return sorted(names, key=rank)
 
 
-def wins(result: Result) -> dict[str, list[str]]:
+def wins(result: "Result") -> dict[str, list[str]]:
     """Titles of the tasks by verdict: "beats", "loses", "open"."""
     found: dict[str, list[str]] = {"beats": [], "loses": [], "open": []}
     for title in result.suite.entries:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.compare.crossed import crossed_mean, holm, interquartile
+from hybridctl.compare.crossed import SURE, crossed_mean, holm, interquartile
 from hybridctl.compare.table import Table
 from hybridctl.deploy import disk
+from hybridctl.suites import text
+from hybridctl.suites.contest import contest, ranked
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scoring, trainings_of
@@ -18,7 +20,6 @@ from hybridctl.tasks import Scores
 from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
 
 PACKAGES = ("hybridctl", "jax", "brax", "numpy")
-SURE = 0.05  # p-value, adjusted by Holm's method, below which a difference is told
 
 
 class Result:
@@ -65,10 +66,11 @@ class Result:
         """One column's figures on one task.
 
         Means are over training seeds and episodes, with 95 % intervals for both;
-        `difference` is that of J to the column `against` in pairs, with its p-value;
-        `iqm` is the interquartile mean of the seeds' J.
+        `difference` is that of J to the column `against` in pairs, with its p-value,
+        and `share` the same as J over its J; `iqm` is the interquartile mean of the
+        seeds' J.
         """
-        s = self.scores[title, name]
+        s, gap = self.scores[title, name], self._difference(title, name)
         seeds, n = s.cost.shape
         return {
             "kind": self.suite.columns[name].kind,
@@ -81,7 +83,8 @@ class Result:
             "J": self._mean(s.cost),
             "J_seeds": s.cost.mean(axis=1).tolist(),
             "iqm": self._iqm(s.cost),
-            "difference": self._difference(title, name),
+            "difference": gap,
+            "share": self._share(title, name, gap),
             "effort": float(s.effort.mean()),
             "peak_x": float(s.peak_x.max()),
             "failed": int(s.failed.sum()),
@@ -119,6 +122,14 @@ class Result:
             return None
         gaps = self.gaps(title, name)
         return {**self._mean(gaps), "p": crossed_mean(gaps).p}
+
+    def _share(self, title: str, name: str, gap: Any) -> dict[str, float]:
+        """J over the reference's on the same episodes."""
+        keys = ("value", "low", "high")
+        if gap is None:
+            return dict.fromkeys(keys, 1.0)
+        base = float(self.pair(title, name)[1].mean())
+        return {key: 1 + gap[key] / base for key in keys}
 
     def gaps(self, title: str, name: str) -> np.ndarray:
         """Paired differences of J to the reference, [S, n]."""
@@ -196,11 +207,19 @@ class Result:
             "seeds": suite.seeds,
             "against": suite.against,
             "columns": {name: c.about for name, c in suite.columns.items()},
+            "verdict": text.verdict(self),
             "overall": self.overall(),
-            "tasks": {
-                title: {"number": entry.number, "rows": self.rows[title]}
-                for title, entry in suite.entries.items()
-            },
+            "tasks": {title: self._task(title) for title in suite.entries},
+        }
+
+    def _task(self, title: str) -> dict[str, Any]:
+        rows = self.rows[title]
+        return {
+            "number": self.suite.entries[title].number,
+            "best": ranked(rows, list(rows))[0],
+            "contest": contest(self, title),
+            "sentence": text.sentence(self, title),
+            "rows": rows,
         }
 
     def to_json(self, path: str | Path) -> Path:

@@ -24,6 +24,8 @@ from hybridctl.suites.result import Result
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scorings, trainings
 
+FRESH = 8  # jobs after which a process is replaced: compiled programs fill its memory
+
 
 def run(
     suite: Suite,
@@ -95,7 +97,9 @@ class _Pool:
             return
         if self.pool is None:
             context = multiprocessing.get_context("spawn")
-            self.pool = ProcessPoolExecutor(self.jobs, context, _prepare)
+            self.pool = ProcessPoolExecutor(
+                self.jobs, context, _prepare, max_tasks_per_child=FRESH
+            )
         waiting = {self.pool.submit(job.run, folder): job for job in todo}
         bar.name(f"{todo[0]} and {len(todo) - 1} more")
         _watch(waiting, bar)

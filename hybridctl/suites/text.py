@@ -1,13 +1,15 @@
 """A suite's result for a terminal, and in sentences."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
 from hybridctl.compare.table import interval, number
-from hybridctl.suites.contest import contest, eligible, ranked
-from hybridctl.suites.result import Result
+from hybridctl.suites.contest import contest, eligible, ranked, wins
+
+if TYPE_CHECKING:
+    from hybridctl.suites.result import Result
 
 HEADINGS = ("strategy", "success %", "settles", "J", "ΔJ", "/ bound")
 CAPTION = (
@@ -16,7 +18,7 @@ CAPTION = (
 )
 
 
-def table(result: Result, title: str) -> RichTable:
+def table(result: "Result", title: str) -> RichTable:
     """One task of a suite for a terminal of 80 columns, the best column first."""
     suite, rows = result.suite, result.rows[title]
     seeds = f"{suite.seeds} seed{'s' if suite.seeds > 1 else ''}"
@@ -55,15 +57,14 @@ def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.2f} s"
 
 
-def sentences(result: Result) -> dict[str, str]:
-    """By task, how the best learned column does against the best classical one."""
-    found = {title: contest(result, title) for title in result.suite.entries}
-    return {
-        title: _sentence(result, title, told) for title, told in found.items() if told
-    }
+def sentence(result: "Result", title: str) -> str:
+    """How the best learned column does against the best classical one on a task.
 
-
-def _sentence(result: Result, title: str, told: dict[str, Any]) -> str:
+    Empty where one kind is missing.
+    """
+    told = contest(result, title)
+    if told is None:
+        return ""
     rows, a, b = result.rows[title], told["learned"], told["classical"]
     word = {"beats": "beats", "loses": "loses to", "open": "is not told from"}
     verb = word[told["verdict"]]
@@ -80,13 +81,9 @@ def _sentence(result: Result, title: str, told: dict[str, Any]) -> str:
     )
 
 
-def verdict(result: Result) -> str:
+def verdict(result: "Result") -> str:
     """What the suite settles, in a paragraph made from its numbers."""
-    told = {t: contest(result, t) for t in result.suite.entries}
-    by = {
-        word: [t for t, c in told.items() if c and c["verdict"] == word]
-        for word in ("beats", "loses", "open")
-    }
+    by = wins(result)
     total = sum(map(len, by.values()))
     parts = [
         f"Of {total} tasks, the best learned or hybrid strategy beats the best "

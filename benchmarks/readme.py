@@ -29,9 +29,7 @@ def suite() -> str:
         "success where it is not 100 %; bold is the lowest of those whose success is "
         "not told from the highest.",
         "",
-        "| strategy | "
-        + " | ".join(f"{t['number']} {n}" for n, t in tasks.items())
-        + " |",
+        f"| strategy | {' | '.join(heads)} |",
         "| --- |" + " --- |" * len(tasks),
     ]
     for name in result["columns"]:
@@ -115,18 +113,16 @@ def with_interval(value: dict[str, float], form: str) -> str:
 def longer() -> str:
     """The residual with four times the decisions."""
     result = load("strategies")
-    known = {
-        t: rows["residual"] for t, rows in result["tasks"].items() if t != "balance"
-    }
     found = ", ".join(
-        f"`{task}` {row['J']['value']:.3g} [{row['J']['low']:.3g}, {row['J']['high']:.3g}]"
-        for task, row in known.items()
+        f"`{task}` {with_interval(rows['residual']['J'], '.3g')}"
+        for task, rows in result["tasks"].items()
+        if task != "balance"
     )
-    timing = result["one_core"]
+    steps, timing = result["one_core"]["steps"] / 1e6, result["one_core"]["timing"]
     return (
         "**Longer training.** J of the residual with the preset meant for the task "
-        f"(up to {timing['steps'] / 1e6:.1f}M decisions; {timing['timing']['train']:.0f} "
-        f"s on one core), {result['seeds']} seeds, 95 % interval over seeds: {found} "
+        f"(up to {steps:.1f}M decisions; {timing['train']:.0f} s on one core), "
+        f"{result['seeds']} seeds, 95 % interval over seeds: {found} "
         "(`benchmarks/strategies.py`)."
     )
 

@@ -1,6 +1,7 @@
 """The jobs of a suite: one training, or one column scored on one task."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,14 @@ class Training:
     title: str
     name: str
     task: Task
+    template: Controller
     settings: dict[str, Any]
     seed: int
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """Of the file that keeps it."""
-        made = strategies.template(self.name, self.task)
-        return key_of("training", self.task, made, self.settings, self.seed)
+        return key_of("training", self.task, self.template, self.settings, self.seed)
 
     @property
     def cost(self) -> float:
@@ -48,8 +49,7 @@ class Training:
         """Train, and keep the run."""
         from hybridctl.learn import train
 
-        made = strategies.template(self.name, self.task)
-        run = train(self.task, made, seed=self.seed, **self.settings)
+        run = train(self.task, self.template, seed=self.seed, **self.settings)
         Shelf(folder).keep_run(self.key, run)
 
 
@@ -71,7 +71,7 @@ class Scoring:
     controller: Controller | None = None
     slow: bool = False
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """Of the file that keeps it."""
         what = self.trainings or self.controller
@@ -118,7 +118,8 @@ def trainings_of(suite: Suite, title: str, name: str) -> list[Training]:
     """The trainings of one cell, one a seed."""
     home = suite.entries[title].like or title
     task, settings = suite.entries[home].task, suite.columns[name].on(home)
-    return [Training(home, name, task, settings, seed) for seed in range(suite.seeds)]
+    parts = (home, name, task, strategies.template(name, task), settings)
+    return [Training(*parts, seed) for seed in range(suite.seeds)]
 
 
 def scorings(suite: Suite) -> list[Scoring]:

@@ -175,8 +175,8 @@ def cartpole(
     All learned columns train on equally many decisions.
 
     Args:
-        quick: a form for a coffee break: one training seed, few decisions and
-            episodes, residual and PPO only. Its numbers are no more than a look.
+        quick: a form for a coffee break: one training seed, few decisions and few
+            episodes. Its numbers are no more than a first look.
         decisions: that every learned column trains on, at most.
         **changes: other fields of `Suite`.
 
@@ -191,8 +191,6 @@ def cartpole(
     steps = decisions or (DECISIONS // 8 if quick else DECISIONS)
     few = 4 if quick else FEW
     columns = _classical(few) | _learned(steps)
-    if quick:
-        columns = {n: c for n, c in columns.items() if n not in ("swing", "modes")}
     return Suite("cartpole", _entries(), columns, **(size | changes))
 
 

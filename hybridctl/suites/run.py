@@ -1,5 +1,6 @@
 """`run`: do the jobs of a suite that are not done, side by side, and read the rest."""
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import Any
 
+import jax
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,7 +27,8 @@ from hybridctl.suites.result import Result
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scorings, trainings
 
-FRESH = 8  # jobs after which a process is replaced: compiled programs fill its memory
+FRESH = 8  # jobs after which a process forgets its programs: they fill its memory
+_done = itertools.count(1)  # jobs of this process
 
 
 def run(
@@ -98,10 +101,8 @@ class _Pool:
             return
         if self.pool is None:
             context = multiprocessing.get_context("spawn")
-            self.pool = ProcessPoolExecutor(
-                self.jobs, context, _prepare, max_tasks_per_child=FRESH
-            )
-        waiting = {self.pool.submit(job.run, folder): job for job in todo}
+            self.pool = ProcessPoolExecutor(self.jobs, context, _prepare)
+        waiting = {self.pool.submit(_do, job, folder): job for job in todo}
         bar.name(f"{todo[0]} and {len(todo) - 1} more")
         _watch(waiting, bar)
 
@@ -121,6 +122,12 @@ def _watch(waiting: dict[Future, Any], bar: "_Bar") -> None:
             bar.add(job.cost)
             left = [str(waiting[f]) for f in undone if f.running()]
             bar.name("; ".join(sorted(left)[:2]))
+
+
+def _do(job: Any, folder: Path) -> None:
+    job.run(folder)
+    if next(_done) % FRESH == 0:
+        jax.clear_caches()
 
 
 def _prepare() -> None:

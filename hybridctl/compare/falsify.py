@@ -101,6 +101,7 @@ def falsify(
     budget: int = 2048,
     population: int = 16,
     seed: int = 1,
+    stop: bool = False,
     broken: Callable[[Scores], NDArray] = unsuccessful,
     objective: Callable[[Scores], NDArray] | None = None,
 ) -> Falsified:
@@ -128,6 +129,7 @@ def falsify(
         budget: episodes that are simulated.
         population: episodes at a time.
         seed: of draws and noise.
+        stop: at the first failure, whatever its size.
         broken: Scores to true where an episode breaks [N]; by default where it fails
             or never settles.
         objective: Scores to danger [N], higher is nearer to breaking.
@@ -147,7 +149,7 @@ def falsify(
         >>> lqr, up = hc.reference("lqr", task), {"theta": (2.1, 4.2, np.pi)}
         >>> found = hc.falsify(task, lqr, start=up, plant=0, push=0, budget=128)
         >>> print(f"breaks at {abs(found.smallest.start['theta'] - np.pi):.2f} rad")
-        breaks at 0.52 rad
+        breaks at 0.53 rad
     """
     check_pair(task, controller)
     delays = (delay_of(task.loop),) if delay is None else tuple(delay)
@@ -158,7 +160,8 @@ def falsify(
     hunt = Hunt(space, controller, population, seed, broken, objective or margins(task))
     rounds = budget // population // len(delays)
     for late in delays:
-        hunt.search(late, rounds)
+        if not (stop and hunt.found):
+            hunt.search(late, rounds, stop)
     ranges = {a.name: (a.low, a.high, a.nominal) for a in axes}
     return Falsified(
         task.name, hunt.counterexamples(), hunt.evaluations, hunt.drawn, hunt.first,

@@ -70,21 +70,29 @@ class Hunt:
         self.radius = np.inf
         self.first: int | None = None
 
-    def search(self, delay: int, rounds: int) -> None:
-        """Spend that many rounds on a delay: find failures, and smaller ones."""
+    def search(self, delay: int, rounds: int, stop: bool) -> None:
+        """Spend that many rounds on a delay: find failures, and smaller ones.
+
+        Args:
+            delay: of the actuator, in periods.
+            rounds: of `population` episodes.
+            stop: at the first failure.
+        """
         self.left, self.radius = rounds, np.inf
         z, danger = [], []
         while self.left:
             if len(z) == TRIED:
                 z, danger = [], []
-            new = self._aimed(z, danger) if len(z) >= FIRST else self._even()
-            new, near, broken = self._simulate(new, delay)
+            new = self._aimed(z, danger) if len(z) >= FIRST else self.even()
+            new, near, broken = self.simulate(new, delay)
             z, danger = [*z, new], [*danger, near]
+            if broken.any() and stop:
+                return
             if broken.any():
                 self._shrink(new[broken], delay)
                 z, danger = [], []
 
-    def _even(self, n: int | None = None) -> NDArray:
+    def even(self, n: int | None = None) -> NDArray:
         """Even draws, a round or n of them."""
         n = self.population if n is None else n
         self.drawn += n
@@ -98,7 +106,7 @@ class Hunt:
         shares = self.rng.multinomial(self.population - even, near / near.sum())
         pairs = zip(danger.T, shares, strict=True)
         climbed = [self._climb(z, d, n) for d, n in pairs if n]
-        return np.concatenate([self._even(even), *climbed])
+        return np.concatenate([self.even(even), *climbed])
 
     def _climb(self, z: NDArray, danger: NDArray, n: int) -> NDArray:
         """n draws about the most dangerous, each the most promising of a few.
@@ -129,7 +137,7 @@ class Hunt:
             if stale > PATIENCE or not self.left:
                 return
             broken = broken[np.argsort(size, kind="stable")[:SMALLEST]]
-            z, _, found = self._simulate(self._nearer(broken), delay)
+            z, _, found = self.simulate(self._nearer(broken), delay)
             broken = np.concatenate([broken, z[found]])
 
     def _nearer(self, broken: NDArray) -> NDArray:
@@ -149,7 +157,7 @@ class Hunt:
         aim /= np.maximum(np.linalg.norm(aim, axis=1, keepdims=True), 1e-12)
         return self._within(aim * size * (1 - step * self.rng.uniform(size=(n, 1))))
 
-    def _simulate(self, z: NDArray, delay: int) -> tuple[NDArray, NDArray, NDArray]:
+    def simulate(self, z: NDArray, delay: int) -> tuple[NDArray, NDArray, NDArray]:
         """One round: z, its margins [N, k], and which broke."""
         keys = self.rng.integers(0, 2**32, (len(z), 2), np.uint32)
         tasks = self.space.tasks(z, delay)

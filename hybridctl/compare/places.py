@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from hybridctl.checks import fail
+from hybridctl.checks import fail, require
 
 Build = Callable[[dict[str, Any]], Any]
 
@@ -33,18 +33,52 @@ def setter(template: Any, names: Iterable[str]) -> tuple[Build, dict[str, float]
             fail(f"expected a Controller or a function, got {type(template).__name__}")
         function: Any = template
         return function, {}
-    found, values = find(template, names)
-    _check_scalars(found, values)
+    found, leaves = find(template, names)
+    _check_scalars(found, leaves)
+    own = {n: float(leaves[at][i]) for n, (at, i) in found.items()}
+    build = lambda given: _put(template, found, leaves, given, given)  # noqa: E731
+    return build, own
+
+
+def scaled(template: Any, names: Iterable[str]) -> tuple[Build, dict[str, float]]:
+    """As `setter`, but of a place that is a whole array a value is a factor.
+
+    Args:
+        template: a controller or task.
+        names: places in it: numbers, whose value is set, or arrays, which are scaled.
+
+    Returns:
+        A function from values to a controller or task; own values, 1 of an array.
+
+    Raises:
+        ValueError: a name that is no place of numbers, or more than one.
+    """
+    found, leaves = find(template, names)
+    known = {name: leaves[at][index] for name, (at, index) in found.items()}
+    for name, value in known.items():
+        require(eqx.is_inexact_array_like(value), f"{name} holds no numbers to change")
+    own = {name: float(v) if np.ndim(v) == 0 else 1.0 for name, v in known.items()}
 
     def build(given: dict[str, Any]) -> Any:
-        lanes = np.shape(next(iter(given.values()), 0.0))
-        new = [np.array(np.broadcast_to(v, (*lanes, *np.shape(v)))) for v in values]
-        for name, value in given.items():
-            at, index = found[name]
-            new[at][(..., *index)] = value
-        return jax.tree.unflatten(jax.tree.structure(template), new)
+        new = {
+            n: np.multiply.outer(v, known[n]) if np.ndim(known[n]) else v
+            for n, v in given.items()
+        }
+        return _put(template, found, leaves, new, given)
 
-    return build, {n: float(values[at][i]) for n, (at, i) in found.items()}
+    return build, own
+
+
+def _put(
+    template: Any, found: dict, leaves: list, new: dict[str, Any], given: dict[str, Any]
+) -> Any:
+    """The template with new values; m at once where those that are given are [m]."""
+    lanes = np.shape(next(iter(given.values()), 0.0))
+    rows = [np.array(np.broadcast_to(v, (*lanes, *np.shape(v)))) for v in leaves]
+    for name, value in new.items():
+        at, index = found[name]
+        rows[at][(..., *index) if index else ...] = value
+    return jax.tree.unflatten(jax.tree.structure(template), rows)
 
 
 def find(template: Any, names: Iterable[str]) -> tuple[dict[str, tuple], list]:

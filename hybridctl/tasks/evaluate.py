@@ -100,7 +100,7 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     require(n > 0, f"n={n} episodes; give at least 1")
     enable_cache()
     sums = _episodes(*cast((task, controller)), episode_keys(seed, n))
-    return _scores(task, _Tally(*(np.asarray(v) for v in sums)))
+    return _scores(task, jax.tree.map(np.asarray, sums))
 
 
 def evaluate_all(
@@ -124,9 +124,9 @@ def evaluate_all(
     enable_cache()
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *controllers)
     sums = _all_episodes(*cast((task, stacked)), episode_keys(seed, n))
-    rows = [np.asarray(v) for v in sums]
-    lanes = range(len(controllers))
-    return [_scores(task, _Tally(*(row[i] for row in rows))) for i in lanes]
+    sums = jax.tree.map(np.asarray, sums)
+    lane = lambda i: jax.tree.map(lambda row: row[i], sums)  # noqa: E731
+    return [_scores(task, lane(i)) for i in range(len(controllers))]
 
 
 def evaluate_tasks(
@@ -145,7 +145,7 @@ def evaluate_tasks(
     """
     enable_cache()
     sums = _of_all_tasks(*cast((tasks, controller, keys)), margins=margins)
-    return _scores(tasks, _Tally(*(np.asarray(v) for v in sums)))
+    return _scores(tasks, jax.tree.map(np.asarray, sums))
 
 
 def _alike(controllers: Sequence[Controller]) -> bool:

@@ -7,6 +7,7 @@ from hybridctl.show.page import report as report
 from hybridctl.show.heat import heat_maps as heat_maps
 from hybridctl.show.inputs import input_map as input_map
 from hybridctl.show.phase import phase_portrait as phase_portrait
+from hybridctl.show.starts import start_map as start_map
 from hybridctl.show.tensorboard import TensorBoard as TensorBoard
 from hybridctl.show.training import training_curve as training_curve
 from hybridctl.show.verdict import verdict as verdict

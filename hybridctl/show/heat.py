@@ -114,14 +114,19 @@ def _maps(grid: Grid, rows: dict[str, NDArray], scale: Scale) -> Any:
 
 
 def panels(
-    n: int, columns: int, lines: int, left: float = LEFT, cell: float | None = None
+    n: int,
+    columns: int,
+    lines: int,
+    left: float = LEFT,
+    cell: float | None = None,
+    line: float = TALL,
 ) -> tuple[Any, list[Any]]:
     """A figure with n panels of so many cells in rows of three, all of one size."""
     from matplotlib.figure import Figure
 
     across, down = min(n, ACROSS), -(-n // ACROSS)
     cell = cell or float(np.clip(PANEL / columns, *CELL))
-    wide, tall = cell * columns, max(TALL * lines, 0.5)
+    wide, tall = cell * columns, max(line * lines, 0.5)
     below = BOTTOM + TITLE
     width = left + across * (wide + GAP) + BAR
     height = down * (tall + below) + 0.05

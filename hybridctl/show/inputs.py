@@ -14,7 +14,7 @@ from hybridctl.controllers.machine import mode_names, mode_of
 from hybridctl.loop.plot import COLOURS
 from hybridctl.loop.simulate import check_output
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.show.region import FINE, plane
+from hybridctl.show.region import FINER, plane
 from hybridctl.show.style import LEFT, STYLE, WIDTH, blank, mark_turns
 
 EDGE, DEMAND = "#1a1a1a", (0, (4, 2))
@@ -60,7 +60,7 @@ def input_map(
     check_output(plant, controller)
     at = at if at is not None else plant.upright()  # type: ignore[attr-defined]
     low, high = spans(at, states, low, high)
-    a, b = (np.linspace(low[i], high[i], FINE) for i in (0, 1))
+    a, b = (np.linspace(low[i], high[i], FINER) for i in (0, 1))
     u, modes = answers(in_mode(controller, mode), plant, plane(at, states, a, b))
     known = plant.limits.get(plant.inputs[0])
     limit = float(limit or known or np.nanmax(np.abs(u)) or 1.0)
@@ -71,6 +71,9 @@ def input_map(
         drawn = _colours(axis, a, b, u, limit)
         if modes is not None:
             _modes(axis, a, b, modes, mode_names(controller))
+        rest = [float(at.x[at.states.index(name)]) for name in states]
+        axis.plot(*rest, "+", color=EDGE, ms=10, mew=1.0)
+        axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         _label(figure, axis, drawn, plant, states, (low, high))
     return figure
 

@@ -14,7 +14,7 @@ from hybridctl.plants import Equilibrium
 from hybridctl.show.style import Look
 from hybridctl.tasks.margin import reach
 
-FINE = 241  # points on each side of a picture
+FINE, FINER = 241, 401  # points on each side of a picture
 SHADES = (COLOURS[2], COLOURS[4], COLOURS[5])
 FAINT = 0.16
 

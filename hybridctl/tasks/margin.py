@@ -7,6 +7,7 @@ from jax import Array
 
 from hybridctl.controllers import Guard
 from hybridctl.controllers.error import deviation
+from hybridctl.controllers.feedback import Demands
 from hybridctl.controllers.guards import And, Level, Near, Not, Or
 from hybridctl.tasks.task import holds
 
@@ -16,9 +17,9 @@ LEAST, MOST = 1e-6, 1e6  # so that no guard is infinitely near or far
 def reach(guard: Guard, x: Array) -> Array:
     """A positive number that is at most 1 where a guard holds, and grows outside.
 
-    Of `near` the largest |eᵢ| / toleranceᵢ, of `level` √(V / ρ); of `a & b` the larger
-    one, of `a | b` the smaller one, of `~a` the inverse. Any other guard only tells
-    yes, ½, or no, 2.
+    Of `near` the largest |eᵢ| / toleranceᵢ, of `level` √(V / ρ), of `demands` limit /
+    |u|; of `a & b` the larger one, of `a | b` the smaller one, of `~a` the inverse. Any
+    other guard only tells yes, ½, or no, 2.
 
     Args:
         guard: a condition.
@@ -54,4 +55,7 @@ def _own(guard: Guard, x: Array) -> Array:
         return functools.reduce(jnp.maximum, shares)
     if isinstance(guard, Level):
         return jnp.sqrt(jnp.maximum(guard.V(x) / guard.rho, 0.0))
+    if isinstance(guard, Demands):
+        asked = [jnp.abs(u) for u in guard.feedback.demand(x)]
+        return jnp.max(guard.limit) / functools.reduce(jnp.maximum, asked)
     return jnp.where(holds(guard, x), 0.5, 2.0)

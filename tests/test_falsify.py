@@ -14,7 +14,7 @@ import hybridctl as hc
 from hybridctl.compare.counterexample import Counterexample
 from hybridctl.compare.perturb import box_of, perturbed, plant_axes, push_axes
 from hybridctl.tasks import Box, Either
-from hybridctl.tasks.evaluate import episode_keys, evaluate_tasks
+from hybridctl.tasks.evaluate import evaluate_tasks
 from hybridctl.tasks.margin import reach
 
 UP = np.pi
@@ -33,14 +33,18 @@ def test_the_smallest_angle_is_that_of_a_bisection(found):
     low, high = 0.3, 0.8
     for _ in range(12):
         middle = (low + high) / 2
-        trace = hc.simulate(TASK.plant, LQR, [0, UP + middle, 0, 0], 6.0, loop=TASK.loop)
+        trace = hc.simulate(
+            TASK.plant, LQR, [0, UP + middle, 0, 0], 6.0, loop=TASK.loop
+        )
         holds = abs(np.asarray(trace.x)[-1, 1] - UP) < 0.05
         low, high = (middle, high) if holds else (low, middle)
     angle = abs(found.smallest.start["theta"] - UP)
     assert angle == pytest.approx(high, rel=0.01)
     assert angle == pytest.approx(0.525, rel=0.02)  # the baseline's known catch
     assert found.smallest.size == pytest.approx(angle)  # 1 is the end of the range
-    assert found and [c.size for c in found.found] == sorted(c.size for c in found.found)
+    assert found and [c.size for c in found.found] == sorted(
+        c.size for c in found.found
+    )
     assert found.evaluations == 256 and "the smallest: size 0.5" in str(found)
 
 
@@ -95,9 +99,13 @@ def test_start_plant_push_delay_and_noise_are_in_the_counterexample():
     again = hc.falsify(task, machine, delay=(2, 4), budget=64, seed=3)
     assert again == found  # the same seed finds the same
     episode = small.episode(task)
-    assert episode.loop.actuator is not None and episode.loop.actuator.delay == small.delay
+    assert (
+        episode.loop.actuator is not None and episode.loop.actuator.delay == small.delay
+    )
     assert float(episode.plant.m_p) == small.plant["m_p"]
-    loaded = Counterexample(**json.loads(json.dumps(small.to_dict())) | {"key": small.key})
+    loaded = Counterexample(
+        **json.loads(json.dumps(small.to_dict())) | {"key": small.key}
+    )
     a, b = (np.asarray(c.replay(task, machine).x) for c in (small, loaded))
     assert a.tobytes() == b.tobytes()
 
@@ -117,7 +125,11 @@ def test_own_predicate_and_objective():
     """Broken by leaving 0.3 m: the search climbs the peak, and finds where."""
     options = {"start": LEAN, "plant": 0, "push": 0, "budget": 128}
     found = hc.falsify(
-        TASK, LQR, broken=lambda s: s.peak_x > 0.3, objective=lambda s: s.peak_x, **options
+        TASK,
+        LQR,
+        broken=lambda s: s.peak_x > 0.3,
+        objective=lambda s: s.peak_x,
+        **options,
     )
     x = np.abs(np.asarray(found.smallest.replay(TASK, LQR).x)[:, 0]).max()
     assert 0.3 < x < 0.31
@@ -134,7 +146,9 @@ class Pocket(hc.Controller):
 
     def init(self, tick):
         """The wrong force."""
-        far = sum(((tick.y[i] - c) / self.width) ** 2 for i, c in enumerate(self.centre))
+        far = sum(
+            ((tick.y[i] - c) / self.width) ** 2 for i, c in enumerate(self.centre)
+        )
         return 0.283 / (far + 0.25)
 
     def step(self, state, tick):

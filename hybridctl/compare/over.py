@@ -156,7 +156,7 @@ def compare_over(
         balance: success [%] of 16 episodes, seed 0
         <BLANKLINE>
         lqr
-                 L       
+                 L
                0.5    100
                  1    100
                  8      0

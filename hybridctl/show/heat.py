@@ -102,7 +102,10 @@ def _maps(grid: Grid, rows: dict[str, NDArray], scale: Scale) -> Any:
         axis.set_title(_short(name), loc="left")
         _ticks(axis.xaxis, xs)
         _ticks(axis.yaxis, ys)
-        column, line = _nearest(xs, grid.nominal[across]), _nearest(ys, grid.nominal[down])
+        column, line = (
+            _nearest(xs, grid.nominal[across]),
+            _nearest(ys, grid.nominal[down]),
+        )
         frame(axis, column, line)
         if i % ACROSS == 0:
             axis.set_ylabel(label_of(down))
@@ -232,4 +235,3 @@ def label_of(name: str) -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= 24 else f"{name[:23]}…"
-

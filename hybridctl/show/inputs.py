@@ -87,9 +87,13 @@ def spans(
     columns = [at.states.index(name) for name in states]
     centre = [float(at.x[i]) for i in columns]
     half = [np.pi if i in at.angles else 3.0 for i in columns]
-    low = tuple(c - h for c, h in zip(centre, half, strict=True)) if low is None else low
+    low = (
+        tuple(c - h for c, h in zip(centre, half, strict=True)) if low is None else low
+    )
     high = (
-        tuple(c + h for c, h in zip(centre, half, strict=True)) if high is None else high
+        tuple(c + h for c, h in zip(centre, half, strict=True))
+        if high is None
+        else high
     )
     require(
         len(low) == len(high) == 2 and low[0] < high[0] and low[1] < high[1],
@@ -179,7 +183,9 @@ def _label(
     axis.grid(False)
     axis.set_xlabel(f"{states[0]} [{units.get(states[0], '–')}]")
     axis.set_ylabel(f"{states[1]} [{units.get(states[1], '–')}]")
-    for which, name, low, high in zip((axis.xaxis, axis.yaxis), states, *ends, strict=True):
+    for which, name, low, high in zip(
+        (axis.xaxis, axis.yaxis), states, *ends, strict=True
+    ):
         if name in angles:
             mark_turns(which, high - low)
     box, width = axis.get_position(), figure.get_figwidth()

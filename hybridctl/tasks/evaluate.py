@@ -241,9 +241,7 @@ def _of_all_tasks(
     return jax.vmap(of_one)(tasks, keys)
 
 
-def _episode(
-    task: Task, controller: Controller, key: Array, margins: bool
-) -> _Tally:
+def _episode(task: Task, controller: Controller, key: Array, margins: bool) -> _Tally:
     start = start_episode(task, controller, key)
     zero = jnp.zeros((), start.x.dtype)
     first = jnp.where(holds(task.settled, start.x), -1, 0)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import count, require
@@ -144,6 +143,7 @@ def falsify(
     Source: R. Y. Rubinstein, D. P. Kroese, *The Cross-Entropy Method* (2004).
 
     Example:
+        >>> import numpy as np
         >>> import hybridctl as hc
         >>> task = hc.tasks.swingup(seconds=8.0)
         >>> lqr, up = hc.reference("lqr", task), {"theta": (2.1, 4.2, np.pi)}

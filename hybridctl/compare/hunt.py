@@ -109,7 +109,7 @@ class Hunt:
         return np.concatenate([self.even(even), *climbed])
 
     def _climb(self, z: NDArray, danger: NDArray, n: int) -> NDArray:
-        """n draws about the most dangerous, each the most promising of a few.
+        """Draws about the most dangerous, each the most promising of a few.
 
         What promises is told by interpolating the rank of the danger.
         """

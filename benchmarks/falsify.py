@@ -178,14 +178,21 @@ def main(seeds: int = 10, budget: int = 4096) -> None:
         rows = [race(*planted(seed, power), 0.0, seed) for seed in range(seeds)]
         label = "needle" if power is None else f"p={power}"
         result["planted"][label] = summary(rows)
+        keep(result)
         print(label, {k: v for k, v in summary(rows).items() if k != "seeds"})
         print([(row["falsifier"], row["even_draws"]) for row in rows], flush=True)
     result["unplanted"] = unplanted(seeds)
     print({k: v for k, v in result["unplanted"].items() if k != "seeds"}, flush=True)
     print([row["falsifier"] for row in result["unplanted"]["seeds"]])
+    keep(result)
     result["known"] = known()
     print(result["known"], flush=True)
     result["controllers"] = controllers(budget)
+    keep(result)
+
+
+def keep(result: dict[str, Any]) -> None:
+    """Write what is measured so far."""
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -37,6 +37,8 @@ _HOMES = {
     "tasks": "Task evaluate",
     "strategies": "reference template",
     "learn": "Env Run train",
+    "compare.falsify": "falsify",
+    "compare.over": "compare_over",
     "compare.tune": "tune",
     "deploy": "RunFolder RunFolders load register save",
     "show": "LiveCurve TensorBoard report",
@@ -89,6 +91,8 @@ if TYPE_CHECKING:
     from hybridctl import suites as suites
     from hybridctl import tasks as tasks
     from hybridctl.compare.compare import compare as compare
+    from hybridctl.compare.falsify import falsify as falsify
+    from hybridctl.compare.over import compare_over as compare_over
     from hybridctl.compare.tune import tune as tune
     from hybridctl.controllers import EKF as EKF
     from hybridctl.controllers import MPC as MPC

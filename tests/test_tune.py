@@ -62,7 +62,7 @@ def test_places_of_a_composed_controller():
     assert changed.names == machine.names and float(machine.modes[0].pump) != 7.0
     lqr = hc.reference("lqr", TASK)
     assert setter(lqr, ("K[0,1]",))[1] == {"K[0,1]": float(lqr.K[0, 1])}
-    with pytest.raises(ValueError, match=r"no place k in this controller; there are"):
+    with pytest.raises(ValueError, match=r"no place k here; there are"):
         setter(lqr, ("k",))
     with pytest.raises(ValueError, match=r"K is no single number; name an entry"):
         setter(lqr, ("K",))

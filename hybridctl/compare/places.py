@@ -1,4 +1,4 @@
-"""Places in a controller by name, such as "modes[0].pump" or "K[0,1]"."""
+"""Places in a controller or a task by name, such as "modes[0].pump" or "K[0,1]"."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -8,45 +8,89 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from hybridctl.checks import fail
-from hybridctl.controllers import Controller
+from hybridctl.checks import fail, require
 
-Build = Callable[[dict[str, float]], Controller]
+Build = Callable[[dict[str, Any]], Any]
 
 
 def setter(template: Any, names: Iterable[str]) -> tuple[Build, dict[str, float]]:
-    """How values by name become a controller, and the values that it has now.
+    """How values by name become a controller or task, and those that it has now.
 
     Args:
-        template: a controller, or a function of values by name.
-        names: places in the controller; whatever the function takes.
+        template: a controller or task, or a function of values by name.
+        names: places in it; whatever the function takes.
 
     Returns:
-        A function from values to a controller; own values, none of a function.
+        A function from values to a controller or task; own values, none of a
+        function. From values that are [m] each it makes m at once: every array of
+        the result then has a leading axis m.
 
     Raises:
         ValueError: a name that is no place, or more than one.
     """
-    if not isinstance(template, Controller):
+    if not isinstance(template, eqx.Module):
         if not callable(template):
             fail(f"expected a Controller or a function, got {type(template).__name__}")
         function: Any = template
         return function, {}
+    found, leaves = find(template, names)
+    _check_scalars(found, leaves)
+    own = {n: float(leaves[at][i]) for n, (at, i) in found.items()}
+    build = lambda given: _put(template, found, leaves, given, given)  # noqa: E731
+    return build, own
+
+
+def scaled(template: Any, names: Iterable[str]) -> tuple[Build, dict[str, float]]:
+    """As `setter`, but of a place that is a whole array a value is a factor.
+
+    Args:
+        template: a controller or task.
+        names: places in it: numbers, whose value is set, or arrays, which are scaled.
+
+    Returns:
+        A function from values to a controller or task; own values, 1 of an array.
+
+    Raises:
+        ValueError: a name that is no place of numbers, or more than one.
+    """
+    found, leaves = find(template, names)
+    known = {name: leaves[at][index] for name, (at, index) in found.items()}
+    for name, value in known.items():
+        require(eqx.is_inexact_array_like(value), f"{name} holds no numbers to change")
+    own = {name: float(v) if np.ndim(v) == 0 else 1.0 for name, v in known.items()}
+
+    def build(given: dict[str, Any]) -> Any:
+        new = {
+            n: np.multiply.outer(v, known[n]) if np.ndim(known[n]) else v
+            for n, v in given.items()
+        }
+        return _put(template, found, leaves, new, given)
+
+    return build, own
+
+
+def _put(
+    template: Any, found: dict, leaves: list, new: dict[str, Any], given: dict[str, Any]
+) -> Any:
+    """The template with new values; m at once where those that are given are [m]."""
+    lanes = np.shape(next(iter(given.values()), 0.0))
+    rows = [np.array(np.broadcast_to(v, (*lanes, *np.shape(v)))) for v in leaves]
+    for name, value in new.items():
+        at, index = found[name]
+        rows[at][(..., *index) if index else ...] = value
+    return jax.tree.unflatten(jax.tree.structure(template), rows)
+
+
+def find(template: Any, names: Iterable[str]) -> tuple[dict[str, tuple], list]:
+    """Where names are: leaf and entry of each; and all the leaves.
+
+    Raises:
+        ValueError: a name that is no place, or more than one.
+    """
     leaves = jax.tree_util.tree_flatten_with_path(template)[0]
     paths = [jax.tree_util.keystr(path) for path, _ in leaves]
-    found = {name: _find(name, paths) for name in names}
     values = [np.asarray(leaf) for _, leaf in leaves]
-
-    def build(given: dict[str, float]) -> Controller:
-        new = [np.array(value) for value in values]
-        for name, value in given.items():
-            at, index = found[name]
-            new[at][index] = value
-        tree = jax.tree.structure(template)
-        return jax.tree.unflatten(tree, new)
-
-    _check_scalars(found, values)
-    return build, {n: float(values[at][i]) for n, (at, i) in found.items()}
+    return {name: _find(name, paths) for name in names}, values
 
 
 def _check_scalars(found: dict[str, tuple[int, tuple]], values: list) -> None:
@@ -68,7 +112,7 @@ def _find(name: str, paths: list[str]) -> tuple[int, tuple]:
         if hits:
             places = ", ".join(paths[i] for i in hits[:6])
             fail(f"{name} names {len(hits)} places; be more exact: {places}")
-    fail(f"no place {name} in this controller; there are {', '.join(paths[:40])}")
+    fail(f"no place {name} here; there are {', '.join(paths[:40])}")
 
 
 def _entry(match: re.Match) -> tuple[str, tuple[int, ...]]:
@@ -76,4 +120,6 @@ def _entry(match: re.Match) -> tuple[str, tuple[int, ...]]:
 
 
 def _ends(path: str, name: str) -> bool:
-    return path == name or path.endswith("." + name.lstrip("."))
+    """Whether a path ends in a name, which may be that of an entry of a dict."""
+    ends = ("." + name.lstrip("."), f"['{name}']")
+    return path == name or path.endswith(ends)

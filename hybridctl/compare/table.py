@@ -106,13 +106,7 @@ class Table:
         Raises:
             ValueError: the file cannot be written.
         """
-        target = Path(path)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
-        except OSError as error:
-            fail(f"cannot write {target}: {error.strerror}; choose another place")
-        return target
+        return write_json(path, self.to_dict())
 
     def worst(self, name: str, k: int = 3) -> list[Episode]:
         """The k episodes that cost a controller most, simulated again.
@@ -155,6 +149,21 @@ class Table:
         with console.capture() as capture:
             console.print(self)
         return capture.get().rstrip()
+
+
+def write_json(path: str | Path, content: Any) -> Path:
+    """Write plain data to a file, whose folder is made.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(content, indent=1) + "\n")
+    except OSError as error:
+        fail(f"cannot write {target}: {error.strerror}; choose another place")
+    return target
 
 
 TERMINAL = (

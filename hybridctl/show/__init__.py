@@ -2,9 +2,12 @@
 
 from hybridctl.show.figures import plot_traces as plot_traces
 from hybridctl.show.figures import settling_curve as settling_curve
+from hybridctl.show.heat import heat_maps as heat_maps
+from hybridctl.show.inputs import input_map as input_map
 from hybridctl.show.live import LiveCurve as LiveCurve
 from hybridctl.show.page import report as report
 from hybridctl.show.phase import phase_portrait as phase_portrait
+from hybridctl.show.starts import start_map as start_map
 from hybridctl.show.suitepage import suite_report as suite_report
 from hybridctl.show.tensorboard import TensorBoard as TensorBoard
 from hybridctl.show.training import training_curve as training_curve

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from hybridctl.checks import require
+from hybridctl.controllers import Guard
 from hybridctl.loop import Trace
 from hybridctl.plants import Equilibrium
 from hybridctl.show.lines import along, fold, unwind
+from hybridctl.show.region import check_regions, shade, shade_look
 from hybridctl.show.style import (
     MUTED,
     STYLE,
@@ -39,6 +41,7 @@ def phase_portrait(
     target: Equilibrium | None = None,
     failed: Collection[str] = (),
     looks: Mapping[str, Look] | None = None,
+    region: Guard | Mapping[str, Guard] | None = None,
 ) -> Any:
     """Draw two states of traces against each other, with starts and mode changes.
 
@@ -51,12 +54,16 @@ def phase_portrait(
         target: marked by a cross.
         failed: names of the traces whose end is a failure.
         looks: of the lines by name.
+        region: where a guard holds, such as that of a machine's edge: the set in
+            which it hands over, as a shade; or several by name. The states that are
+            not drawn are those of the target.
 
     Returns:
         The matplotlib figure.
 
     Raises:
-        ValueError: not a mapping of names to single traces, or an unknown state.
+        ValueError: not a mapping of names to single traces, an unknown state, or a
+            region without a target.
     """
     from matplotlib import rc_context
 
@@ -66,13 +73,17 @@ def phase_portrait(
         known = ", ".join(first.states)
         require(name in first.states, f"no state {name!r}; the states are {known}")
     looks = looks_of(traces) | dict(looks or {})
+    regions = check_regions(region, target)
     entries = {name: looks[name] for name in traces} | _marks(traces, failed)
+    entries |= {name: shade_look(i) for i, name in enumerate(regions)}
     with rc_context(STYLE):
         figure = blank(1, 3.6, above=rows_of(entries))
         axis = figure.axes[0]
         for name, trace in traces.items():
             _draw(axis, trace, pair, looks[name], target, name in failed)
         _finish(axis, first, pair, target)
+        for i, guard in enumerate(regions.values()):
+            shade(axis, guard, target, pair, i)
         legend(figure, entries)
     return figure
 

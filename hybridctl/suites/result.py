@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from hybridctl.compare.crossed import SURE, crossed_mean, holm, interquartile
@@ -185,7 +186,8 @@ class Result:
         jobs = {name: scoring(self.suite, title, name) for name in names}
         controllers = {n: j.controllers(self.shelf)[pick[n]] for n, j in jobs.items()}
         scores = {
-            n: Scores(*(v[pick[n]] for v in self.scores[title, n])) for n in names
+            n: jax.tree.map(lambda v, i=pick[n]: v[i], self.scores[title, n])
+            for n in names
         }
         task = self.suite.entries[title].task
         n = self.suite.episodes(title, self.suite.against)

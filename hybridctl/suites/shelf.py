@@ -51,7 +51,8 @@ class Shelf:
 
         rows = {
             field: np.ascontiguousarray(np.stack([getattr(s, field) for s in scores]))
-            for field in Scores._fields
+            for field, value in scores[0]._asdict().items()
+            if value is not None
         }
         path = self._scores(key)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +69,7 @@ class Shelf:
         path = self._scores(key)
         try:
             with safe_open(path, "np") as file:
-                rows = {name: file.get_tensor(name) for name in Scores._fields}
+                rows = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 return Scores(**rows), json.loads(file.metadata()["facts"])
         except (SafetensorError, KeyError, ValueError) as error:
             fail(f"{path} is damaged ({error}); delete it and run the suite again")

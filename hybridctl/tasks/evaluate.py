@@ -14,6 +14,7 @@ from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
 from hybridctl.loop.simulate import check_output
+from hybridctl.tasks.margin import reach
 from hybridctl.tasks.task import Task, holds, judge, start_episode
 
 EVALUATION = 0xE7A1  # stream that keeps evaluation starts apart from training
@@ -32,6 +33,9 @@ class Scores(NamedTuple):
         length: control periods until the episode failed or ended.
         reward: sum of the rewards.
         finite: no state or cost that was not finite.
+        peak: how near an episode came to failing, 1 where it failed; None where
+            margins were not asked for.
+        rest: how far from settled it ended, at most 1 where it was; or None.
     """
 
     success: np.ndarray
@@ -43,6 +47,8 @@ class Scores(NamedTuple):
     length: np.ndarray
     reward: np.ndarray
     finite: np.ndarray
+    peak: np.ndarray | None = None
+    rest: np.ndarray | None = None
 
 
 class _Tally(NamedTuple):
@@ -56,6 +62,8 @@ class _Tally(NamedTuple):
     length: Any
     reward: Any
     finite: Any
+    peak: Any = None
+    rest: Any = None
 
 
 def episode_keys(seed: int, n: int) -> Array:
@@ -92,7 +100,7 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     require(n > 0, f"n={n} episodes; give at least 1")
     enable_cache()
     sums = _episodes(*cast((task, controller)), episode_keys(seed, n))
-    return _scores(task, _Tally(*(np.asarray(v) for v in sums)))
+    return _scores(task, jax.tree.map(np.asarray, sums))
 
 
 def evaluate_all(
@@ -116,9 +124,28 @@ def evaluate_all(
     enable_cache()
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *controllers)
     sums = _all_episodes(*cast((task, stacked)), episode_keys(seed, n))
-    rows = [np.asarray(v) for v in sums]
-    lanes = range(len(controllers))
-    return [_scores(task, _Tally(*(row[i] for row in rows))) for i in lanes]
+    sums = jax.tree.map(np.asarray, sums)
+    lane = lambda i: jax.tree.map(lambda row: row[i], sums)  # noqa: E731
+    return [_scores(task, lane(i)) for i in range(len(controllers))]
+
+
+def evaluate_tasks(
+    tasks: Task, controller: Controller, keys: Any, margins: bool = False
+) -> Scores:
+    """Score a controller on m tasks that differ in numbers only, all at once.
+
+    Args:
+        tasks: one whose every array has a leading axis [m].
+        controller: that meets them.
+        keys: of the episodes of each task, [m, n, 2].
+        margins: also measure `peak` and `rest`.
+
+    Returns:
+        Scores, [m, n] each.
+    """
+    enable_cache()
+    sums = _of_all_tasks(*cast((tasks, controller, keys)), margins=margins)
+    return _scores(tasks, jax.tree.map(np.asarray, sums))
 
 
 def _alike(controllers: Sequence[Controller]) -> bool:
@@ -139,18 +166,24 @@ def _scores(task: Task, tally: "_Tally") -> Scores:
         success=settled,
         failed=~tally.live,
         settle=np.where(settled, settle, np.inf),
-        cost=np.where(tally.live, cost, float(task.failure_cost)),
+        cost=np.where(tally.live, cost, np.asarray(task.failure_cost)[..., None]),
         effort=tally.effort.astype(np.float64),
         peak_x=tally.peak_x.astype(np.float64),
         length=tally.length.astype(np.int64),
         reward=tally.reward.astype(np.float64),
         finite=tally.finite,
+        peak=tally.peak,
+        rest=tally.rest,
     )
 
 
 def start_of(task: Task, seed: int, index: int) -> LoopState:
     """The closed loop at the start of an evaluation episode, with an empty Slot."""
-    key = episode_keys(seed, index + 1)[index]
+    return begin_episode(task, episode_keys(seed, index + 1)[index])
+
+
+def begin_episode(task: Task, key: Array) -> LoopState:
+    """The closed loop at the start of the episode of a key, with an empty Slot."""
     return start_episode(task, Slot(task.plant.n_u), key)
 
 
@@ -166,7 +199,12 @@ def replay(task: Task, controller: Controller, seed: int, index: int) -> Trace:
     Returns:
         Its trace over the whole horizon, beyond a failure too.
     """
-    start = start_of(task, seed, index)
+    return play(task, controller, episode_keys(seed, index + 1)[index])
+
+
+def play(task: Task, controller: Controller, key: Array) -> Trace:
+    """The episode of a key, simulated over the whole horizon."""
+    start = begin_episode(task, key)
     return simulate(
         start.plant, controller, start.x, task.seconds, loop=task.loop, key=start.key
     )
@@ -182,9 +220,12 @@ def check_pair(task: Any, controller: Any) -> None:
     check_output(task.plant, controller)
 
 
-@jax.jit
-def _episodes(task: Task, controller: Controller, keys: Array) -> _Tally:
-    return jax.vmap(functools.partial(_episode, task, controller))(keys)
+@functools.partial(jax.jit, static_argnames="margins")
+def _episodes(
+    task: Task, controller: Controller, keys: Array, margins: bool = False
+) -> _Tally:
+    one = functools.partial(_episode, task, controller, margins=margins)
+    return jax.vmap(one)(keys)
 
 
 @jax.jit
@@ -192,19 +233,38 @@ def _all_episodes(task: Task, controllers: Controller, keys: Array) -> _Tally:
     return jax.vmap(lambda controller: _episodes(task, controller, keys))(controllers)
 
 
-def _episode(task: Task, controller: Controller, key: Array) -> _Tally:
+@functools.partial(jax.jit, static_argnames="margins")
+def _of_all_tasks(
+    tasks: Task, controller: Controller, keys: Array, margins: bool
+) -> _Tally:
+    of_one = lambda task, keys: _episodes(task, controller, keys, margins)  # noqa: E731
+    return jax.vmap(of_one)(tasks, keys)
+
+
+def _episode(task: Task, controller: Controller, key: Array, margins: bool) -> _Tally:
     start = start_episode(task, controller, key)
     zero = jnp.zeros((), start.x.dtype)
     first = jnp.where(holds(task.settled, start.x), -1, 0)
     tally = _Tally(
         jnp.asarray(True), first, zero, zero, jnp.nan_to_num(jnp.abs(start.x[0])),
-        jnp.int32(0), zero, jnp.asarray(True),
+        jnp.int32(0), zero, jnp.asarray(True), *((zero, zero) if margins else ()),
     )  # fmt: skip
 
     def body(carry: tuple[LoopState, _Tally], _: None) -> tuple:
         return _period(task, controller, *carry), None
 
     return jax.lax.scan(body, (start, tally), None, task.steps)[0][1]
+
+
+def _margins(task: Task, x: Array, tally: _Tally) -> dict[str, Array]:
+    """How near to failing and how far from settled, where it is asked for."""
+    if tally.peak is None:
+        return {}
+    peak, rest = 1.0 / reach(task.failure, x), reach(task.settled, x)
+    return {
+        "peak": jnp.maximum(tally.peak, jnp.where(tally.live, peak, 0.0)),
+        "rest": jnp.where(tally.live, rest, tally.rest),
+    }
 
 
 def _counted(task: Task, k: Array, cost: Array) -> Array:
@@ -222,15 +282,16 @@ def _period(
     live = tally.live
     add = lambda total, value: total + jnp.where(live, value, 0.0)  # noqa: E731
     effort = task.loop.dt * jnp.sum(jnp.where(outcome.finite, sample.u, 0.0) ** 2)
-    outside = ~holds(task.settled, after.x)
-    reach = jnp.where(live & outcome.finite, jnp.abs(after.x[0]), 0.0)
+    x, outside = after.x, ~holds(task.settled, after.x)
+    far = jnp.where(live & outcome.finite, jnp.abs(x[0]), 0.0)
     return after, _Tally(
         live=live & ~outcome.failed,
         unsettled=jnp.where(outside, after.k, tally.unsettled),
         cost=add(tally.cost, _counted(task, state.k, outcome.cost)),
         effort=add(tally.effort, effort),
-        peak_x=jnp.maximum(tally.peak_x, reach),
+        peak_x=jnp.maximum(tally.peak_x, far),
         length=tally.length + live,
         reward=add(tally.reward, outcome.reward),
         finite=tally.finite & (outcome.finite | ~live),
+        **_margins(task, x, tally),
     )

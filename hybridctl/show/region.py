@@ -1,0 +1,91 @@
+"""Planes through the state space, and sets in them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridctl.checks import cast, fail, one_of, require
+from hybridctl.controllers import Guard
+from hybridctl.loop.plot import COLOURS
+from hybridctl.plants import Equilibrium
+from hybridctl.show.style import Look
+from hybridctl.tasks.margin import reach
+
+FINE, FINER = 241, 401  # points on each side of a picture
+SHADES = (COLOURS[2], COLOURS[4], COLOURS[5])
+FAINT = 0.16
+
+
+def plane(
+    centre: Equilibrium, states: tuple[str, str], a: NDArray, b: NDArray
+) -> NDArray:
+    """States on a grid of two of them, the others at an equilibrium.
+
+    Args:
+        centre: which names the states.
+        states: across and up.
+        a: values of the first [m].
+        b: values of the second [n].
+
+    Returns:
+        [n, m, n_x].
+
+    Raises:
+        ValueError: an unknown state, or the same one twice.
+    """
+    for name in states:
+        one_of("state", name, centre.states)
+    require(states[0] != states[1], f"two times {states[0]!r}; choose two states")
+    x = np.tile(np.asarray(centre.x, np.float64), (len(b), len(a), 1))
+    x[..., centre.states.index(states[0])] = a
+    x[..., centre.states.index(states[1])] = b[:, None]
+    return x
+
+
+def check_regions(
+    region: Guard | Mapping[str, Guard] | None, target: Equilibrium | None
+) -> dict[str, Guard]:
+    """Regions by name."""
+    if region is None:
+        return {}
+    named = {"hand-over set": region} if isinstance(region, Guard) else dict(region)
+    for name, guard in named.items():
+        if not isinstance(guard, Guard):
+            fail(f"region {name!r} is a {type(guard).__name__}; give a guard")
+    require(target is not None, "a region needs target=..., for the states not drawn")
+    return named
+
+
+def shade_look(i: int) -> Look:
+    """The legend's entry of the region of that number."""
+    colour = SHADES[i % len(SHADES)]
+    return {"color": colour, "marker": "s", "ms": 7, "ls": "none", "alpha": 0.45}
+
+
+def shade(
+    axis: Any, guard: Guard, centre: Any, states: tuple[str, str], i: int
+) -> None:
+    """Shade where a guard holds in what an axis shows, with its edge."""
+    limits = axis.get_xlim(), axis.get_ylim()
+    a, b = (np.linspace(*limit, FINE) for limit in limits)
+    far = np.log(within(guard, plane(centre, states, a, b)))
+    colour = SHADES[i % len(SHADES)]
+    bottom = min(float(far.min()), 0.0) - 1.0
+    axis.contourf(a, b, far, [bottom, 0.0], colors=[colour], alpha=FAINT, zorder=0.2)
+    axis.contour(a, b, far, [0.0], colors=[colour], linewidths=1.0, zorder=0.3)
+    axis.set(xlim=limits[0], ylim=limits[1])
+
+
+def within(guard: Guard, x: NDArray) -> NDArray:
+    """`reach` of a guard at states [n, m, n_x]: at most 1 where it holds."""
+    rows = x.reshape(-1, x.shape[-1])
+    guard, rows = cast((guard, rows))
+    return np.asarray(_reaches(guard, rows), np.float64).reshape(x.shape[:-1])
+
+
+@jax.jit
+def _reaches(guard: Guard, rows: Any) -> Any:
+    return jax.vmap(lambda x: reach(guard, x))(rows)

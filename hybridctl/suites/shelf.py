@@ -69,7 +69,7 @@ class Shelf:
         path = self._scores(key)
         try:
             with safe_open(path, "np") as file:
-                rows = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                rows = {name: file.get_tensor(name) for name in file.keys()}
                 return Scores(**rows), json.loads(file.metadata()["facts"])
         except (SafetensorError, KeyError, ValueError) as error:
             fail(f"{path} is damaged ({error}); delete it and run the suite again")

@@ -40,7 +40,8 @@ def planted(seed: int, power: int | None) -> tuple[hc.Task, hc.Controller]:
     lqr, half = hc.reference("lqr", task), 0.05
     rng, width = np.random.default_rng(100 + seed), 2 * half * RADIUS
     centre = task.target.x + rng.uniform(-1, 1, 4) * (half - width)
-    force = 0.1 * abs(float(lqr.K[0, 0]))  # holds the cart at the settling box's edge
+    K: Any = lqr.K  # type: ignore[attr-defined]
+    force = 0.1 * abs(float(K[0, 0]))  # holds the cart at the settling box's edge
     return task, Faulty(lqr, centre, np.full(4, width), force, power)
 
 

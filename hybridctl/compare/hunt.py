@@ -43,7 +43,7 @@ def margins(task: Task) -> Climbed:
 
     def near(scores: Scores) -> NDArray:
         cost = scores.cost / float(task.failure_cost)
-        rows = scores.peak, scores.rest, scores.settle / task.seconds, cost
+        rows: Any = scores.peak, scores.rest, scores.settle / task.seconds, cost
         return np.clip(np.stack(np.broadcast_arrays(*rows), axis=-1), 0.0, 1.0)
 
     return near
@@ -98,9 +98,9 @@ class Hunt:
         self.drawn += n
         return self._within(self.rng.uniform(self.low, self.high, (n, len(self.low))))
 
-    def _aimed(self, z: list[NDArray], danger: list[NDArray]) -> NDArray:
+    def _aimed(self, seen: list[NDArray], dangers: list[NDArray]) -> NDArray:
         """The next round: the nearer a margin has come, the more episodes climb it."""
-        z, danger = np.concatenate(z), np.concatenate(danger)
+        z, danger = np.concatenate(seen), np.concatenate(dangers)
         even = -(-self.population // EVEN)
         near = np.square(danger.max(axis=0)) + 1e-12
         shares = self.rng.multinomial(self.population - even, near / near.sum())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -208,5 +209,4 @@ def _tasks(task: Task, axes: Mapping[str, Any]) -> tuple[Task, dict[str, float]]
 
 
 def _shaped(scores: Scores, size: tuple[int, ...]) -> Scores:
-    rows = (None if v is None else v.reshape(*size, -1) for v in scores)
-    return Scores(*rows)
+    return jax.tree.map(lambda v: v.reshape(*size, -1), scores)

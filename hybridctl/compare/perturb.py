@@ -135,7 +135,8 @@ def push_axes(task: Task, given: Any) -> list[Axis]:
     A task that always pushes alike is given up to twice its impulse, either way.
     """
     own = impulse_of(task.loop.disturbance)
-    fixed = own is not None and not task.loop.disturbance.random_size
+    known: Any = task.loop.disturbance
+    fixed = own is not None and not known.random_size
     if given is None:
         if own is None and (task.loop.disturbance or not task.limited):
             return []

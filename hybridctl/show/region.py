@@ -70,7 +70,7 @@ def shade(
 ) -> None:
     """Shade where a guard holds in what an axis shows, with its edge."""
     limits = axis.get_xlim(), axis.get_ylim()
-    a, b = (np.linspace(*limit, FINE) for limit in limits)
+    a, b = (np.linspace(low, high, FINE) for low, high in limits)
     far = np.log(within(guard, plane(centre, states, a, b)))
     colour = SHADES[i % len(SHADES)]
     bottom = min(float(far.min()), 0.0) - 1.0

@@ -39,7 +39,7 @@ _HOMES = {
     "learn": "Env Run train",
     "compare.tune": "tune",
     "deploy": "RunFolder RunFolders load register save",
-    "show": "LiveCurve TensorBoard report",
+    "show": "LiveCurve TensorBoard render report",
     "design.attraction": "check_level region_of_attraction",
     "design.tracking": "lqi tracking",
     "design.trajectory": "tvlqr",
@@ -175,6 +175,7 @@ if TYPE_CHECKING:
     from hybridctl.plants import Thermostat as Thermostat
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard
+    from hybridctl.show import render as render
     from hybridctl.show import report as report
     from hybridctl.strategies import reference as reference
     from hybridctl.strategies import template as template

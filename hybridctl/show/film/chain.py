@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hybridctl.checks import fail
+from hybridctl.checks import fail, require
 from hybridctl.plants import CartPole, EndStops, Pendulum, Plant
 from hybridctl.plants.links import TwoLinks
 
@@ -80,7 +80,7 @@ def chain_of(plant: Plant, limits: Mapping[str, float] | None = None) -> Chain:
         limits: largest magnitude of a signal by name; the plant's by default.
 
     Raises:
-        ValueError: a plant of another kind.
+        ValueError: a plant of another kind, or a batch of plants.
     """
     limits = {**plant.limits, **(limits or {})}
     track = limits.get("x", TRACK)
@@ -97,5 +97,10 @@ def chain_of(plant: Plant, limits: Mapping[str, float] | None = None) -> Chain:
             f"cannot draw a {type(plant).__name__}; what can be drawn is a CartPole, "
             "DoubleCartPole, Pendulum, Acrobot or Pendubot, also within EndStops"
         )
-    on_cart = "x" in plant.states
-    return Chain(tuple(float(length) for length in lengths), ends if on_cart else None)
+    sizes = [np.asarray(length, np.float64) for length in lengths]
+    require(
+        all(size.ndim == 0 for size in sizes),
+        f"L of shape {sizes[0].shape}: give the lengths of one plant to draw it",
+    )
+    on_cart = plant.states[0] == "x"
+    return Chain(tuple(size.item() for size in sizes), ends if on_cart else None)

@@ -1,10 +1,8 @@
 """A moment in 3D, by MuJoCo: positions only, nothing is simulated."""
 
-from typing import Any
-
 import numpy as np
 
-from hybridctl.plants.mjcf import read
+from hybridctl.plants.mjcf import import_mujoco, read
 from hybridctl.show.film.chain import ARROW, CART, HEAD
 from hybridctl.show.film.gl import Line, Screen
 from hybridctl.show.film.play import Moment, World
@@ -18,9 +16,7 @@ class Deep:
     """Draws moments of a world in a size, on a backend of MuJoCo."""
 
     def __init__(self, world: World, size: tuple[int, int], backend: str):
-        import mujoco
-
-        self.mujoco: Any = mujoco
+        self.mujoco = mujoco = import_mujoco()
         self.window = Window.of(world.chain, size)
         self.on_cart = world.chain.track is not None
         self.model = read(scene(world.plant, world.limits, size))

@@ -1,5 +1,6 @@
 """Pictures as bytes of a file: MP4 by PyAV; GIF, APNG and PNG by Pillow."""
 
+import importlib.util
 import io
 import itertools
 import tempfile
@@ -25,8 +26,8 @@ def check(suffix: str, fps: float, frames: int, size: tuple[int, int]) -> None:
     """Refuse what cannot be written, before anything is drawn.
 
     Raises:
-        ValueError: the frame rate or length does not fit the format.
-        ImportError: PyAV is missing.
+        ValueError: the frame rate or length does not fit the format, or PyAV is
+            missing.
     """
     if suffix == ".mp4":
         import_av()
@@ -47,13 +48,18 @@ def import_av() -> Any:
     """PyAV.
 
     Raises:
-        ImportError: it is missing; with what installs it.
+        ValueError: it is missing; with what installs it.
     """
     try:
         import av
     except ImportError as error:
-        raise ImportError(MISSING) from error
+        fail(f"{MISSING} ({error})")
     return av
+
+
+def has_av() -> bool:
+    """Whether PyAV is installed."""
+    return importlib.util.find_spec("av") is not None
 
 
 def mp4(frames: Iterable[np.ndarray], fps: float, size: tuple[int, int]) -> bytes:

@@ -12,13 +12,14 @@ from hybridctl.plants import Plant
 from hybridctl.show.film.chain import Chain
 from hybridctl.show.film.overlay import Overlay
 from hybridctl.show.film.painter import painter_of
-from hybridctl.show.film.play import Player, World, players_of, world_of
+from hybridctl.show.film.play import Moment, Player, World, players_of, world_of
 from hybridctl.show.film.window import Window
 from hybridctl.show.style import check_traces
 from hybridctl.tasks import Task
 
 ALONE, BESIDE, STILL = (640, 480), (480, 360), (400, 260)  # sizes of a panel [pixels]
 LARGEST = 8192  # pixels of a side
+FINEST = 0.1  # pixels that a motion may be without being drawn
 LINE = 0xD5  # grey between panels
 
 
@@ -51,13 +52,13 @@ class Film:
         panel = self.size[0] // columns, self.size[1] // rows
         require(
             min(panel) >= 64,
-            f"size={self.size} leaves {panel[0]} x {panel[1]} pixels for each of "
-            f"{rows * columns} pictures; give at least 64 x 64 for each",
+            f"size={self.size} leaves {panel[0]} x {panel[1]} pixels for each "
+            f"of {rows * columns} pictures in it; give at least 64 x 64 for each",
         )
         self.renderer, self.painter = painter_of(self.world, panel, renderer)
+        self.drawn: dict[str, tuple] = {}
         name, units = first.inputs[0], dict(first.units)
-        place = self.painter.place
-        signal = (name, units.get(name, ""))
+        signal, place = (name, units.get(name, "")), self.painter.place
         self.overlay = Overlay(panel, self.world.chain, place, signal)
 
     def at(self, t: float) -> np.ndarray:
@@ -75,10 +76,14 @@ class Film:
             yield self.at(t)
 
     def telling(self, count: int, end: float) -> list[float]:
-        """Times between which the tips go equally far: where most is seen to happen."""
+        """Times between which the tips go equally far: where most is seen to happen.
+
+        Every trace counts alike, however far its tip goes in all.
+        """
         times = np.linspace(0.0, end, 2001)
-        way = np.sum([player.way(times) for player in self.players], axis=0)
-        way += 1e-3 * times  # where nothing moves
+        ways = [player.way(times) for player in self.players]
+        way = 1e-3 * times  # where nothing moves
+        way += sum(way / max(way[-1], 1e-9) for way in ways)
         marks = np.linspace(0.0, way[-1], count)
         return np.interp(marks, way, times).tolist()
 
@@ -98,7 +103,18 @@ class Film:
 
     def _panel(self, player: Player, t: float) -> np.ndarray:
         moment = player.at(t)
-        return np.asarray(self.overlay.write(self.painter.paint(moment), moment))
+        return np.asarray(self.overlay.write(self._painted(moment), moment))
+
+    def _painted(self, moment: Moment) -> np.ndarray:
+        """Drawn anew only where that would be seen: much of a film stands still."""
+        fine = np.concatenate([self.world.chain.joints(moment.q), moment.tail])
+        fine = np.round(self.painter.place(fine) / FINEST)
+        key = (fine.tobytes(), round(100 * moment.share), moment.colour)
+        known, picture = self.drawn.get(moment.name, (None, None))
+        if picture is None or known != key:
+            picture = self.painter.paint(moment)
+            self.drawn[moment.name] = key, picture
+        return picture
 
     def close(self) -> None:
         """Free the renderer."""

@@ -8,9 +8,12 @@ from hybridctl.show.film.chain import ARROW, CART, HEAD
 from hybridctl.show.film.play import Moment, World
 from hybridctl.show.film.window import FLOOR, Window
 
-BACK, SHADE, RAIL, POST, BODY, POLE = (
-    "#f3f4f6", "#cfd3d8", "#9aa1aa", "#545b66", "#3f4753", "#8f97a1",
+BACK, SHADE, RAIL, POST, BODY, POLE, PIN = (
+    "#f3f4f6", "#cfd3d8", "#9aa1aa", "#545b66", "#3f4753", "#8f97a1", "#e3e6ea",
 )  # fmt: skip
+
+
+DPI = 64  # a power of two: the size in inches is exact
 
 
 class Flat:
@@ -22,8 +25,10 @@ class Flat:
 
         self.chain = world.chain
         self.window = Window.of(world.chain, size)
-        figure = Figure((size[0] / 72, size[1] / 72), dpi=72, facecolor=BACK)
-        self.canvas = FigureCanvasAgg(figure)  # 72 dpi: a point is a pixel
+        inches = size[0] / DPI, size[1] / DPI
+        figure = Figure(inches, dpi=DPI, facecolor=BACK)
+        self.canvas = FigureCanvasAgg(figure)
+        self.points = self.window.scale * 72 / DPI  # a metre
         self.axis: Any = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         self.axis.axis("off")
         self.axis.set(xlim=(0, size[0]), ylim=(size[1], 0))
@@ -50,7 +55,7 @@ class Flat:
     def _line(self, points: Any, colour: str, width: float, **options: Any) -> Any:
         """A line in metres, as wide as given in metres."""
         x, y = self.place(np.asarray(points, float)).T
-        width = max(width * self.window.scale, 1.0)
+        width = max(width * self.points, 1.0)
         options = {"solid_capstyle": "round", "solid_joinstyle": "round"} | options
         return self.axis.plot(x, y, color=colour, lw=width, **options)[0]
 
@@ -72,6 +77,13 @@ class Flat:
             flat = {"solid_capstyle": "butt"}
             self._line([(x, floor), (x, 0.1)], POST, 0.06, **flat)
 
+    def _disc(self, radius: float, colour: str, edge: float = 0.0) -> Any:
+        """A disc; markers would jump from pixel to pixel."""
+        from matplotlib.patches import Circle
+
+        disc = Circle((0, 0), radius * self.window.scale, fc=colour, ec=POLE, lw=edge)
+        return self.axis.add_patch(disc)
+
     def _movers(self) -> dict[str, Any]:
         """What moves, in the order in which it is drawn."""
         from matplotlib.collections import LineCollection
@@ -81,19 +93,19 @@ class Flat:
         movers["shadow"] = self._line(nowhere, SHADE, 0.05)
         if self.chain.track is not None:
             movers["arrow"] = self.axis.add_patch(Polygon([(0, 0)] * 7, lw=0))
-            wheels = {"ls": "none", "marker": "o", "ms": 0.11 * self.window.scale}
-            movers["wheels"] = self._line(nowhere, POST, 0.0, **wheels)
+            movers["wheel0"], movers["wheel1"] = (
+                self._disc(0.055, POST) for _ in range(2)
+            )
             movers["cart"] = self.axis.add_patch(Polygon(nowhere, fc=BODY, lw=0))
-        thread = LineCollection([], lw=max(0.03 * self.window.scale, 1.0))
+        thread = LineCollection([], lw=max(0.03 * self.points, 1.0))
         movers["thread"] = self.axis.add_collection(thread)
         movers["links"] = self._line(nowhere, POLE, 0.066)
-        pin = {"ls": "none", "marker": "o", "mfc": "#e3e6ea", "mec": POLE}
-        pins = {"ms": max(0.09 * self.window.scale, 3.0), "mew": 0.5}
-        movers["pins"] = self._line(nowhere, POLE, 0.0, **pin, **pins)
-        tip = {"ls": "none", "marker": "o", "ms": 0.175 * self.window.scale, "mew": 0}
-        movers["tip"] = self._line(nowhere[:1], POLE, 0.0, **tip)
+        for i in range(len(self.chain.lengths)):
+            movers[f"joint{i}"] = self._disc(0.045, PIN, edge=0.5)
+        movers["tip"] = self._disc(0.0875, POLE)
         for artist in movers.values():
             artist.set_animated(True)
+            artist.set_snap(False)
         return movers
 
     def _move(self, moment: Moment) -> None:
@@ -107,16 +119,17 @@ class Flat:
             box = [(x - CART, -0.08), (x + CART, -0.08), (x + CART, 0.08)]
             box = np.array([*box, (x - CART, 0.08)])
             movers["cart"].set_xy(self.place(box))
-            wheels = np.array([(x - 0.12, -0.09), (x + 0.12, -0.09)])
-            movers["wheels"].set_data(*self.place(wheels).T)
+            for name, side in (("wheel0", -0.12), ("wheel1", 0.12)):
+                movers[name].center = self.place(np.array([x + side, -0.09]))
             movers["arrow"].set_xy(self.place(_arrow(x, moment.share)))
             movers["arrow"].set_facecolor(moment.colour)
         movers["shadow"].set_data(*self.place(np.array([(e, floor) for e in ends])).T)
         self._draw_thread(moment)
         movers["links"].set_data(*pixels.T)
-        movers["pins"].set_data(*pixels[:-1].T)
-        movers["tip"].set_data(*pixels[-1:].T)
-        movers["tip"].set_color(moment.colour)
+        for i, pixel in enumerate(pixels[:-1]):
+            movers[f"joint{i}"].center = pixel
+        movers["tip"].center = pixels[-1]
+        movers["tip"].set_facecolor(moment.colour)
 
     def _draw_thread(self, moment: Moment) -> None:
         """The tip's way, fading."""

@@ -71,6 +71,12 @@ def painter_of(
     return "matplotlib", Flat(world, size)
 
 
+def which(renderer: str = "auto") -> str:
+    """Name of the renderer that draws where this one is asked for."""
+    working = (name for name in _candidates(renderer) if not trouble(name))
+    return next(working, "matplotlib")
+
+
 def _candidates(renderer: str) -> tuple[str, ...]:
     if renderer != "auto":
         return (renderer,) if renderer in IN_3D else ()

@@ -16,7 +16,8 @@ from hybridctl.tasks import Task
 
 FPS = 25.0  # two control periods of 20 ms, and exact in a GIF
 SUFFIXES = (".mp4", ".gif", ".png", ".apng")
-SHOTS, WIDE = 6, 3  # pictures of a still, and how many beside each other
+SHOTS, WIDE = 6, 3  # pictures in a still of one trace, and how many beside each other
+FEW = 4  # pictures of each of several
 SAMPLES = 12  # frames that give a GIF its colours
 
 Given = Trace | Mapping[str, Trace]
@@ -55,8 +56,8 @@ def render(
         labels: names to show instead.
         speed: 0.5 is slow motion.
         seconds: length that is shown [s]; all of the longest trace by default.
-        at: of a still: a time [s], or several; six by default, chosen so that the tips
-            go equally far between them.
+        at: of a still: a time [s], or several; six by default (four of
+            several traces), between which the tips go equally far.
         renderer: "egl", "osmesa", "matplotlib", or "auto", the first that works.
         progress: show a bar in a terminal.
 
@@ -65,8 +66,8 @@ def render(
 
     Raises:
         ValueError: an unknown suffix, a plant that cannot be drawn, a setting that does
-            not fit, a renderer that does not work, or a file that cannot be written.
-        ImportError: an MP4 without PyAV.
+            not fit, a renderer that does not work, an MP4 without PyAV, or a file
+            that cannot be written.
 
     Example:
         >>> import hybridctl as hc
@@ -80,12 +81,13 @@ def render(
     _check_place(path)
     traces, size = named(traces, labels), check_size(size)
     if suffix == ".png":
-        data = still(traces, plant, size, seconds, at, renderer)
+        data = _still(traces, plant, size, seconds, at, renderer)
     else:
         require(at is None, f"at={at!r} is for a .png; give seconds= for {suffix}")
-        data = moving(
-            traces, suffix, plant, fps, size, speed, seconds, renderer, progress
-        )
+        size = encode.even(size) if size and suffix == ".mp4" else size
+        with Film(traces, plant, size, renderer) as film:
+            times = clock(film.end, fps, speed, seconds)
+            data = _moving(film, suffix, fps, times, progress)
     disk.write(path, data)
     return path
 
@@ -125,21 +127,19 @@ class Animation:
 
     Attributes:
         data: bytes of an MP4, or of a GIF where PyAV is missing.
-        poster: bytes of a PNG of six moments, where videos are not shown.
-        size: width and height [pixels].
+        poster: bytes of a PNG of some moments, where videos are not shown.
     """
 
-    def __init__(self, data: bytes, poster: bytes, size: tuple[int, int]):
-        self.data, self.poster, self.size = data, poster, size
+    def __init__(self, data: bytes, poster: bytes):
+        self.data, self.poster = data, poster
 
     def _repr_html_(self) -> str:
-        code, width = base64.b64encode(self.data).decode(), self.size[0]
+        code = base64.b64encode(self.data).decode()
+        style = 'style="max-width: 100%"'
         if self.data.startswith(b"GIF"):
-            return f'<img width="{width}" src="data:image/gif;base64,{code}">'
-        return (
-            f'<video width="{width}" controls loop autoplay muted playsinline '
-            f'src="data:video/mp4;base64,{code}"></video>'
-        )
+            return f'<img {style} src="data:image/gif;base64,{code}">'
+        play = "controls loop autoplay muted playsinline"
+        return f'<video {play} {style} src="data:video/mp4;base64,{code}"></video>'
 
     def _repr_png_(self) -> bytes:
         return self.poster
@@ -171,44 +171,30 @@ def animation(
     Returns:
         What a notebook shows.
     """
-    try:
-        encode.import_av()
-        suffix = ".mp4"
-    except ImportError:
-        suffix = ".gif"
     traces, size = named(traces, labels), check_size(size)
-    data = moving(traces, suffix, plant, fps, size, speed, seconds, renderer, False)
-    poster = still(traces, plant, None, seconds, None, renderer)
-    with Film(traces, plant, size, "matplotlib") as film:
-        return Animation(data, poster, film.size)
-
-
-def moving(
-    traces: Mapping[str, Trace],
-    suffix: str,
-    plant: Plant | Task | None,
-    fps: float,
-    size: tuple[int, int] | None,
-    speed: float,
-    seconds: float | None,
-    renderer: str,
-    progress: bool,
-) -> bytes:
-    """A video or animation as the bytes of a file."""
-    size = encode.even(size) if size and suffix == ".mp4" else size
+    size = size and encode.even(size)
+    suffix = ".mp4" if encode.has_av() else ".gif"
     with Film(traces, plant, size, renderer) as film:
         times = clock(film.end, fps, speed, seconds)
-        encode.check(suffix, fps, len(times), film.size)
-        pictures = _watched(film.frames(times), len(times), progress)
-        if suffix == ".mp4":
-            return encode.mp4(pictures, fps, film.size)
-        if suffix == ".apng":
-            return encode.apng(pictures, fps)
-        some = times[np.linspace(0, len(times) - 1, SAMPLES).round().astype(int)]
-        return encode.gif(pictures, fps, list(film.frames(np.unique(some))))
+        data = _moving(film, suffix, fps, times, progress=False)
+    return Animation(data, _still(traces, plant, None, seconds, None, renderer))
 
 
-def still(
+def _moving(
+    film: Film, suffix: str, fps: float, times: np.ndarray, progress: bool
+) -> bytes:
+    """A video or animation as the bytes of a file."""
+    encode.check(suffix, fps, len(times), film.size)
+    pictures = _watched(film, times, progress)
+    if suffix == ".mp4":
+        return encode.mp4(pictures, fps, film.size)
+    if suffix == ".apng":
+        return encode.apng(pictures, fps)
+    some = np.unique(np.linspace(0, len(times) - 1, SAMPLES).round().astype(int))
+    return encode.gif(pictures, fps, list(film.frames(times[some])))
+
+
+def _still(
     traces: Mapping[str, Trace],
     plant: Plant | Task | None,
     size: tuple[int, int] | None,
@@ -219,13 +205,14 @@ def still(
     """One moment, or several beside each other, as the bytes of a PNG."""
     if at is not None:
         not_negative("at", at)
-    if isinstance(at, int | float):
+    if at is not None and np.ndim(at) == 0:
         with Film(traces, plant, size, renderer) as film:
-            return encode.png(film.at(float(at)))
-    times = None if at is None else [float(t) for t in at]
-    shots = SHOTS if times is None else len(times)
-    require(shots > 0, "at=() has no times; give at least one, in seconds")
-    wide = min(shots, WIDE) if len(traces) == 1 else shots
+            return encode.png(film.at(float(at)))  # type: ignore[arg-type]
+    times = [] if at is None else [float(t) for t in at]  # type: ignore[union-attr]
+    require(at is None or bool(times), f"at={at!r} has no time; give some, in seconds")
+    alone = len(traces) == 1
+    shots = len(times) or (SHOTS if alone else FEW)
+    wide = min(shots, WIDE) if alone else shots
     panels = (-(-len(traces) * shots // wide), wide)
     with Film(traces, plant, size, renderer, panels) as film:
         end = _length(film.end, seconds)
@@ -275,15 +262,14 @@ def _check_place(path: Path) -> None:
     require(folder.is_dir(), f"there is no folder {folder}; make it, or choose another")
 
 
-def _watched(
-    pictures: Iterator[np.ndarray], count: int, progress: bool
-) -> Iterator[np.ndarray]:
-    """The pictures, with a bar in a terminal."""
+def _watched(film: Film, times: np.ndarray, progress: bool) -> Iterator[np.ndarray]:
+    """The pictures of a film, with a bar in a terminal."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
     quiet = not (progress and console.is_terminal and not console.is_jupyter)
     yield from track(
-        pictures, "drawing", total=count, console=console, transient=True, disable=quiet
-    )
+        film.frames(times), f"drawing by {film.renderer}", total=len(times),
+        console=console, transient=True, disable=quiet,
+    )  # fmt: skip

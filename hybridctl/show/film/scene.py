@@ -107,10 +107,10 @@ def scene(
 
     Of a cart-pole this is `hybridctl.plants.mjcf.mjcf`, its equations of motion
     untouched, with things that have no mass and touch nothing: rail with a mark
-    every half metre, posts at the ends of the track, cart, pole, tip, and an arrow for the force, the body
-    `force`, clear until it is moved. Other plants
-    are bodies that only move as told. The keyframes are `hanging_down` and
-    `upright`, the camera is `side`, the tip is a site.
+    every half metre, posts at the ends of the track, cart, pole, tip, and an arrow,
+    the body `force`, clear until it is moved. Other plants are bodies that only move
+    as told. The keyframes are `hanging_down` and `upright`, the camera is `side`, the
+    tip is a site, and its material `tip` has the colour of the mode.
 
     Args:
         plant: a cart-pole, double cart-pole, pendulum, acrobot or pendubot.

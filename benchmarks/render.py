@@ -1,0 +1,97 @@
+"""How quickly traces become videos, by each renderer that works here.
+
+Draws the swing-up of the reference machine, the first seconds of it; encoding is timed
+apart from drawing. Writes benchmarks/results/render.json.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import tyro
+from about import about
+
+import hybridctl as hc
+from hybridctl.loop import Trace
+from hybridctl.show.film import encode
+from hybridctl.show.film.film import Film
+from hybridctl.show.film.painter import IN_3D, trouble
+from hybridctl.tasks.evaluate import replay
+
+RESULT = Path(__file__).parent / "results" / "render.json"
+SIZE, SMALL = (640, 480), (320, 240)
+FPS = 25.0
+SKIPPED = {"egl": "", "osmesa": ""}  # filled where a renderer does not work
+
+
+def swing(task: hc.Task) -> Trace:
+    """The machine from hanging at rest."""
+    return replay(task, hc.reference("machine", task), 0, 0)
+
+
+def drawing(task: hc.Task, trace: Trace, renderer: str, frames: int) -> dict:
+    """Frames per second: of the picture alone, and with its words; the best of 3."""
+    times = np.arange(frames) / FPS
+    with Film({"machine": trace}, task, SIZE, renderer) as film:
+        (player,) = film.players
+        moments = [player.at(t) for t in times]
+        bare = best(lambda: [film.painter.paint(m) for m in moments])
+        film.drawn.clear()
+        whole = best(lambda: (film.drawn.clear(), list(film.frames(times))))
+    return {"picture": frames / bare, "frame": frames / whole}
+
+
+def best(work: object, repeats: int = 3) -> float:
+    """Least wall time of some runs [s]."""
+    spent = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()  # type: ignore[operator]
+        spent.append(time.perf_counter() - began)
+    return min(spent)
+
+
+def encoding(task: hc.Task, trace: Trace, renderer: str, frames: int) -> dict:
+    """Frames per second and bytes of each format, of frames that are drawn already."""
+    times, found = np.arange(frames) / FPS, {}
+    for size in (SIZE, SMALL):
+        with Film({"machine": trace}, task, size, renderer) as film:
+            pictures = list(film.frames(times))
+        some = pictures[:: max(frames // 12, 1)]
+        for name, write in {
+            "mp4": lambda: encode.mp4(pictures, FPS, size),  # noqa: B023
+            "gif": lambda: encode.gif(pictures, FPS, some),  # noqa: B023
+        }.items():
+            began = time.perf_counter()
+            data = write()
+            spent = time.perf_counter() - began
+            key = f"{name} {size[0]}x{size[1]}"
+            found[key] = {"frames_per_s": frames / spent, "bytes": len(data)}
+    return found
+
+
+def main(frames: int = 100) -> None:
+    """Measure every renderer that works.
+
+    Args:
+        frames: of each video.
+    """
+    task = hc.tasks.get("swingup")
+    trace, found = swing(task), {}
+    for renderer in (*IN_3D, "matplotlib"):
+        reason = trouble(renderer) if renderer in IN_3D else ""
+        if reason:
+            found[renderer] = {"does not work": reason}
+            continue
+        found[renderer] = {
+            "frames_per_s": drawing(task, trace, renderer, frames),
+            "encoding": encoding(task, trace, renderer, frames),
+        }
+        print(renderer, json.dumps(found[renderer], indent=1), flush=True)
+    record = {"about": about(), "frames": frames, "size": SIZE, "fps": FPS}
+    RESULT.write_text(json.dumps(record | {"renderers": found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,12 +1,17 @@
 """How quickly traces become videos, by each renderer that works here.
 
 Draws the swing-up of the reference machine, the first seconds of it; encoding is timed
-apart from drawing. Writes benchmarks/results/render.json.
+apart from drawing. OSMesa and EGL cannot be in one process, so each renderer has its
+own: `python benchmarks/render.py --renderers egl`, and so on; what was found before is
+kept. Writes benchmarks/results/render.json.
 """
 
 import json
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tyro
@@ -22,7 +27,6 @@ from hybridctl.tasks.evaluate import replay
 RESULT = Path(__file__).parent / "results" / "render.json"
 SIZE, SMALL = (640, 480), (320, 240)
 FPS = 25.0
-SKIPPED = {"egl": "", "osmesa": ""}  # filled where a renderer does not work
 
 
 def swing(task: hc.Task) -> Trace:
@@ -42,12 +46,12 @@ def drawing(task: hc.Task, trace: Trace, renderer: str, frames: int) -> dict:
     return {"picture": frames / bare, "frame": frames / whole}
 
 
-def best(work: object, repeats: int = 3) -> float:
+def best(work: Callable[[], Any], repeats: int = 3) -> float:
     """Least wall time of some runs [s]."""
     spent = []
     for _ in range(repeats):
         began = time.perf_counter()
-        work()  # type: ignore[operator]
+        work()
         spent.append(time.perf_counter() - began)
     return min(spent)
 
@@ -59,27 +63,34 @@ def encoding(task: hc.Task, trace: Trace, renderer: str, frames: int) -> dict:
         with Film({"machine": trace}, task, size, renderer) as film:
             pictures = list(film.frames(times))
         some = pictures[:: max(frames // 12, 1)]
-        for name, write in {
-            "mp4": lambda: encode.mp4(pictures, FPS, size),  # noqa: B023
-            "gif": lambda: encode.gif(pictures, FPS, some),  # noqa: B023
-        }.items():
+        for name, write, last in (
+            ("mp4", encode.mp4, size),
+            ("gif", encode.gif, some),
+        ):
             began = time.perf_counter()
-            data = write()
+            data = write(pictures, FPS, last)
             spent = time.perf_counter() - began
             key = f"{name} {size[0]}x{size[1]}"
             found[key] = {"frames_per_s": frames / spent, "bytes": len(data)}
     return found
 
 
-def main(frames: int = 100) -> None:
-    """Measure every renderer that works.
+def main(
+    renderers: tuple[str, ...] = (*IN_3D, "matplotlib"), frames: int = 100
+) -> None:
+    """Measure renderers; others keep what was found for them before.
 
     Args:
+        renderers: that are measured, one after the other.
         frames: of each video.
     """
     task = hc.tasks.get("swingup")
-    trace, found = swing(task), {}
-    for renderer in (*IN_3D, "matplotlib"):
+    trace, known = (
+        swing(task),
+        json.loads(RESULT.read_text()) if RESULT.exists() else {},
+    )
+    found = known.get("renderers", {})
+    for renderer in renderers:
         reason = trouble(renderer) if renderer in IN_3D else ""
         if reason:
             found[renderer] = {"does not work": reason}
@@ -87,6 +98,7 @@ def main(frames: int = 100) -> None:
         found[renderer] = {
             "frames_per_s": drawing(task, trace, renderer, frames),
             "encoding": encoding(task, trace, renderer, frames),
+            "load": os.getloadavg()[0],  # of the machine: others may have worked, too
         }
         print(renderer, json.dumps(found[renderer], indent=1), flush=True)
     record = {"about": about(), "frames": frames, "size": SIZE, "fps": FPS}

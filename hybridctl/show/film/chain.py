@@ -60,8 +60,8 @@ class Chain(NamedTuple):
             Shape [..., n_links + 1, 2].
 
         Example:
-            >>> Chain((1.0, 0.5), track=None).joints(np.array([np.pi / 2, 0.0]))[-1]
-            array([1.5, 0. ])
+            >>> Chain((1.0, 0.5), track=None).joints(np.array([0.0, 0.0]))[-1]
+            array([ 0. , -1.5])
         """
         angles = np.cumsum(q[..., -len(self.lengths) :], axis=-1)
         steps = np.stack([np.sin(angles), -np.cos(angles)], axis=-1)

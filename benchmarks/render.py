@@ -1,9 +1,10 @@
 """How quickly traces become videos, by each renderer that works here.
 
-Draws the swing-up of the reference machine, the first seconds of it; encoding is timed
-apart from drawing. OSMesa and EGL cannot be in one process, so each renderer has its
-own: `python benchmarks/render.py --renderers egl`, and so on; what was found before is
-kept. Writes benchmarks/results/render.json.
+Draws the first seconds of the reference machine's swing-up; encoding is timed apart.
+Frames per second of one core do not depend on what else the machine does. OSMesa and
+EGL cannot be in one process, so each renderer has its own, as in
+`python benchmarks/render.py --renderers egl`; what was found before is kept. Writes
+benchmarks/results/render.json.
 """
 
 import json
@@ -35,25 +36,31 @@ def swing(task: hc.Task) -> Trace:
 
 
 def drawing(task: hc.Task, trace: Trace, renderer: str, frames: int) -> dict:
-    """Frames per second: of the picture alone, and with its words; the best of 3."""
+    """Speed of the picture alone, and with its words."""
     times = np.arange(frames) / FPS
     with Film({"machine": trace}, task, SIZE, renderer) as film:
         (player,) = film.players
         moments = [player.at(t) for t in times]
-        bare = best(lambda: [film.painter.paint(m) for m in moments])
-        film.drawn.clear()
-        whole = best(lambda: (film.drawn.clear(), list(film.frames(times))))
-    return {"picture": frames / bare, "frame": frames / whole}
+
+        def anew() -> None:
+            film.drawn.clear()
+            list(film.frames(times))
+
+        return {
+            "picture": speed(lambda: [film.painter.paint(m) for m in moments], frames),
+            "frame": speed(anew, frames),
+        }
 
 
-def best(work: Callable[[], Any], repeats: int = 3) -> float:
-    """Least wall time of some runs [s]."""
-    spent = []
+def speed(work: Callable[[], Any], frames: int, repeats: int = 3) -> dict[str, float]:
+    """Frames per second, and per second of one core: the best of some runs."""
+    wall, core = [], []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         work()
-        spent.append(time.perf_counter() - began)
-    return min(spent)
+        wall.append(time.perf_counter() - began)
+        core.append(time.process_time() - busy)
+    return {"per_s": frames / min(wall), "per_core_s": frames / min(core)}
 
 
 def encoding(task: hc.Task, trace: Trace, renderer: str, frames: int) -> dict:
@@ -67,11 +74,11 @@ def encoding(task: hc.Task, trace: Trace, renderer: str, frames: int) -> dict:
             ("mp4", encode.mp4, size),
             ("gif", encode.gif, some),
         ):
-            began = time.perf_counter()
-            data = write(pictures, FPS, last)
-            spent = time.perf_counter() - began
-            key = f"{name} {size[0]}x{size[1]}"
-            found[key] = {"frames_per_s": frames / spent, "bytes": len(data)}
+            key, data = f"{name} {size[0]}x{size[1]}", write(pictures, FPS, last)
+            found[key] = {
+                **speed(lambda: write(pictures, FPS, last), frames, 1),  # noqa: B023
+                "bytes": len(data),
+            }
     return found
 
 
@@ -96,7 +103,7 @@ def main(
             found[renderer] = {"does not work": reason}
             continue
         found[renderer] = {
-            "frames_per_s": drawing(task, trace, renderer, frames),
+            "drawing": drawing(task, trace, renderer, frames),
             "encoding": encoding(task, trace, renderer, frames),
             "load": os.getloadavg()[0],  # of the machine: others may have worked, too
         }

@@ -7,6 +7,7 @@ EGL cannot be in one process, so each renderer has its own, as in
 benchmarks/results/render.json.
 """
 
+import functools
 import json
 import os
 import time
@@ -70,15 +71,13 @@ def encoding(task: hc.Task, trace: Trace, renderer: str, frames: int) -> dict:
         with Film({"machine": trace}, task, size, renderer) as film:
             pictures = list(film.frames(times))
         some = pictures[:: max(frames // 12, 1)]
-        for name, write, last in (
-            ("mp4", encode.mp4, size),
-            ("gif", encode.gif, some),
+        for name, write in (
+            ("mp4", functools.partial(encode.mp4, pictures, FPS, size)),
+            ("gif", functools.partial(encode.gif, pictures, FPS, some)),
         ):
-            key, data = f"{name} {size[0]}x{size[1]}", write(pictures, FPS, last)
-            found[key] = {
-                **speed(lambda: write(pictures, FPS, last), frames, 1),  # noqa: B023
-                "bytes": len(data),
-            }
+            timing = speed(write, frames, repeats=1)
+            key = f"{name} {size[0]}x{size[1]}"
+            found[key] = {**timing, "bytes": len(write())}
     return found
 
 

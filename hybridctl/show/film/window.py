@@ -7,7 +7,8 @@ import numpy as np
 from hybridctl.show.film.chain import Chain
 
 FLOOR = 0.28  # from the lowest tip down to the floor [m]
-SIDE, ABOVE, BELOW = 0.3, 0.45, 0.4  # of the scene [m], for the words
+SIDE, ABOVE = 0.3, 0.15  # free beside and above what moves [m]
+HEAD, FOOT = 0.06, 0.17  # shares of the height that are for words
 DISTANCE, TILT = 16.0, 0.2  # of the camera [m], and how much it looks down [rad]
 
 
@@ -28,9 +29,11 @@ class Window(NamedTuple):
     def of(cls, chain: Chain, size: tuple[int, int]) -> "Window":
         """The largest that fits."""
         low, high = chain.span
-        bottom, top = -chain.reach - FLOOR - BELOW, chain.reach + ABOVE
-        scale = min(size[0] / (high - low + 2 * SIDE), size[1] / (top - bottom))
-        return cls(size, ((low + high) / 2, (bottom + top) / 2), scale)
+        bottom, top = -chain.reach - FLOOR, chain.reach + ABOVE
+        free = size[1] * (1 - HEAD - FOOT)
+        scale = min(size[0] / (high - low + 2 * SIDE), free / (top - bottom))
+        lift = (FOOT - HEAD) / 2 * size[1] / scale
+        return cls(size, ((low + high) / 2, (bottom + top) / 2 - lift), scale)
 
     @property
     def room(self) -> tuple[float, float]:

@@ -41,7 +41,7 @@ _HOMES = {
     "compare.over": "compare_over",
     "compare.tune": "tune",
     "deploy": "RunFolder RunFolders load register save",
-    "show": "LiveCurve TensorBoard report",
+    "show": "LiveCurve TensorBoard render report",
     "design.attraction": "check_level region_of_attraction",
     "design.tracking": "lqi tracking",
     "design.trajectory": "tvlqr",
@@ -181,6 +181,7 @@ if TYPE_CHECKING:
     from hybridctl.plants import Thermostat as Thermostat
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard
+    from hybridctl.show import render as render
     from hybridctl.show import report as report
     from hybridctl.strategies import reference as reference
     from hybridctl.strategies import template as template

@@ -1,4 +1,4 @@
-"""The command line: `hybridctl demo | design | simulate | train | compare | report`.
+"""The command line: `hybridctl demo | design | simulate | render | train | …`.
 
 Nothing heavy is imported before a command runs, so `hybridctl --help` is quick.
 """
@@ -59,6 +59,44 @@ class Simulate:
     seed: int = 0
     """of the episode"""
     out: Out = Path("runs/simulate")
+
+
+@dataclass
+class Render:
+    """Show controllers or traces as a video, an animation or a picture.
+
+    Several are beside each other, with one clock. Where neither EGL nor OSMesa works
+    the picture is drawn flat, by matplotlib.
+    """
+
+    what: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        _arg(
+            '"lqr", "machine", folders of runs, controllers that were saved, or a '
+            "trace.json of hybridctl simulate"
+        ),
+    ] = ("machine",)
+    task: TaskName | None = None
+    """swingup by default; of traces it gives the limits that are drawn"""
+    episode: int = 0
+    """which evaluation episode of the seed"""
+    seed: int = 0
+    """of the episode"""
+    seconds: float | None = None
+    """length that is shown [s]; all of the episode by default"""
+    out: Annotated[Path, _arg("the file: .mp4, .gif, .apng, or .png for a still")] = (
+        Path("runs/render.mp4")
+    )
+    at: tuple[float, ...] = ()
+    """of a still: time, or several [s]; chosen by the motion by default"""
+    fps: float = 25.0
+    """frames per second"""
+    size: tuple[int, int] | None = None
+    """width and height [pixels]; 640 480 for one, 480 360 for each of several"""
+    speed: float = 1.0
+    """0.5 is slow motion"""
+    renderer: Literal["auto", "egl", "osmesa", "matplotlib"] = "auto"
 
 
 # Settings in which the presets differ; a test compares it with the presets.
@@ -219,7 +257,7 @@ class Demo:
     out: Out = Path("demo")
 
 
-Command = Demo | Design | Simulate | Train | Compare | Report
+Command = Demo | Design | Simulate | Render | Train | Compare | Report
 
 
 def main(arguments: list[str] | None = None) -> None:

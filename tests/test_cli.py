@@ -28,7 +28,8 @@ def refused(capsys, *arguments: object) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "design", "simulate", "train", "compare", "report"]
+    "command",
+    ["demo", "design", "simulate", "render", "train", "compare", "report"],
 )
 def test_every_command_has_help_seed_and_out(command, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hybridctl import cli, deploy, show, strategies, tasks
+from hybridctl.commands.render import render
 from hybridctl.commands.shared import (
     check_writable,
     console,
@@ -40,7 +41,8 @@ def run(command: Any, given: frozenset[str] = frozenset()) -> None:
     """
     if isinstance(command, cli.Train):
         return train(command, given)
-    check_writable(command.out)
+    is_file = isinstance(command, cli.Render)
+    check_writable(command.out.parent if is_file else command.out)
     if isinstance(command, cli.Compare) and command.suite is not None:
         return compare_suite(command, given)
     return _COMMANDS[type(command)](command)
@@ -158,6 +160,7 @@ def _compare(
 _COMMANDS = {
     cli.Design: design,
     cli.Simulate: simulate,
+    cli.Render: render,
     cli.Compare: compare_on_tasks,
     cli.Report: report,
     cli.Demo: demo,

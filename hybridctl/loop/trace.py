@@ -130,10 +130,36 @@ class Trace(eqx.Module):
         mode = None if self.mode is None else np.asarray(self.mode).tolist()
         extra: dict[str, Any] = {
             "mode": mode, "modes": list(self.modes), "units": dict(self.units),
+            "angles": [self.states[i] for i in self.angles],
         }  # fmt: skip
         if self.hits is not None and self.x.ndim == 2:
             extra["events"] = [list(event) for event in self.events]
         return {"t": np.asarray(self.t).tolist(), **signals, **extra}
+
+    @staticmethod
+    def from_dict(values: Any) -> "Trace":
+        """The trace that `to_dict` told of, in float64.
+
+        What is not told stays out: `asked` is u, and events are not read.
+
+        Args:
+            values: of `to_dict`, or of JSON made of it.
+
+        Returns:
+            A single trace.
+
+        Raises:
+            ValueError: anything else; with what is wrong.
+
+        Example:
+            >>> import hybridctl as hc
+            >>> trace = hc.simulate(hc.Pendulum(), hc.Constant([1.0]), [0, 0], 0.1)
+            >>> Trace.from_dict(trace.to_dict())["theta"].shape
+            (6,)
+        """
+        from hybridctl.loop.record import trace_of  # which needs this class
+
+        return trace_of(values)
 
     def plot(self, **options: Any) -> Any:
         """Draw the signals over time; see `hybridctl.loop.plot.plot_trace`."""

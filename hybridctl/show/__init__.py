@@ -1,7 +1,12 @@
-"""For the eye: figures, and a report in one HTML file that works offline."""
+"""For the eye: figures, videos, and a report in one HTML file that works offline."""
 
 from hybridctl.show.figures import plot_traces as plot_traces
 from hybridctl.show.figures import settling_curve as settling_curve
+from hybridctl.show.film import Animation as Animation
+from hybridctl.show.film import animation as animation
+from hybridctl.show.film import frames as frames
+from hybridctl.show.film import render as render
+from hybridctl.show.film import scene as scene
 from hybridctl.show.heat import heat_maps as heat_maps
 from hybridctl.show.inputs import input_map as input_map
 from hybridctl.show.live import LiveCurve as LiveCurve

@@ -18,13 +18,14 @@ unexport PYTHONPATH PYTHONHOME
 # Do not ask the network whether there is a newer pyright.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test test-all bench bench-peers lint format pins clean new-venv
+.PHONY: help demo test test-all notebooks docs bench bench-peers lint format pins \
+    clean new-venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' Makefile
 	@echo 'Options: PYTHON=python3.12 makes .venv with that Python;'
-	@echo '         ARGS="..." is handed on by demo, test, bench and bench-peers.'
+	@echo '         ARGS="..." is handed on by demo, test, notebooks, bench and bench-peers.'
 
 demo: .venv/.installed ## run the demo
 	.venv/bin/hybridctl demo $(ARGS)
@@ -34,6 +35,12 @@ test: lint ## lint, then run the tests (ARGS="-k lqr" for some of them)
 
 test-all: lint ## lint, then run the tests and the slow sweeps
 	JAX_PLATFORMS=cpu $(RUN) pytest -n 2 --dist loadgroup $(ARGS)
+
+notebooks: .venv/.installed ## run the notebooks (ARGS=--write keeps what they show)
+	JAX_PLATFORMS=cpu .venv/bin/python notebooks/run.py $(ARGS)
+
+docs: .venv/.installed ## build the documentation into site/
+	JAX_PLATFORMS=cpu NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
 
 bench: .venv/.installed ## measure the speed of the closed loop
 	.venv/bin/python benchmarks/speed.py $(ARGS)
@@ -55,7 +62,7 @@ pins: ## write constraints.txt anew (needs uv)
 	    --no-header --no-annotate --quiet -o constraints.txt
 
 clean: ## remove .venv, caches and what the demo wrote; runs/ stays
-	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .hypothesis build dist demo
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .hypothesis build dist demo site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- the environment

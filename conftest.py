@@ -1,4 +1,4 @@
-"""Doctests of the README write files elsewhere; compiled programs are let go of."""
+"""Doctests of pages write files elsewhere; compiled programs are let go of."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ FULL = 30_000  # memory maps; every program takes some, and Linux allows 65,530
 def _elsewhere(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if request.node.name == "README.md":
+    if request.node.name.endswith(".md"):
         monkeypatch.chdir(tmp_path)
 
 

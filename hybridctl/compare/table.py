@@ -145,7 +145,9 @@ class Table:
 
     def __str__(self) -> str:
         """The table as text."""
-        console = Console(width=100, color_system=None, force_terminal=False)
+        console = Console(
+            width=100, color_system=None, force_terminal=False, force_jupyter=False
+        )
         with console.capture() as capture:
             console.print(self)
         return capture.get().rstrip()

@@ -15,6 +15,7 @@ STYLE = base.STYLE | {
     "axes.edgecolor": "#888888",
     "axes.formatter.limits": (-4, 5),
     "axes.linewidth": 0.6,
+    "axes.prop_cycle": f"cycler(color={list(base.COLOURS)})",
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
     "grid.linewidth": 0.6,
     "legend.borderaxespad": 0.2,

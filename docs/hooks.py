@@ -35,6 +35,7 @@ ROOMS = {
     "learn": "Learn: filling the Slot",
     "compare": "Compare: who is better",
     "deploy": "Deploy: out of the toolkit",
+    "suites": "Suites: every strategy on every task",
     "show": "Show: for the eye",
     "gym": "Gym: environments of Gymnasium",
 }

@@ -72,7 +72,8 @@ def main(
         "period_us": periods(result),
     }
     (folder / "suite_time.json").write_text(json.dumps(times, indent=1) + "\n")
-    hc.show.suite_report(result, keep / "report.html")
+    films = hc.show.suite_films(result)
+    hc.show.suite_report(result, keep / "report.html", films=films)
     print(f"{wall:.0f} s; wrote {folder / 'suite.json'} and {keep / 'report.html'}")
 
 

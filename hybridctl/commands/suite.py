@@ -24,7 +24,8 @@ def compare_suite(command: cli.Compare, given: frozenset[str]) -> None:
     console.print(text.verdict(result))
     with console.status("writing the report"):
         path = result.to_json(command.out / "suite.json")
-        page = show.suite_report(result, command.out / "report.html", command=typed())
+        films, report = show.suite_films(result), command.out / "report.html"
+        page = show.suite_report(result, report, films=films, command=typed())
     saved(path, page)
     console.print(f"done in {time.perf_counter() - began:.0f} s")
 

@@ -1,5 +1,6 @@
 """For the eye: figures, videos, and a report in one HTML file that works offline."""
 
+from hybridctl.show.cinema import suite_films as suite_films
 from hybridctl.show.figures import plot_traces as plot_traces
 from hybridctl.show.figures import settling_curve as settling_curve
 from hybridctl.show.film import Animation as Animation

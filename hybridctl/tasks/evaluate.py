@@ -121,6 +121,29 @@ def evaluate_all(
     return [_scores(task, _Tally(*(row[i] for row in rows))) for i in lanes]
 
 
+def evaluate_each(
+    task: Task, batch: Task, controller: Controller, keys: Array
+) -> Scores:
+    """Score a controller on one episode of each task of a batch, at once.
+
+    Args:
+        task: one of them, or one like them.
+        batch: tasks of the same structure, every array with a leading axis [n].
+        controller: without open questions: an empty Slot outputs 0.
+        keys: of the episodes, [n, 2]; see `episode_keys`.
+
+    Returns:
+        Scores in the order of the batch.
+
+    Raises:
+        ValueError: the controller does not fit the task.
+    """
+    check_pair(task, controller)
+    enable_cache()
+    sums = _each(*cast((batch, controller)), keys)
+    return _scores(task, _Tally(*(np.asarray(v) for v in sums)))
+
+
 def _alike(controllers: Sequence[Controller]) -> bool:
     """Whether controllers differ in nothing but the numbers in them."""
     kinds = {
@@ -190,6 +213,11 @@ def _episodes(task: Task, controller: Controller, keys: Array) -> _Tally:
 @jax.jit
 def _all_episodes(task: Task, controllers: Controller, keys: Array) -> _Tally:
     return jax.vmap(lambda controller: _episodes(task, controller, keys))(controllers)
+
+
+@jax.jit
+def _each(batch: Task, controller: Controller, keys: Array) -> _Tally:
+    return jax.vmap(_episode, (0, None, 0))(batch, controller, keys)
 
 
 def _episode(task: Task, controller: Controller, key: Array) -> _Tally:

@@ -99,9 +99,9 @@ class Transcription:
 
     def _tail(self, x: casadi.MX) -> casadi.MX:
         """The LQR's cost-to-go, of angles' errors by their sine."""
-        X = hc.reference("lqr", self.task).X
+        lqr: Any = hc.reference("lqr", self.task)
         e = casadi.vertcat(x[0], -casadi.sin(x[1]), x[2], x[3])
-        return casadi.bilin(casadi.DM(np.asarray(X)), e, e)
+        return casadi.bilin(casadi.DM(np.asarray(lqr.X)), e, e)
 
     def solve(
         self,
@@ -150,7 +150,7 @@ class Transcription:
         reach = np.tile([self.task.limits["x"], lean, np.inf, np.inf], (self.steps, 1))
         reach = np.vstack([np.full(4, np.inf), reach])
         if self.goal == "settle":
-            box = self.task.settled
+            box: Any = self.task.settled
             reach[self.timed :, list(box.columns)] = box.tolerance
         reach[-1, 1] = 1.0  # the tail is that of standing
         if self.goal != "cost":

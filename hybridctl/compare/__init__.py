@@ -3,6 +3,8 @@
 import sys
 from types import ModuleType
 
+from hybridctl.compare.bounds import BOUNDS as BOUNDS
+from hybridctl.compare.bounds import Bound as Bound
 from hybridctl.compare.compare import compare as _compare
 from hybridctl.compare.leaderboard import RealAIGymScores as RealAIGymScores
 from hybridctl.compare.leaderboard import realaigym as realaigym

@@ -97,6 +97,15 @@ def share(name: str, value: Any) -> None:
         require(bool(ok), f"{name}={value} must not exceed 1; give 0 to 1")
 
 
+def shares(name: str, value: Any) -> None:
+    """Refuse anything but a list of shares, together 1."""
+    not_negative(name, value)
+    require(np.ndim(value) == 1, f"{name}={value} must be a list of shares")
+    if is_concrete(value):
+        ok = abs(np.sum(np.asarray(value)) - 1.0) < 1e-6
+        require(bool(ok), f"{name}={value} must add up to 1; scale it")
+
+
 def shape(name: str, value: Any, expected: tuple[int, ...]) -> None:
     """Refuse an array of another shape."""
     got = np.shape(value)

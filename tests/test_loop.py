@@ -271,6 +271,31 @@ def test_actuator_lag_is_the_first_order_step_response(lag):
     np.testing.assert_allclose(applied, 2 * (1 - np.exp(-ends / lag)), rtol=2e-5)
 
 
+def test_actuator_spread_keeps_the_impulse_of_a_shifted_input():
+    """The mean, over each period, of the input held and shifted by 1.3 periods."""
+    asked = np.random.default_rng(4).uniform(-3, 3, 40)
+    applied = drive(hc.Actuator(delay=1, spread=[0.7, 0.3]), asked)
+    fine = np.r_[np.zeros(13), np.repeat(asked, 10)][:400]
+    np.testing.assert_allclose(applied, fine.reshape(40, 10).mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("response", [0.3, 1.0, 1.7])
+def test_actuator_response_goes_a_share_of_the_way_or_beyond(response):
+    actuator, asked = hc.Actuator(limit=2.5, response=response), RAMP[::7]
+    last, expected = 0.0, []
+    for wanted in np.clip(asked, -2.5, 2.5):
+        last = np.clip(last + response * (wanted - last), -2.5, 2.5)
+        expected.append(last)
+    np.testing.assert_allclose(drive(actuator, asked), expected, atol=1e-6)
+    assert (np.abs(expected).max() == 2.5) == (response >= 1)
+
+
+def test_an_actuator_that_forgets_nothing_is_not_slow():
+    assert not hc.Actuator(limit=1.0, step=0.1, spread=[1.0]).slow
+    late = {"delay": 1}, {"lag": 0.1}, {"spread": [0.5, 0.5]}, {"response": 1.0}
+    assert all(hc.Actuator(**part).slow for part in late)
+
+
 def test_actuator_quantizes_to_the_nearest_step():
     applied = drive(hc.Actuator(step=0.25), RAMP)
     np.testing.assert_array_equal(applied % 0.25, 0)
@@ -413,6 +438,10 @@ def test_two_controllers_with_one_key_meet_the_same_pushes():
         (lambda: hc.Actuator(limit=-1.0), "limit=-1.0 must be above 0"),
         (lambda: hc.Actuator(lag=0.0), "lag=0.0 must be above 0"),
         (lambda: hc.Actuator(step=-0.5), "step=-0.5 must be above 0"),
+        (lambda: hc.Actuator(response=0.0), "response=0.0 must be above 0"),
+        (lambda: hc.Actuator(lag=0.1, response=0.5), "lag=0.1 is a response of"),
+        (lambda: hc.Actuator(spread=[0.5, 0.4]), "spread=.* must add up to 1"),
+        (lambda: hc.Actuator(spread=1.0), "spread=1.0 must be a list of shares"),
         (lambda: hc.Actuator(delay=-1), "delay=-1 must be a whole number of periods"),
         (lambda: hc.Actuator(delay=0.02), "delay=0.02 must be a whole number"),
         (lambda: hc.Disturbance(1.0, duration=0.0), "duration=0.0 must be above 0"),

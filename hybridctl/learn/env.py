@@ -183,7 +183,7 @@ def default_features(task: Task, template: Controller) -> Features:
     applied input where the actuator delays or lags it.
     """
     actuator = task.loop.actuator
-    slow = actuator is not None and (actuator.delay > 0 or actuator.lag is not None)
+    slow = actuator is not None and actuator.slow
     n_modes = len(mode_names(template))
     return Features.of(task.plant, applied=slow, n_modes=n_modes)
 

@@ -15,7 +15,9 @@ from hybridctl.checks import (
     optional_float,
     positive,
     require,
+    shares,
 )
+from hybridctl.controllers.error import total
 
 SENSOR, ACTUATOR, PUSH = 1, 2, 3  # streams of randomness within one period
 
@@ -66,43 +68,87 @@ class Actuator(eqx.Module):
         delay: whole control periods between asking and applying.
         lag: time constant [s] of a first-order lag; None: none.
         step: size of a quantization step, scalar or [n_u]; None: continuous.
+        spread: what part of an input arrives at once, one period later, ... [n],
+            together 1; None: all at once. [0.7, 0.3] is a delay of 0.3 periods: the
+            mean force of every period is that of the input shifted by it.
+        response: u = u₋ + response (u - u₋), clipped to the limit; above 1 it
+            overshoots. Given instead of a lag, which is 1 - exp(-dt / lag).
 
     Raises:
-        ValueError: a limit, lag or step is not positive, or delay is no whole number.
+        ValueError: a limit, lag, step or response is not positive, delay is no whole
+            number, spread does not add up to 1, or lag and response are both given.
+
+    Example:
+        >>> actuator = Actuator(limit=1.0, spread=[0.75, 0.25])
+        >>> state, u = actuator(actuator.init(1), jnp.array([4.0]), 0.02)
+        >>> print(u, actuator(state, jnp.array([0.0]), 0.02)[1])
+        [0.75] [0.25]
     """
 
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     delay: int = eqx.field(static=True, default=0)
     lag: Array | None = eqx.field(converter=optional_float, default=None)
     step: Array | None = eqx.field(converter=optional_float, default=None)
+    spread: Array | None = eqx.field(converter=optional_float, default=None)
+    response: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):
-        for name in ("limit", "lag", "step"):
+        for name in ("limit", "lag", "step", "response"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
         require(
             isinstance(self.delay, int) and self.delay >= 0,
             f"delay={self.delay!r} must be a whole number of periods, 0 or more",
         )
+        require(
+            self.lag is None or self.response is None,
+            f"lag={self.lag} is a response of 1 - exp(-dt / lag), and response="
+            f"{self.response} is given too; give one of the two",
+        )
+        if self.spread is not None:
+            shares("spread", self.spread)
+
+    @property
+    def slow(self) -> bool:
+        """Whether an input may act later than in the period that asks for it."""
+        return self._pending > 0 or self.lag is not None or self.response is not None
+
+    @property
+    def _pending(self) -> int:
+        """How many earlier inputs are still remembered."""
+        parts = 1 if self.spread is None else np.shape(self.spread)[0]
+        return self.delay + parts - 1
 
     def init(self, n_u: int) -> Any:
         """Empty delay line and a lag at rest."""
-        line = jnp.zeros((self.delay, n_u)) if self.delay else None
-        return line, None if self.lag is None else jnp.zeros(n_u)
+        line = jnp.zeros((self._pending, n_u)) if self._pending else None
+        lazy = self.lag is not None or self.response is not None
+        return line, jnp.zeros(n_u) if lazy else None
 
     def __call__(self, state: Any, u: Array, dt: float) -> tuple[Any, Array]:
         """State after this period, and the input that is applied during it."""
         line, lagged = state
         if self.step is not None:
             u = self.step * jnp.round(u / self.step)
-        if self.limit is not None:
-            u = jnp.clip(u, -self.limit, self.limit)
-        if self.delay:
-            line, u = jnp.concatenate([line[1:], u[None]]), line[0]
+        u = self._clip(u)
+        if self._pending:
+            known = jnp.concatenate([line, u[None]])
+            line, u = known[1:], self._arriving(known)
         if self.lag is not None:
-            u = lagged + (u - lagged) * -jnp.expm1(-dt / self.lag)
-            lagged = u
+            u = lagged = lagged + (u - lagged) * -jnp.expm1(-dt / self.lag)
+        if self.response is not None:
+            u = lagged = self._clip(lagged + (u - lagged) * self.response)
         return (line, lagged), u
+
+    def _clip(self, u: Array) -> Array:
+        return u if self.limit is None else jnp.clip(u, -self.limit, self.limit)
+
+    def _arriving(self, known: Array) -> Array:
+        """What arrives of the inputs [delay + n, n_u], the newest last."""
+        if self.spread is None:
+            return known[0]
+        newest = len(known) - 1 - self.delay
+        return total([self.spread[i] * known[newest - i] for i in range(newest + 1)])
 
 
 def _row(value: Any) -> Any:

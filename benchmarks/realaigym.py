@@ -1,0 +1,52 @@
+"""RealAIGym's scores and robustness suite of the toolkit's own controllers, timed.
+
+Writes benchmarks/results/realaigym.json. The planner runs the two parts of the suite
+that have few episodes.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import tyro
+from about import about
+
+import hybridctl as hc
+
+RESULT = Path(__file__).parent / "results" / "realaigym.json"
+SLOW = {"mpc": ("response", "delay")}  # all others run the whole suite
+
+
+def measure(name: str, repeats: int) -> dict:
+    """Scores of a reference, and seconds: the first run compiles."""
+    controller = hc.reference(name, hc.tasks.get("swingup"))
+    parts = {"only": SLOW[name]} if name in SLOW else {}
+    scores = hc.compare.realaigym(controller)
+    times = []
+    for _ in range(1 if name in SLOW else 1 + repeats):
+        began = time.perf_counter()
+        robustness = hc.compare.robustness(controller, **parts)
+        times.append(time.perf_counter() - began)
+    print(f"{name}: {scores}\n{robustness}", flush=True)
+    seconds = {"first": times[0], "again": min(times[1:], default=None)}
+    return {
+        "scores": scores.to_dict(),
+        "robustness": robustness.to_dict(),
+        "seconds": seconds,
+    }
+
+
+def main(names: tuple[str, ...] = ("lqr", "machine", "mpc"), repeats: int = 3) -> None:
+    """Score and time references on the swing-up.
+
+    Args:
+        names: of references.
+        repeats: of the suite, after the run that compiles; the quickest counts.
+    """
+    found = {name: measure(name, repeats) for name in names}
+    record = {"about": about(), "controllers": found}
+    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

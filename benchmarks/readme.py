@@ -86,7 +86,7 @@ def folded(result: dict[str, Any]) -> list[str]:
 
 def figures(title: str, name: str, row: dict[str, Any]) -> str:
     """A row of the whole table."""
-    s, gap, bound = row["success"], row["difference"], row.get("to_bound")
+    s, gap, bound = row["success"], row["difference"], row["to_bound"]
     sure = "*" if gap and gap["verdict"] != "open" else ""
     settle = ", ".join(
         "never" if row[key] is None else f"{row[key]:.2f} s"
@@ -100,7 +100,7 @@ def figures(title: str, name: str, row: dict[str, Any]) -> str:
         settle,
         with_interval(row["J"], ".3g"),
         "–" if gap is None else with_interval(gap, "+.3g") + sure,
-        "–" if bound is None else f"{bound['value']:.2f}",
+        "–" if bound is None else f"{bound:.2f}",
     )
     return f"| {' | '.join(cells)} |"
 

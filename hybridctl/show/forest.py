@@ -29,7 +29,7 @@ def forest(result: Result, looks: Mapping[str, Look]) -> Any:
     titles = list(result.suite.entries)
     names = [name for name in result.suite.columns if name != result.suite.against]
     entries = {name: {**looks[name], **_mark(True)} for name in names}
-    if any("to_bound" in row for rows in result.rows.values() for row in rows.values()):
+    if any(rows[result.suite.against]["to_bound"] for rows in result.rows.values()):
         entries["bound"] = BOUND
     with rc_context(STYLE):
         height = ROW_HEIGHT * len(titles) + 0.8
@@ -56,10 +56,8 @@ def _draw(
         axis.plot([low, high], [y, y], "-", color=colour, lw=1.6, solid_capstyle="butt")
         far = value >= HIGH
         axis.plot(value, y, color=colour, **_mark(name in fair, ">" if far else "o"))
-    for row in rows.values():
-        if bound := row.get("to_bound"):
-            axis.plot(bound["share"], place, zorder=0.5, **BOUND)
-            break
+    if bound := rows[result.suite.against]["to_bound"]:
+        axis.plot(1 / bound, place, zorder=0.5, **BOUND)
 
 
 def _mark(full: bool, shape: str = "o") -> Look:

@@ -61,7 +61,7 @@ def suite_report(
         matrix=_matrix(result, looks),
         forest=to_svg(forest(result, looks), "forest", "J of all columns on all tasks"),
         bounds=any(
-            "to_bound" in r for rows in result.rows.values() for r in rows.values()
+            r["to_bound"] for rows in result.rows.values() for r in rows.values()
         ),
         films=[{"title": t, **film} for t, film in (films or {}).items()],
         sections=sections,
@@ -163,7 +163,7 @@ def _grid(result: Result, title: str, looks: Mapping[str, Look]) -> dict[str, An
 
 
 def _cells(row: dict[str, Any], best: bool) -> list[dict[str, Any]]:
-    gap, bound = row["difference"], row.get("to_bound")
+    gap, bound = row["difference"], row["to_bound"]
     sure = "*" if gap and gap["verdict"] != "open" else ""
     seconds = [
         "never" if row[key] is None else f"{row[key]:.2f} s"
@@ -176,7 +176,7 @@ def _cells(row: dict[str, Any], best: bool) -> list[dict[str, Any]]:
         *(_plain(text) for text in seconds),
         _cell(row["J"], number) | {"best": best},
         _plain("reference") if gap is None else _cell(gap, signed, sure),
-        _plain("–") if bound is None else _plain(f"{bound['value']:.2f}"),
+        _plain("–") if bound is None else _plain(f"{bound:.2f}"),
         _plain(number(row["effort"])),
         _plain(f"{row['n']}"),
     ]

@@ -45,8 +45,10 @@ def _lines(value: Any, path: str):
         array = np.asarray(value)
         yield f"{array.dtype}{array.shape}".encode() + array.tobytes()
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield from _lines(getattr(value, field.name), f"{path}.{field.name}")
+        parts = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        for name, part in parts.items():
+            if part is not None:  # a part that is off, as if it had never been made
+                yield from _lines(part, f"{path}.{name}")
     elif isinstance(value, dict):
         for name in value:
             yield from _lines(value[name], f"{path}[{name!r}]")

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from hybridctl.compare.bounds import BOUNDS
 from hybridctl.compare.crossed import SURE, crossed_mean, holm, interquartile
 from hybridctl.compare.table import Table
 from hybridctl.deploy import disk
@@ -86,6 +87,7 @@ class Result:
             "iqm": self._iqm(s.cost),
             "difference": gap,
             "share": self._share(title, name, gap),
+            "to_bound": self._to_bound(title, s.cost),
             "effort": float(s.effort.mean()),
             "peak_x": float(s.peak_x.max()),
             "failed": int(s.failed.sum()),
@@ -131,6 +133,14 @@ class Result:
             return dict.fromkeys(keys, 1.0)
         base = float(self.pair(title, name)[1].mean())
         return {key: 1 + gap[key] / base for key in keys}
+
+    def _to_bound(self, title: str, cost: np.ndarray) -> float | None:
+        """J over the least that is possible, where that is known."""
+        bound = BOUNDS.get(title)
+        if bound is None or self.suite.seed != 0:
+            return None
+        ratios = [bound.ratio(row) for row in cost]
+        return None if None in ratios else float(np.mean(ratios))
 
     def gaps(self, title: str, name: str) -> np.ndarray:
         """Paired differences of J to the reference, [S, n]."""

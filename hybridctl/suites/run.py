@@ -177,10 +177,10 @@ def _bar(visible: bool, missing: Iterable[list], count: int) -> _Bar:
         TimeElapsedColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
         console=Console(stderr=True),
-        disable=not visible,
+        disable=not visible or not jobs,
         speed_estimate_period=600.0,
     )
     if visible and count > len(jobs):
         known = f"{count - len(jobs)} of {count} trainings and scorings are kept"
-        progress.console.print(f"{known}; going on with the others", highlight=False)
+        progress.console.print(known, highlight=False)
     return _Bar(progress, total, "starting")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from hybridctl.compare.table import interval, number
+from hybridctl.compare.table import interval
 from hybridctl.suites.contest import contest, eligible, ranked, wins
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def table(result: "Result", title: str) -> RichTable:
 def _cells(row: dict[str, Any]) -> list[str]:
     percent = {key: 100 * value for key, value in row["success"].items()}
     median, p95 = (_seconds(row[key]) for key in ("settle_median", "settle_p95"))
-    gap, bound = row["difference"], row.get("to_bound")
+    gap, bound = row["difference"], row["to_bound"]
     mark = "*" if gap and gap["verdict"] != "open" else ""
     return [
         interval(percent, ".3g"),
         f"{median}\n[dim]{p95}[/]",
         interval(row["J"], ".3g"),
         interval(gap, "+.3g").replace("\n", f"{mark}\n", 1),
-        "–" if bound is None else f"{bound['value']:.2f}",
+        "–" if bound is None else f"{bound:.2f}",
     ]
 
 
@@ -69,9 +69,9 @@ def sentence(result: "Result", title: str) -> str:
     word = {"beats": "beats", "loses": "loses to", "open": "is not told from"}
     verb = word[told["verdict"]]
     lead = f"{a}, the best learned strategy, {verb} {b}, the best classical one"
-    mine, theirs = (rows[n]["success"]["value"] for n in (a, b))
+    mine, theirs = (f"{rows[n]['success']['value']:.1%}" for n in (a, b))
     if mine != theirs:
-        lead += f"; it settles in {mine:.2%} of the episodes against {theirs:.2%}"
+        lead += f"; it settles in {mine} of the episodes against {theirs}"
     value, low, high = (f"{told[k]:+.3g}" for k in ("value", "low", "high"))
     sure = "" if low == high else f" [{low}, {high}]"
     pairs = "pair" if told["episodes"] == 1 else "pairs"
@@ -86,20 +86,22 @@ def verdict(result: "Result") -> str:
     by = wins(result)
     total = sum(map(len, by.values()))
     parts = [
-        f"Of {total} tasks, the best learned or hybrid strategy beats the best "
+        f"Of {total} tasks and variants, the best learned or hybrid strategy beats the best "
         f"classical one on {_listed(by['beats'])}, loses to it on "
         f"{_listed(by['loses'])}, and is not told from it on {_listed(by['open'])}."
     ]
     overall = sorted(result.overall().items(), key=lambda pair: pair[1]["value"])
-    shown = ", ".join(
-        f"{name} {number(v['value'])} [{number(v['low'])}, {number(v['high'])}]"
-        for name, v in overall
-    )
+    shown = ", ".join(f"{name} {_range(value)}" for name, value in overall)
     parts.append(
         f"J as a share of {result.suite.against}'s, interquartile mean over tasks and "
         f"training seeds: {shown}."
     )
     return " ".join(parts)
+
+
+def _range(value: dict[str, float]) -> str:
+    middle, low, high = (f"{value[key]:.3g}" for key in ("value", "low", "high"))
+    return middle if low == high else f"{middle} [{low}, {high}]"
 
 
 def _listed(titles: list[str]) -> str:

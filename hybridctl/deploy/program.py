@@ -7,11 +7,29 @@ import jax
 import numpy as np
 
 from hybridctl.controllers import Controller
-from hybridctl.deploy.lower.graph import FLOAT, INT, Block, Value, constant, kind_of, reached
+from hybridctl.controllers.machine import mode_names
+from hybridctl.deploy.lower.graph import (
+    FLOAT,
+    INT,
+    Block,
+    Value,
+    constant,
+    kind_of,
+    reached,
+)
 from hybridctl.deploy.lower.labels import shortest, words
 from hybridctl.deploy.lower.lower import lower
 from hybridctl.deploy.lower.operands import Operand, boxed, known, numbers, whole
-from hybridctl.deploy.trace import Sizes, Traced, mode_place, modes_of, names_of, trace
+from hybridctl.deploy.trace import (
+    GUESSES,
+    Sizes,
+    Traced,
+    mode_place,
+    names_of,
+    plant_of,
+    trace,
+)
+from hybridctl.plants import Plant
 
 SPREAD = 32  # a memory of more numbers is kept as an array
 
@@ -70,6 +88,7 @@ class Program:
     Attributes:
         controller: that it was made from.
         dt: control period [s].
+        plant: whose state it measures, if that is known.
         traced: its jaxprs.
         memory: the arrays that it remembers.
         begin: makes the memory at the first tick.
@@ -82,6 +101,7 @@ class Program:
 
     controller: Controller
     dt: float
+    plant: Plant | None
     traced: Traced
     memory: list[Leaf]
     begin: Part
@@ -101,6 +121,10 @@ class Program:
         """Whether its output is an input; that of an observer is none."""
         return self.sizes.n_u == self.sizes.n_out
 
+    def sees(self, i: int) -> bool:
+        """Whether it looks at a measurement."""
+        return any(part.needs([part.y[i]]) for part in (self.begin, self.step))
+
     @property
     def start(self) -> list[Any] | None:
         """The memory's values where they are the same at every start, else None."""
@@ -109,12 +133,13 @@ class Program:
         return None
 
 
-def program(controller: Controller, dt: float) -> Program:
+def program(controller: Controller, dt: float, plant: Plant | None = None) -> Program:
     """A controller as two graphs.
 
     Args:
         controller: anything with init and step.
         dt: control period [s].
+        plant: whose state it measures, where its parts do not say how much that is.
 
     Raises:
         ValueError: it does not run, or uses a primitive that has no counterpart.
@@ -124,16 +149,28 @@ def program(controller: Controller, dt: float) -> Program:
         >>> program(Constant([1.5]), 0.02).step.u[0].info
         1.5
     """
-    traced = trace(controller, dt)
+    plant = plant_of(controller) if plant is None else plant
+    traced = trace(controller, dt, plant)
+    if traced.sizes.more:  # as far as it looks, which JAX does not check
+        wide = traced.sizes._replace(n_y=GUESSES)
+        seen = _graphs(controller, dt, plant, trace(controller, dt, plant, wide))
+        n_y = 1 + max([0, *(i for i in range(GUESSES) if seen.sees(i))])
+        traced = trace(controller, dt, plant, traced.sizes._replace(n_y=n_y))
+    return _graphs(controller, dt, plant, traced)
+
+
+def _graphs(
+    controller: Controller, dt: float, plant: Plant | None, traced: Traced
+) -> Program:
     memory = _memory(traced.memory)
     constants = _constants(controller, traced.leaves)
-    y, u = names_of(controller, traced.sizes)
+    y, u = names_of(plant, traced.sizes)
     labels = [name for name, _ in y]
     begin = _part(traced, traced.begin, constants, [], memory, labels)
     step = _part(traced, traced.step, constants, memory, memory, labels)
-    mode = mode_place(traced.memory)
+    mode, modes = mode_place(traced.memory), mode_names(controller)
     return Program(
-        controller, dt, traced, memory, begin, step, mode, modes_of(controller), y, u
+        controller, dt, plant, traced, memory, begin, step, mode, modes, y, u
     )
 
 

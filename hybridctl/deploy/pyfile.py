@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hybridctl.deploy.lower.graph import Value
-from hybridctl.deploy.lower.python import MATH, NUMPY, PythonWriter
+from hybridctl.deploy.lower.python import MATH, NUMPY, PythonWriter, broken
 from hybridctl.deploy.lower.writer import Names
 from hybridctl.deploy.program import Part, Program
 
@@ -47,8 +47,8 @@ def step(state, t, y{r}):
         The state after the period, and the input u [{n_out}].
     """
     y = np.asarray(y, float).tolist()
-    if len(y) != {n_y}:
-        raise ValueError(f"y has {{len(y)}} entries, expected {n_y}")
+    if len(y) {differs} {n_y}:
+        raise ValueError(f"y has {{len(y)}} entries, expected {n_y}{or_more}")
 {r_row}{first}    try:
         state, u = _step(state, t, y{r_arg})
     except (ArithmeticError, ValueError):
@@ -115,21 +115,18 @@ def _known(writer: PythonWriter) -> list[str]:
     out = []
     for row in rows.values():
         left = ", ".join(name for name, _ in row)
-        out.append(_wrapped(left, ", ".join(repr(v.info) for _, v in row)))
+        numbers = ", ".join(_literal(v.info) for _, v in row)
+        out.append(broken(f"{left} = {numbers}", 88))
     for name, value in writer.tables.values():
         out.append(_table(name, value.info))
     return ["\n".join(out) + "\n"] if out else []
 
 
-def _wrapped(left: str, right: str) -> str:
-    if len(left) + len(right) < 85:
-        return f"{left} = {right}"
-    width = {"width": 84, "break_long_words": False, "break_on_hyphens": False}
-    if len(left) > 80:
-        inner = textwrap.indent(textwrap.fill(left, **width), "    ")
-        left = f"(\n{inner},\n)"
-    inner = textwrap.indent(textwrap.fill(right, **width), "    ")
-    return f"{left} = (\n{inner}\n)"
+def _literal(number: Any) -> str:
+    text = repr(number)
+    return (
+        text if text[-1].isdigit() or text in ("True", "False") else f'float("{text}")'
+    )
 
 
 def _table(name: str, array: np.ndarray) -> str:
@@ -144,14 +141,18 @@ def _table(name: str, array: np.ndarray) -> str:
 
 
 def _words(program: Program) -> dict[str, Any]:
-    n_y, _, n_r, n_out = program.sizes
+    n_y, _, n_r, n_out, more = program.sizes
     lazy = program.start is None
     args = ", y, r" if n_r else ", y"
     return {
         "n_y": n_y,
+        "differs": "<" if more else "!=",
+        "or_more": " or more" if more else "",
         "n_out": n_out,
         "r": ", r" if n_r else ", r=None",
-        "r_doc": f"\n        r: references [{n_r}]." if n_r else "\n        r: not used.",
+        "r_doc": f"\n        r: references [{n_r}]."
+        if n_r
+        else "\n        r: not used.",
         "r_row": "    r = np.asarray(r, float).tolist()\n" if n_r else "",
         "r_arg": ", r" if n_r else "",
         "unused": "" if program.step.needs([program.step.t]) else ", not used",
@@ -165,7 +166,10 @@ def _step(writer: PythonWriter, program: Program) -> str:
     for value, name in zip(part.memory, cells, strict=True):
         writer.known(value, name)
     row = [*head, *cells]
-    lines = [f"    {', '.join(row)}{',' * (len(row) == 1)} = state"] if row else []
+    writer.lines = []
+    if row:
+        writer.line(f"{', '.join(row)}{',' * (len(row) == 1)} = state")
+    lines = writer.lines
     lines += _seen(writer, part, program)
     writer.lines = []
     texts = writer.write(part.block, [*part.after, *part.u])
@@ -177,7 +181,8 @@ def _step(writer: PythonWriter, program: Program) -> str:
     for i, name in enumerate(given * program.fed):
         moved |= {f"applied{i}": name, f"asked{i}": name}
     after = [moved.get(name, name) for name in head] + memory
-    lines.append(f"    return {_tuple(after)}, {_tuple(given)}")
+    writer.lines = lines
+    writer.line(f"return {_tuple(after)}, {_tuple(given)}")
     r = ", r" if program.sizes.n_r else ""
     return "\n".join([f"\ndef _step(state, t, y{r}):", *lines]) + "\n"
 
@@ -195,7 +200,9 @@ def _seen(writer: PythonWriter, part: Part, program: Program) -> list[str]:
             used = [writer.names.new(v.name) for v in row]
             for value, text in zip(row, used, strict=True):
                 writer.known(value, text)
-            lines.append(f"    {', '.join(used)}{',' * (len(used) == 1)} = {name}")
+            first = f"[:{len(row)}]" if name == "y" and program.sizes.more else ""
+            left = ", ".join(used) + "," * (len(used) == 1)
+            lines.append(f"    {left} = {name}{first}")
     return lines
 
 
@@ -207,7 +214,9 @@ def _begin(writer: PythonWriter, program: Program) -> str:
     writer.lines = []
     memory = writer.write(part.block, part.after)
     zeros = ["0" if name == "k" else "0.0" for name in fields(program)]
-    lines += [*writer.lines, f"    return ({_tuple([*zeros, *memory])},)"]
+    writer.lines = [*lines, *writer.lines]
+    writer.line(f"return ({_tuple([*zeros, *memory])},)")
+    lines = writer.lines
     r = ", r" if program.sizes.n_r else ""
     return "\n".join([f"\ndef _begin(y{r}):", *lines]) + "\n"
 

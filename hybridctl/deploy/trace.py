@@ -16,10 +16,11 @@ from hybridctl.controllers.fill import (
     measurements,
     references,
 )
-from hybridctl.controllers.inspect import check_dt
-from hybridctl.controllers.machine import mode_names, mode_of
+from hybridctl.controllers.inspect import check_dt, walk
+from hybridctl.controllers.machine import mode_of
 from hybridctl.deploy.lower.graph import kind_of
-from hybridctl.deploy.store import signals
+from hybridctl.plants import Plant
+from hybridctl.plants.linearize import float64_on_host
 
 GUESSES = 32  # measurements, where no part of a controller says how many it takes
 
@@ -31,6 +32,7 @@ class Sizes(NamedTuple):
     n_u: int
     n_r: int
     n_out: int
+    more: bool = False  # whether measurements behind the n_y first are let pass
 
 
 @dataclass
@@ -61,12 +63,19 @@ class Traced:
         return whole.hexdigest()
 
 
-def trace(controller: Controller, dt: float) -> Traced:
+def trace(
+    controller: Controller,
+    dt: float,
+    plant: Plant | None = None,
+    sizes: Sizes | None = None,
+) -> Traced:
     """Trace a controller in float64, whatever the precision of the process.
 
     Args:
         controller: anything with init and step.
         dt: control period [s].
+        plant: whose state it measures, where its parts do not say how much that is.
+        sizes: of measurement, input and reference, where they are known.
 
     Raises:
         ValueError: no Controller, one designed for another period, or one that does
@@ -84,8 +93,8 @@ def trace(controller: Controller, dt: float) -> Traced:
         )
     positive("dt", dt)
     check_dt(controller, dt)
-    with jax.enable_x64(True):
-        sizes = _sizes(controller)
+    with float64_on_host():
+        sizes = sizes or _sizes(controller, plant)
         leaves, tree = jax.tree.flatten(controller)
         leaves, ticks = [exact(leaf) for leaf in leaves], example(sizes)
         begin, step = verbs(tree)
@@ -98,7 +107,7 @@ def trace(controller: Controller, dt: float) -> Traced:
 
 
 def verbs(tree: Any) -> tuple[Callable, Callable]:
-    """init and step as functions of leaves and memory, on the root tick of a loop."""
+    """Init and step as functions of leaves and memory, on the root tick of a loop."""
 
     def begin(leaves: Any, t: Any, k: Any, y: Any, r: Any, applied: Any, asked: Any):
         tick = Tick(t, k, y, r, applied, u_asked=asked)
@@ -124,14 +133,27 @@ def example(sizes: Sizes) -> tuple:
     return np.float64(0), np.int32(0), zeros(sizes.n_y), r, u, u
 
 
-def names_of(controller: Controller, sizes: Sizes) -> tuple[list, list]:
+Rows = list[tuple[str, str]]
+
+
+def names_of(plant: Plant | None, sizes: Sizes) -> tuple[Rows, Rows]:
     """Names and units of measurements and inputs; plain ones where none are known."""
-    known = signals(controller) or {"y": [], "u": []}
-    y, u = known["y"], known["u"]
-    if len(y) != sizes.n_y or len(u) != sizes.n_out:
-        y = [[f"y{i}", ""] for i in range(sizes.n_y)]
-        u = [[f"u{i}", ""] for i in range(sizes.n_out)]
-    return [tuple(row) for row in y], [tuple(row) for row in u]
+    y: Rows = [(f"y{i}", "") for i in range(sizes.n_y)]
+    u: Rows = [(f"u{i}", "") for i in range(sizes.n_out)]
+    if plant is None:
+        return y, u
+    unit = plant.units.get
+    if plant.n_x >= sizes.n_y:
+        y = [(n, str(unit(n, ""))) for n in plant.states[: sizes.n_y]]
+    if plant.n_u == sizes.n_out:
+        u = [(n, str(unit(n, ""))) for n in plant.inputs]
+    return y, u
+
+
+def plant_of(controller: Controller) -> Plant | None:
+    """The first plant that a part of a controller knows."""
+    parts = (node for node, _ in walk(controller))
+    return next((node for node in parts if isinstance(node, Plant)), None)
 
 
 def mode_place(memory: Any) -> int | None:
@@ -141,21 +163,26 @@ def mode_place(memory: Any) -> int | None:
     return next((i for i, leaf in enumerate(leaves) if leaf is mode), None)
 
 
-def modes_of(controller: Controller) -> tuple[str, ...]:
-    """Names of the modes."""
-    return mode_names(controller)
-
-
-def _sizes(controller: Controller) -> Sizes:
+def _sizes(controller: Controller, plant: Plant | None) -> Sizes:
+    """What the parts say, or else the least with which the controller runs."""
     n_u, n_r = applied_inputs(controller), references(controller)
-    stated, errors = measurements(controller), []
+    stated = measurements(controller) if plant is None else plant.n_x
+    errors = []
     for n_y in range(1, GUESSES) if stated is None else [stated]:
         try:
             n_out = _runs(_outputs, controller, n_y, n_u or 1, n_r)
-            return Sizes(n_y, n_u or n_out, n_r, n_out)
+            more = stated is None and _takes_more(controller, n_u or 1, n_r)
+            return Sizes(n_y, n_u or n_out, n_r, n_out, more)
         except ValueError as error:
             errors.append(error)
     raise errors[0]
+
+
+def _takes_more(controller: Controller, n_u: int, n_r: int) -> bool:
+    try:
+        return _outputs(controller, GUESSES, n_u, n_r) > 0
+    except Exception:  # of its own code, where a shape does not fit
+        return False
 
 
 def _outputs(controller: Controller, n_y: int, n_u: int, n_r: int) -> int:

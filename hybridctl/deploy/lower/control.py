@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.deploy.lower.graph import BOOL, INT, Block, If, Loop, Value, kind_of
+from hybridctl.deploy.lower.graph import BOOL, Block, If, Loop, Value, kind_of
+from hybridctl.deploy.lower.moves import reshaped
 from hybridctl.deploy.lower.operands import (
     MANY,
     Operand,
     boxed,
-    each,
     is_array,
     numbers,
     one,
@@ -28,8 +28,7 @@ def cond(block: Block, run: Run, ins: list[Operand], eqn: Any) -> list[Operand]:
     if index.op == "const":
         taken = int(np.clip(int(index.info), 0, len(branches) - 1))
         return run(block, branches[taken], args)
-    if len(branches) == 2 and index.op == "convert" and index.args[0].kind == BOOL:
-        index = index.args[0]
+    index = _bare(index, len(branches))
     branch = If(index, [])
     results = []
     for body in branches:
@@ -44,6 +43,15 @@ def cond(block: Block, run: Run, ins: list[Operand], eqn: Any) -> list[Operand]:
     for out in branch.outs:
         out.block = block
     return outs
+
+
+def _bare(index: Value, n: int) -> Value:
+    """An index without the bounds that the tests of the branches imply."""
+    if index.op == "clip" and (index.args[0].info, index.args[2].info) == (0, n - 1):
+        index = index.args[1]
+    if n == 2 and index.op == "convert" and index.args[0].kind == BOOL:
+        return index.args[0]
+    return index
 
 
 def _merged(block: Block, branch: If, cases: list[Operand], aval: Any) -> Operand:
@@ -118,9 +126,7 @@ def _left(block: Block, carried: Operand) -> Operand:
     """What the last turn handed on, seen from behind the loop."""
     if is_array(carried):
         return Value("left", (carried,), carried.kind, carried.shape, block=block)
-    make = np.frompyfunc(
-        lambda c: Value("left", (c,), c.kind, (), block=block), 1, 1
-    )
+    make = np.frompyfunc(lambda c: Value("left", (c,), c.kind, (), block=block), 1, 1)
     out = make(carried)
     return boxed(out) if isinstance(out, Value) else out
 
@@ -132,15 +138,11 @@ def _unrolled(
     args = [_first(block, row) for row in rows]
     outs = run(block, p["jaxpr"], [*consts, *carry, *args])
     n = p["num_carry"]
-    from hybridctl.deploy.lower.moves import reshaped
-
     made = [reshaped(block, o, (1, *o.shape)) for o in outs[n:]]
     return [*outs[:n], *made]
 
 
 def _first(block: Block, row: Operand) -> Operand:
-    from hybridctl.deploy.lower.moves import reshaped
-
     return reshaped(block, row, row.shape[1:])
 
 
@@ -191,4 +193,3 @@ def repeat(block: Block, run: Run, ins: list[Operand], eqn: Any) -> list[Operand
 
 
 RULES = {"cond": cond, "scan": scan, "while": repeat}
-_ = (each, INT)

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from hybridctl.deploy.lower.graph import BOOL, INT, Block, constant, kind_of
 from hybridctl.deploy.lower.operands import Operand, boxed, each
 

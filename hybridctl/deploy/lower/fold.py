@@ -89,7 +89,11 @@ def _convert(args: Any, known: Any, kind: str) -> Any:
     return args[0] if args[0].kind == kind else None
 
 
+def _not(args: Any, known: Any, kind: str) -> Any:
+    return args[0].args[0] if args[0].op == "not" else None
+
+
 _RULES = {
     "add": _add, "sub": _sub, "mul": _mul, "div": _div, "and": _and, "or": _or,
-    "select": _select, "convert": _convert,
+    "select": _select, "convert": _convert, "not": _not,
 }  # fmt: skip

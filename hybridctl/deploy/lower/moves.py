@@ -40,7 +40,9 @@ def _broadcast(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
     def run(x: Any) -> Any:
         return np.broadcast_to(x.reshape(thin), shape)
 
-    return [move(block, run, f"np.broadcast_to({{0}}.reshape({thin}), {shape})", ins[0])]
+    return [
+        move(block, run, f"np.broadcast_to({{0}}.reshape({thin}), {shape})", ins[0])
+    ]
 
 
 def _concatenate(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
@@ -54,7 +56,9 @@ def _stack(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
     axis = eqn.params["axis"]
     inside = ", ".join(f"{{{i}}}" for i in range(len(ins)))
     return [
-        move(block, lambda *x: np.stack(x, axis), f"np.stack(({inside},), {axis})", *ins)
+        move(
+            block, lambda *x: np.stack(x, axis), f"np.stack(({inside},), {axis})", *ins
+        )
     ]
 
 

@@ -4,6 +4,7 @@ Small arrays are NumPy object arrays of scalar Values, so that slicing, transpos
 and summing them is NumPy's own work; large ones are one array Value.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -67,8 +68,7 @@ def uniform(operand: Operand) -> Value | None:
         return None
     first = flat[0]
     same = (
-        v is first
-        or (v.op == first.op == "const" and repr(v.info) == repr(first.info))
+        v is first or (v.op == first.op == "const" and repr(v.info) == repr(first.info))
         for v in flat
     )
     return first if all(same) else None
@@ -103,7 +103,8 @@ def whole(block: Block, operand: Operand) -> Value:
         return block.array("full", operand.args, operand.kind, operand.shape)
     flat = list(operand.flat)
     if all(v.op == "const" for v in flat):
-        return table(np.array([v.info for v in flat]).reshape(operand.shape))
+        array = np.array([v.info for v in flat]).reshape(operand.shape)
+        return table(array, re.sub(r"(_\d+)+$", "", flat[0].name))
     return block.array("pack", flat, flat[0].kind, operand.shape)
 
 

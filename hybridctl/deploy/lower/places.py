@@ -14,7 +14,6 @@ from hybridctl.deploy.lower.operands import (
     Operand,
     boxed,
     each,
-    known,
     move,
     numbers,
     one,
@@ -77,7 +76,9 @@ def _gather(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
     outer = [d for d in range(n) if d not in dims.offset_dims]
     order = np.argsort([*outer, *dims.offset_dims])
     order = tuple(int(i) for i in order)
-    return [move(block, lambda a: a.transpose(order), f"{{0}}.transpose({order})", front)]
+    return [
+        move(block, lambda a: a.transpose(order), f"{{0}}.transpose({order})", front)
+    ]
 
 
 def _stacked(block: Block, rows: list[Operand], shape: tuple[int, ...]) -> Operand:
@@ -116,7 +117,7 @@ def _update(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
 
 
 def _written(block: Block, x: Operand, new: Operand, starts: list[Value]) -> Operand:
-    """x with a window replaced."""
+    """X with a window replaced."""
     limits = [n - size for n, size in zip(x.shape, new.shape, strict=True)]
     pairs = zip(starts, limits, strict=True)
     starts = [_within(block, start, limit) for start, limit in pairs]

@@ -26,6 +26,7 @@ REDUCE = {"add": "sum", "mul": "prod", "max": "max", "min": "min"} | {
     "and": "all", "or": "any",
 }  # fmt: skip
 TYPES = {FLOAT: "float", INT: "int", BOOL: "bool"}
+INDENT = "    "
 ROUND = 6755399441055744.0  # 1.5 · 2**52: adding it drops the digits behind the point
 
 
@@ -40,17 +41,9 @@ class PythonWriter(Writer):
 
     def line(self, text: str) -> None:
         """A line of code, broken where it is long: it is in brackets or has a call."""
-        room = 88 - 4 * self.depth
-        if len(text) <= room or " = " not in text:
-            self.lines.append("    " * self.depth + text)
-            return
-        left, right = text.split(" = ", 1)
-        broken = textwrap.wrap(
-            right, room - 4, break_long_words=False, break_on_hyphens=False
+        self.lines.append(
+            textwrap.indent(broken(text, 88 - 4 * self.depth), INDENT * self.depth)
         )
-        self.lines.append("    " * self.depth + f"{left} = (")
-        self.lines += ["    " * (self.depth + 1) + part for part in broken]
-        self.lines.append("    " * self.depth + ")")
 
     def constant(self, value: Value) -> Text:
         """A named number of the controller, or a number."""
@@ -198,7 +191,7 @@ class PythonWriter(Writer):
         return f'np.einsum("{how}", {self.text(a)}, {self.text(b)})', ATOM
 
     def assign(self, value: Value, text: str) -> None:
-        """name = text."""
+        """Name = text."""
         self.line(f"{self.name(value)} = {text}")
 
     def after(self, value: Value) -> None:
@@ -211,9 +204,7 @@ class PythonWriter(Writer):
             for i, cell in items.items():
                 self.line(f"{self.name(cell)} = {text}.item({i})")
             return
-        names = [
-            self.name(items[i]) if i in items else "_" for i in range(value.size)
-        ]
+        names = [self.name(items[i]) if i in items else "_" for i in range(value.size)]
         flat = text if len(value.shape) == 1 else f"{text}.ravel()"
         self.line(f"{_row(names)} = {flat}.tolist()")
 
@@ -312,6 +303,40 @@ class PythonWriter(Writer):
         lefts = [v for v in self._users if v.op == "left" and v.args[0] is carry]
         for left in lefts:
             self.after(left)
+
+
+def broken(text: str, room: int) -> str:
+    """A statement on as many lines as it needs.
+
+    Example:
+        >>> print(broken("a, b = c + d", 8))
+        (
+            a,
+            b
+        ) = (
+            c +
+            d
+        )
+    """
+    if len(text) <= room:
+        return text
+    if text.startswith("return "):
+        return f"return {_bracketed(text[7:], room)}"
+    left, sign, right = text.partition(" = ")
+    if not sign or text.startswith(("if ", "elif ", "for ")):
+        return text
+    if len(left) > room - 4:
+        left = _bracketed(left, room)
+    return f"{left} = {_bracketed(right, room)}"
+
+
+def _bracketed(text: str, room: int) -> str:
+    if len(text) <= room - 12:
+        return text
+    lines = textwrap.wrap(
+        text, room - 4, break_long_words=False, break_on_hyphens=False
+    )
+    return f"(\n{INDENT}" + f"\n{INDENT}".join(lines) + "\n)"
 
 
 def axes_all(value: Value) -> bool:

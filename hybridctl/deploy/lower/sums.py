@@ -10,6 +10,7 @@ import numpy as np
 from hybridctl.deploy.lower.elementwise import out_kind
 from hybridctl.deploy.lower.graph import BOOL, FLOAT, INT, Block, Value, constant
 from hybridctl.deploy.lower.operands import (
+    FEW,
     Operand,
     boxed,
     is_array,
@@ -35,7 +36,8 @@ def _dot(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
     zero = constant(0.0, FLOAT)
     if any((v := uniform(o)) is not None and v.info == 0 for o in ins):
         return [known(np.zeros(shape))]
-    if depth * int(np.prod(shape, dtype=int)) > PRODUCTS:
+    most = FEW if is_array(a) or is_array(b) else PRODUCTS
+    if depth * int(np.prod(shape, dtype=int)) > most:
         args, info = (whole(block, a), whole(block, b)), eqn.params["dimension_numbers"]
         key = str(info)
         if shape == ():
@@ -51,7 +53,9 @@ def _written_out(block: Block, a: Any, b: Any, eqn: Any, zero: Value) -> np.ndar
     for n, i, j in np.ndindex(out.shape):
         parts = zip(a[n, i], b[n, :, j], strict=True)
         products = [block.scalar("mul", x, y) for x, y in parts]
-        out[n, i, j] = functools.reduce(lambda s, p: block.scalar("add", s, p), products)
+        out[n, i, j] = functools.reduce(
+            lambda s, p: block.scalar("add", s, p), products
+        )
     return out.reshape(eqn.outvars[0].aval.shape)
 
 

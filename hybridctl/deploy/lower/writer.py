@@ -44,8 +44,9 @@ class Writer(abc.ABC):
     def __init__(self, names: Names):
         self.names = names
         self.lines: list[str] = []
+        self._items: dict[Value, dict[int, Value]] = {}
         self.constants: dict[str, tuple[str, Value]] = {}
-        self.tables: dict[int, tuple[str, Value]] = {}
+        self.tables: dict[Any, tuple[str, Value]] = {}
         self.depth = 1
         self._texts: dict[Value, Text] = {}
         self._users: dict[Value, list[Any]] = {}
@@ -54,6 +55,10 @@ class Writer(abc.ABC):
     def write(self, block: Block, roots: list[Value]) -> list[str]:
         """Statements for everything that the roots need; the texts of the roots."""
         self._users = _users(roots)
+        self._items = {}
+        for value in self._users:
+            if value.op == "item":
+                self._items.setdefault(value.args[0], {})[value.info] = value
         for value in [v for v in self._users if v.op == "input"]:
             self.after(value)
         self.block(block)
@@ -77,9 +82,7 @@ class Writer(abc.ABC):
 
     def items(self, array: Value) -> dict[int, Value]:
         """The numbers of an array that are used one by one."""
-        return {
-            v.info: v for v in self._users if v.op == "item" and v.args[0] is array
-        }
+        return self._items.get(array, {})
 
     def _value(self, value: Value) -> None:
         text, strength = self.expression(value)
@@ -133,10 +136,11 @@ class Writer(abc.ABC):
 
     def table(self, value: Value) -> str:
         """Name of an array that is known."""
-        if id(value.info) not in self.tables:
+        key = (value.kind, value.shape, value.info.tobytes())
+        if key not in self.tables:
             name = self.names.new((value.name or "table").upper())
-            self.tables[id(value.info)] = name, value
-        return self.tables[id(value.info)][0]
+            self.tables[key] = name, value
+        return self.tables[key][0]
 
     def named(self, wanted: str, value: Value) -> str:
         """Name of a number that is known."""

@@ -115,7 +115,7 @@ class Pilot:
 
     @property
     def mode(self) -> int | None:
-        """The active mode, a place in `modes`; None without one, or before it begins."""
+        """The active mode, a place in `modes`; None without one or before it begins."""
         if self._mode is None or self._state is None:
             return None
         return int(self._state[self._mode])

@@ -74,9 +74,7 @@ def _equation(block: Block, eqn: Any, ins: list[Operand]) -> list[Operand]:
 def _refuse(eqn: Any) -> None:
     name = eqn.primitive.name
     if name.startswith(RANDOM):
-        fail(
-            f"{_named(eqn)} draws random numbers; a controller that is embedded has none"
-        )
+        fail(f"{_named(eqn)} draws random numbers; a pilot has none")
     if any(part in name for part in HOST):
         fail(f"{_named(eqn)} calls back into Python; write it with jax.numpy")
     fail(

@@ -117,12 +117,12 @@ def each(block: Block, op: str, *operands: Operand, kind: str) -> Operand:
         )
         out = run(*operands)
         return boxed(out) if isinstance(out, Value) else out
-    shape = next((a.shape for a in arrays), ())
+    shape = np.broadcast_shapes(*(o.shape for o in operands))
     same = [uniform(o) for o in operands]
     if all(v is not None for v in same):
         return fill(block.scalar(op, *same, kind=kind), shape)  # type: ignore[arg-type]
     pairs = zip(operands, same, strict=True)
-    args = [whole(block, o) if v is None else v for o, v in pairs]
+    args = [_as_wide(block, o, shape) if v is None else v for o, v in pairs]
     folded = fold(op, args, kind)
     if isinstance(folded, Value):
         return folded if folded.shape == shape else fill(folded, shape)
@@ -131,6 +131,17 @@ def each(block: Block, op: str, *operands: Operand, kind: str) -> Operand:
     if folded is not None:
         return table(np.broadcast_to(folded, shape))
     return block.array(op, args, kind, shape)
+
+
+def _as_wide(block: Block, operand: Operand, shape: tuple[int, ...]) -> Value:
+    """An operand of an operation that broadcasts, which NumPy does by itself."""
+    array = whole(block, operand)
+    if array.shape == shape:
+        return array
+    codes = np.broadcast_to(np.arange(array.size).reshape(array.shape), shape)
+    info = Move(np.ascontiguousarray(codes), "{0}")
+    key = ("native", codes.tobytes())
+    return block.array("move", [array], array.kind, shape, info, key=key)
 
 
 class Move:

@@ -191,14 +191,11 @@ class _Ride:
     def reference_state(self, i: int, j: int) -> dict:
         """The memory after a period as a `state_dict`."""
         state, kept = dict(self.rider.state_dict()), self.kept
-        for leaf, place in zip(self.program.memory, range(10**9), strict=False):
+        for place, leaf in enumerate(self.program.memory):
             state["memory." + leaf.name] = self.after(place, i, j)
         for n, u in enumerate(kept.u[i, j] if self.program.fed else []):
             state |= {f"asked{n}": u, f"applied{n}": u}
-        state["tick"] = np.array(j + 1)
-        if "k" in state:
-            state["k"] = np.array(j + 1)
-        return state
+        return state | {"tick": np.array(j + 1)}
 
 
 def _alternating(loops: int, runs: int) -> list[int]:

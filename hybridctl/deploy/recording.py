@@ -63,11 +63,11 @@ def record(
     with float64_on_host():
         run = jax.jit(jax.vmap(_run(program), (None, 0, 0, 0, 0, 0)))
         rows = run(leaves, is_open, x0, y, r, other)
-    out = [np.asarray(row) for row in jax.tree.leaves(rows[:3])]
+    ys, us, applied = map(np.asarray, rows[:3])
     memory, after = (
         [np.asarray(m) for m in jax.tree.leaves(part)] for part in rows[3:]
     )
-    return Recording(out[0], r, *out[1:], memory, after)
+    return Recording(ys, r, us, applied, memory, after)
 
 
 def stepper(program: Program) -> Callable:

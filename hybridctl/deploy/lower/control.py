@@ -87,9 +87,9 @@ def _carried(block: Block, body: Block, start: Operand, aval: Any, loop: Loop) -
         loop.carry.append(carry)
         return carry
     out = np.empty(shape, object)
-    for at in np.ndindex(shape):
-        out[at] = Value("carry", (start[at],), kind, (), loop, block=body)
-        loop.carry.append(out[at])
+    made = [Value("carry", (v,), kind, (), loop, block=body) for v in start.flat]
+    out.ravel()[:] = made
+    loop.carry += made
     return out
 
 
@@ -156,9 +156,12 @@ def _row(block: Block, body: Block, loop: Loop, rows: Operand) -> Operand:
         loop.rows.append((array, [cell]))
         return cell
     out = np.empty(shape, object)
-    for i, at in enumerate(np.ndindex(shape)):
-        out[at] = Value("cell", (array,), array.kind, (), (loop, i), block=body)
-    loop.rows.append((array, list(out.flat)))
+    cells = [
+        Value("cell", (array,), array.kind, (), (loop, i), block=body)
+        for i in range(size)
+    ]
+    out.ravel()[:] = cells
+    loop.rows.append((array, cells))
     return out
 
 

@@ -81,8 +81,9 @@ def _select(args: Any, known: Any, kind: str) -> Any:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    signs = a is not None and b is not None and a == b
-    return signs and math.copysign(1, a) == math.copysign(1, b)
+    if a is None or b is None or a != b:
+        return False
+    return math.copysign(1, a) == math.copysign(1, b)
 
 
 def _convert(args: Any, known: Any, kind: str) -> Any:

@@ -19,7 +19,8 @@ def words(tree: Any, path: Any) -> list[str]:
         [['supervisor', 'u'], ['rest', 'u']]
     """
     out: list[str] = []
-    node, names = tree, ()
+    node: Any = tree
+    names: tuple[str, ...] = ()
     for entry in path:
         key = getattr(entry, "name", getattr(entry, "idx", getattr(entry, "key", None)))
         if names and isinstance(key, int):

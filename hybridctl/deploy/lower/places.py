@@ -129,7 +129,8 @@ def _written(block: Block, x: Operand, new: Operand, starts: list[Value]) -> Ope
     moving = [d for d, s in enumerate(starts) if s.op != "const"]
     if x.size > MANY or any(new.shape[d] != 1 for d in moving):
         raise NotImplementedError("at a moving place of a large array")
-    old, fresh = numbers(x), numbers(new)
+    old: Any = numbers(x)
+    fresh = numbers(new)
     out = np.empty(x.shape, object)
     for at in np.ndindex(x.shape):
         out[at] = _chosen(block, old[at], fresh, at, starts, set(moving))

@@ -39,7 +39,8 @@ def run(command: Any, given: frozenset[str] = frozenset()) -> None:
     """
     if isinstance(command, cli.Train):
         return train(command, given)
-    check_writable(command.out)
+    is_file = isinstance(command, cli.Export)
+    check_writable(command.out.parent if is_file else command.out)
     return _COMMANDS[type(command)](command)
 
 
@@ -92,6 +93,15 @@ def report(command: cli.Report) -> None:
     runs = {label: folder.load() for label, folder in folders.items() if folder.begun}
     path = command.out / "report.html"
     saved(show.report(tables, path, runs=runs, command=typed()))
+
+
+def export(command: cli.Export) -> None:
+    """Write a controller as code."""
+    task = tasks.get(command.task)
+    controller = controller_of(command.controller, task)
+    dt = task.loop.dt if command.dt is None else command.dt
+    options = {"plant": task.plant, "real": command.real}
+    saved(deploy.export(controller, command.out, dt, **options))
 
 
 def demo(command: cli.Demo) -> None:
@@ -157,5 +167,6 @@ _COMMANDS = {
     cli.Simulate: simulate,
     cli.Compare: compare_on_tasks,
     cli.Report: report,
+    cli.Export: export,
     cli.Demo: demo,
 }

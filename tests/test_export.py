@@ -139,7 +139,8 @@ int main(void) {
         NAME_step(&state, (REAL)(0.02 * k), y, u);
         printf("%.17g %d\\n", (double)u[0], state.mode);
         const double s = sin(x[1]), c = cos(x[1]);
-        const double a = (u[0] + 0.1 * s * (x[3] * x[3] + 9.81 * c)) / (1 + 0.1 * s * s);
+        const double f = u[0] + 0.1 * s * (x[3] * x[3] + 9.81 * c);
+        const double a = f / (1 + 0.1 * s * s);
         const double b = -(c * a + 9.81 * s);
         x[0] += 0.02 * x[2];
         x[1] += 0.02 * x[3];
@@ -173,6 +174,7 @@ def test_a_suffix_a_folder_and_a_missing_compiler_get_a_sentence(folder, monkeyp
 
 
 def test_a_program_of_jax_comes_with_a_warning(folder):
+    pytest.importorskip("flatbuffers")
     with pytest.warns(UserWarning, match="only from somebody you trust"):
         path = hc.export(CONTROLLERS["lqr"], folder / "lqr.jax", DT)
     with jax.enable_x64(True), warnings.catch_warnings():
@@ -181,3 +183,9 @@ def test_a_program_of_jax_comes_with_a_warning(folder):
         _, u = call([], np.float64(0), np.int32(0), y, None, zeros, zeros)
     pilot = hc.embed(CONTROLLERS["lqr"], DT)
     np.testing.assert_allclose(u, pilot(y), rtol=1e-12)
+
+
+def test_a_program_of_jax_without_its_package_gets_a_sentence(folder, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="pip install flatbuffers"):
+        hc.export(CONTROLLERS["lqr"], folder / "lqr.jax", DT)

@@ -1,5 +1,6 @@
 """`export`: a controller as a file for another language or another machine."""
 
+import importlib.util
 import os
 import re
 import textwrap
@@ -10,7 +11,7 @@ from typing import Any
 import jax
 
 from hybridctl import __version__
-from hybridctl.checks import fail, one_of
+from hybridctl.checks import fail, one_of, require
 from hybridctl.controllers import Controller
 from hybridctl.deploy import disk
 from hybridctl.deploy.cfile import CFile
@@ -139,6 +140,10 @@ def _about(made: Program, name: str, found: Parity, use: str) -> str:
 
 def _write_jax(made: Program, path: Path) -> Path:
     """The step as a compiled program: (memory, t, k, y, r, applied, asked)."""
+    require(
+        importlib.util.find_spec("flatbuffers") is not None,
+        "a .jax file is written by flatbuffers; install it: pip install flatbuffers",
+    )
     step = verbs(jax.tree.structure(made.controller))[1]
     tree = jax.tree.structure(made.traced.memory)
     leaves = [exact(leaf) for leaf in made.traced.leaves]

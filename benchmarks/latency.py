@@ -11,6 +11,7 @@ benchmarks/results/latency.json.
 """
 
 import ctypes
+import itertools
 import json
 import subprocess
 import tempfile
@@ -57,7 +58,7 @@ def policy(task: hc.Task, width: int, template: hc.Controller) -> hc.Controller:
     rng = np.random.default_rng(0)
     features = hc.Features.of(task.plant, n_modes=2)
     sizes = (features.size, width, width, 1)
-    pairs = list(zip(sizes, sizes[1:], strict=False))
+    pairs = list(itertools.pairwise(sizes))
     weights = [rng.normal(size=pair) / np.sqrt(pair[0]) for pair in pairs]
     biases = [0.1 * rng.normal(size=n) for _, n in pairs]
     ones = np.ones(features.size)

@@ -18,9 +18,11 @@ class Still(gymnasium.Env):
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float32)
 
     def reset(self, *, seed=None, options=None):
+        """Zeros."""
         return np.zeros(5, np.float32), {}
 
     def step(self, action):
+        """Nothing happens."""
         return np.zeros(5, np.float32), 0.0, False, False, {}
 
 

@@ -14,7 +14,7 @@ PLAIN = {
         *("asinh", "acosh", "atanh", "exp", "exp2", "log", "log1p", "expm1", "sqrt"),
         *("cbrt", "abs", "floor", "ceil"),
     )
-} | {"add_any": "add", "is_finite": "finite"}
+} | {"add_any": "add", "is_finite": "finite", "lt_to": "lt", "le_to": "le"}
 SAME = ("copy", "copy_p", "optimization_barrier", "pvary", "reduce_precision")
 
 

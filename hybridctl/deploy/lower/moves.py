@@ -96,6 +96,11 @@ def _pad(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
     return [move(block, run, "", *ins)]
 
 
+def _tile(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
+    reps = tuple(eqn.params["reps"])
+    return [move(block, lambda x: np.tile(x, reps), f"np.tile({{0}}, {reps})", *ins)]
+
+
 def _iota(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
     shape, axis = eqn.params["shape"], eqn.params["dimension"]
     thin = [-1 if d == axis else 1 for d in range(len(shape))]
@@ -107,5 +112,5 @@ RULES: dict[str, Callable] = {
     "slice": _slice, "reshape": _reshape, "squeeze": _reshape,
     "expand_dims": _reshape, "transpose": _transpose, "broadcast_in_dim": _broadcast,
     "concatenate": _concatenate, "stack": _stack, "split": _split, "rev": _rev,
-    "pad": _pad, "iota": _iota,
+    "pad": _pad, "iota": _iota, "tile": _tile,
 }  # fmt: skip

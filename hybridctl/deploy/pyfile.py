@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from hybridctl.deploy.lower.graph import Value
-from hybridctl.deploy.lower.python import MATH, NUMPY, PythonWriter, broken
+from hybridctl.deploy.lower.pyarrays import NUMPY
+from hybridctl.deploy.lower.pytext import broken
+from hybridctl.deploy.lower.python import MATH, PythonWriter
 from hybridctl.deploy.lower.writer import Names
 from hybridctl.deploy.program import Part, Program
 

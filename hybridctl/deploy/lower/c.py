@@ -1,13 +1,10 @@
 """The graph as C99: straight-line code, and loops where arrays are large."""
 
-import math
 import textwrap
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from hybridctl.deploy.lower.cloops import dot, moved, reduced, window
+from hybridctl.deploy.lower.cloops import dot, literal, moved, reduced, window
 from hybridctl.deploy.lower.graph import BOOL, FLOAT, INT, If, Loop, Value
 from hybridctl.deploy.lower.writer import ATOM, REPEATED, Names, Text, Writer
 
@@ -68,15 +65,7 @@ class CWriter(Writer):
 
     def literal(self, number: Any, kind: str) -> str:
         """A number."""
-        if kind != FLOAT:
-            return str(int(number))
-        if math.isnan(number):
-            return "NAN"
-        if math.isinf(number):
-            return "INFINITY" if number > 0 else "-INFINITY"
-        if self.real == "double":
-            return repr(float(number))
-        return f"{np.float32(number)!s}f"
+        return literal(number, kind, self.real)
 
     def item(self, value: Value) -> str:
         """One number of an array."""

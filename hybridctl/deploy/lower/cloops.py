@@ -1,13 +1,25 @@
-"""Loops in C that put numbers elsewhere or bring them together."""
+"""Numbers in C, and loops that put numbers elsewhere or bring them together."""
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.deploy.lower.graph import Value
+from hybridctl.deploy.lower.graph import FLOAT, Value
 
-SUMS = {"add": "+=", "mul": "*="}
+
+def literal(number: Any, kind: str, real: str) -> str:
+    """A number."""
+    if kind != FLOAT:
+        return str(int(number))
+    if math.isnan(number):
+        return "NAN"
+    if math.isinf(number):
+        return "INFINITY" if number > 0 else "-INFINITY"
+    if real == "double":
+        return repr(float(number))
+    return f"{np.float32(number)!s}f"
 
 
 def strides(shape: tuple[int, ...]) -> list[int]:

@@ -1,5 +1,6 @@
 """Short names for the arrays of a tree."""
 
+import operator
 import re
 from typing import Any
 
@@ -27,9 +28,10 @@ def words(tree: Any, path: Any) -> list[str]:
             out[-1] = names[key]
         else:
             out += re.findall(r"\w+", str(key))
-        names = node.names if isinstance(node, Switch) and key == "modes" else ()
+        is_modes = isinstance(node, Switch) and key == "modes"
+        names = getattr(node, "names", ()) if is_modes else ()
         named = isinstance(entry, jax.tree_util.GetAttrKey)
-        node = getattr(node, entry.name) if named else node[key]
+        node = getattr(node, entry.name) if named else operator.getitem(node, key)
     return out
 
 

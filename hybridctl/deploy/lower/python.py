@@ -4,29 +4,14 @@ import math
 import textwrap
 
 from hybridctl.deploy.lower.graph import BOOL, FLOAT, INT, If, Loop, Value
+from hybridctl.deploy.lower.pyarrays import array_expression
+from hybridctl.deploy.lower.pytext import INDENT, INFIX, broken, listed, test_of
 from hybridctl.deploy.lower.writer import ATOM, Names, Text, Writer
 
-INFIX = {  # symbol and how strongly it binds
-    "or": ("or", 1), "and": ("and", 2), "eq": ("==", 4), "ne": ("!=", 4),
-    "lt": ("<", 4), "le": ("<=", 4), "add": ("+", 10), "sub": ("-", 10),
-    "mul": ("*", 11), "div": ("/", 11),
-}  # fmt: skip
-ON_ARRAYS = {"or": ("|", 98), "and": ("&", 98)}  # their arguments in brackets
 MATH = (
     "sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp exp2 log log1p "
     "expm1 sqrt cbrt floor ceil pow atan2"
 ).split()
-NUMPY = {
-    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
-    "acosh": "arccosh", "atanh": "arctanh", "pow": "power", "atan2": "arctan2",
-    "max": "maximum", "min": "minimum", "mod": "fmod", "finite": "isfinite",
-    "select": "where", "fabs": "abs",
-}  # fmt: skip
-REDUCE = {"add": "sum", "mul": "prod", "max": "max", "min": "min"} | {
-    "and": "all", "or": "any",
-}  # fmt: skip
-TYPES = {FLOAT: "float", INT: "int", BOOL: "bool"}
-INDENT = "    "
 ROUND = 6755399441055744.0  # 1.5 · 2**52: adding it drops the digits behind the point
 
 
@@ -61,10 +46,10 @@ class PythonWriter(Writer):
     def expression(self, value: Value) -> Text:
         """How a value is computed."""
         if value.is_array:
-            return self._array(value)
+            return array_expression(self, value)
         op, args = value.op, value.args
         if op in INFIX:
-            return self._infix(value, *INFIX[op])
+            return self.infix(value, *INFIX[op])
         if op in MATH or op in ("mod", "finite"):
             return self._call(value)
         if op == "neg":
@@ -80,7 +65,8 @@ class PythonWriter(Writer):
             return f"int({self.text(args[0], 11)} / {self.text(args[1], 12)})", ATOM
         return self._choice(value)
 
-    def _infix(self, value: Value, symbol: str, strength: int) -> Text:
+    def infix(self, value: Value, symbol: str, strength: int) -> Text:
+        """Two arguments and a symbol between them."""
         a, b = value.args
         left = strength + (strength == 4)
         return (
@@ -128,68 +114,6 @@ class PythonWriter(Writer):
         broken = "" if a.op == "const" else f" or {first} != {first}"
         return f"{first} if {first} {sign} {other}{broken} else {other}"
 
-    def _array(self, value: Value) -> Text:
-        op, args = value.op, value.args
-        if op in INFIX:
-            return self._infix(value, *ON_ARRAYS.get(op, INFIX[op]))
-        if op == "neg":
-            return f"-{self.text(args[0], 12)}", 12
-        if op == "not":
-            return f"~{self.text(args[0], 98)}", 97
-        inside = [self.text(a) for a in args]
-        shape = value.shape
-        if op == "pack":
-            row = f"np.array([{', '.join(inside)}])"
-            return (row if len(shape) == 1 else f"{row}.reshape({shape})"), ATOM
-        if op == "full":
-            return f"np.full({shape}, {inside[0]})", ATOM
-        if op == "move":
-            return self._move(value), ATOM
-        if op == "dot":
-            return self._dot(value)
-        if op == "reduce":
-            name, axes = value.info
-            done = f"{self.text(args[0], ATOM)}.{REDUCE[name]}({axes})"
-            return (f"np.array([{done}])" if axes_all(value) else done), ATOM
-        if op == "window":
-            cuts = zip(inside[1:], shape, strict=True)
-            cut = ", ".join(_cut(start, n) for start, n in cuts)
-            return f"{self.text(args[0], ATOM)}[{cut}]", ATOM
-        if op == "convert":
-            return f"{self.text(args[0], ATOM)}.astype({TYPES[value.kind]})", ATOM
-        if op == "clip":
-            inside = [inside[1], inside[0], inside[2]]
-        name = {"quotient": "trunc_divide"}.get(op, NUMPY.get(op, op))
-        return f"np.{name}({', '.join(inside)})", ATOM
-
-    def _move(self, value: Value) -> str:
-        info = value.info
-        if info.text:
-            return info.text.format(*(self.text(a, ATOM) for a in value.args))
-        parts = ", ".join(f"{self.text(a, ATOM)}.ravel()" for a in value.args)
-        places = self.table(Value("table", (), INT, info.codes.shape, info.codes))
-        return f"np.concatenate(({parts},))[{places}]"
-
-    def _dot(self, value: Value) -> Text:
-        a, b = value.args
-        (ca, cb), (ba, bb) = value.info
-        plain = tuple(ca) == (len(a.shape) - 1,) and tuple(cb) == (0,) and not ba
-        if plain and len(a.shape) <= 2 and len(b.shape) <= 2:
-            product = f"{self.text(a, 11)} @ {self.text(b, 12)}"
-            if len(a.shape) == len(b.shape) == 1:
-                return f"np.array([{product}])", ATOM
-            return product, 11
-        letters = iter("abcdefghijklmnop")
-        first = [next(letters) for _ in a.shape]
-        second = [next(letters) for _ in b.shape]
-        for i, j in zip([*ca, *ba], [*cb, *bb], strict=True):
-            second[j] = first[i]
-        out = [first[i] for i in ba]
-        out += [x for i, x in enumerate(first) if i not in (*ca, *ba)]
-        out += [x for j, x in enumerate(second) if j not in (*cb, *bb)]
-        how = f"{''.join(first)},{''.join(second)}->{''.join(out)}"
-        return f'np.einsum("{how}", {self.text(a)}, {self.text(b)})', ATOM
-
     def assign(self, value: Value, text: str) -> None:
         """Name = text."""
         self.line(f"{self.name(value)} = {text}")
@@ -206,7 +130,7 @@ class PythonWriter(Writer):
             return
         names = [self.name(items[i]) if i in items else "_" for i in range(value.size)]
         flat = text if len(value.shape) == 1 else f"{text}.ravel()"
-        self.line(f"{_row(names)} = {flat}.tolist()")
+        self.line(f"{listed(names)} = {flat}.tolist()")
 
     def branch(self, found: If) -> None:
         """if, elif, else."""
@@ -214,7 +138,7 @@ class PythonWriter(Writer):
         names = [self.name(out) for out in outs]
         index = self.text(found.index, 5)
         for i, block in enumerate(found.blocks):
-            self.line(_test(found, i, index, len(found.blocks)))
+            self.line(test_of(found, i, index, len(found.blocks)))
             self.depth += 1
             self.block(block)
             for out, name in zip(outs, names, strict=True):
@@ -261,8 +185,8 @@ class PythonWriter(Writer):
             self.line(f"{name}.append({inside})")
         moved = [c for c in carry if c.args[1] is not c]
         if moved:
-            new = _row([self.text(c.args[1]) for c in moved])
-            self.line(f"{_row([self.text(c) for c in moved])} = {new}")
+            new = listed([self.text(c.args[1]) for c in moved])
+            self.line(f"{listed([self.text(c) for c in moved])} = {new}")
         elif not made:
             self.line("pass")
 
@@ -283,7 +207,7 @@ class PythonWriter(Writer):
             if cells[0].op == "row":
                 targets.append(names[0])
             else:
-                targets.append(f"({_row(names)})" if len(rows) > 1 else _row(names))
+                targets.append(f"({listed(names)})" if len(rows) > 1 else listed(names))
                 text += f".reshape({found.count}, {len(cells)}).tolist()"
             sources.append(text)
         if len(rows) == 1:
@@ -303,59 +227,3 @@ class PythonWriter(Writer):
         lefts = [v for v in self._users if v.op == "left" and v.args[0] is carry]
         for left in lefts:
             self.after(left)
-
-
-def broken(text: str, room: int) -> str:
-    """A statement on as many lines as it needs.
-
-    Example:
-        >>> print(broken("a, b = c + d", 8))
-        (
-            a,
-            b
-        ) = (
-            c +
-            d
-        )
-    """
-    if len(text) <= room:
-        return text
-    if text.startswith("return "):
-        return f"return {_bracketed(text[7:], room)}"
-    left, sign, right = text.partition(" = ")
-    if not sign or text.startswith(("if ", "elif ", "for ")):
-        return text
-    if len(left) > room - 4:
-        left = _bracketed(left, room)
-    return f"{left} = {_bracketed(right, room)}"
-
-
-def _bracketed(text: str, room: int) -> str:
-    if len(text) <= room - 12:
-        return text
-    lines = textwrap.wrap(
-        text, room - 4, break_long_words=False, break_on_hyphens=False
-    )
-    return f"(\n{INDENT}" + f"\n{INDENT}".join(lines) + "\n)"
-
-
-def axes_all(value: Value) -> bool:
-    """Whether a sum is over every axis."""
-    return len(value.info[1]) == len(value.args[0].shape)
-
-
-def _cut(start: str, n: int) -> str:
-    return f"{start}:{int(start) + n}" if start.isdigit() else f"{start}:{start} + {n}"
-
-
-def _row(names: list[str]) -> str:
-    return ", ".join(names) + ("," if len(names) == 1 else "")
-
-
-def _test(found: If, i: int, index: str, n: int) -> str:
-    if found.index.kind == BOOL:
-        return "else:" if i else f"if not {index}:"
-    if i == n - 1:
-        return "else:"
-    sign = "<=" if i == 0 else "=="
-    return f"{'elif' if i else 'if'} {index} {sign} {i}:"

@@ -7,8 +7,8 @@ import time
 
 import gymnasium
 import numpy as np
-import torch
-from stable_baselines3 import PPO
+import torch  # pyright: ignore[reportMissingImports]
+from stable_baselines3 import PPO  # pyright: ignore[reportMissingImports]
 
 
 class Still(gymnasium.Env):
@@ -43,6 +43,8 @@ def timed(width: int, seconds: float) -> dict[str, float]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    found = {f"policy 2x{n}": timed(n, float(sys.argv[1])) for n in (32, 64)}
+    found: dict[str, object] = {
+        f"policy 2x{n}": timed(n, float(sys.argv[1])) for n in (32, 64)
+    }
     found["version"] = importlib.metadata.version("stable-baselines3")
     print(json.dumps(found))

@@ -1,6 +1,5 @@
 """Short names for the arrays of a tree."""
 
-import operator
 import re
 from typing import Any
 
@@ -28,11 +27,14 @@ def words(tree: Any, path: Any) -> list[str]:
             out[-1] = names[key]
         else:
             out += re.findall(r"\w+", str(key))
-        is_modes = isinstance(node, Switch) and key == "modes"
-        names = getattr(node, "names", ()) if is_modes else ()
+        names = _modes(node) if key == "modes" else ()
         named = isinstance(entry, jax.tree_util.GetAttrKey)
-        node = getattr(node, entry.name) if named else operator.getitem(node, key)
+        node = getattr(node, entry.name) if named else node[key]
     return out
+
+
+def _modes(node: Any) -> tuple[str, ...]:
+    return node.names if isinstance(node, Switch) else ()
 
 
 def shortest(paths: list[list[str]]) -> list[str]:

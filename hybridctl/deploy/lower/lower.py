@@ -34,7 +34,9 @@ def lower(block: Block, closed: Any, args: Sequence[Operand]) -> list[Operand]:
     return _run(block, closed, list(args))
 
 
-def _run(block: Block, closed: Any, args: list[Operand]) -> list[Operand]:
+def _run(
+    block: Block, closed: Any, args: list[Operand], callers: tuple = ()
+) -> list[Operand]:
     jaxpr = getattr(closed, "jaxpr", closed)
     consts = getattr(closed, "consts", ())
     values: dict[Any, Operand] = {}
@@ -45,51 +47,60 @@ def _run(block: Block, closed: Any, args: list[Operand]) -> list[Operand]:
         return known(np.asarray(v.val)) if hasattr(v, "val") else values[v]
 
     for eqn in jaxpr.eqns:
-        outs = _equation(block, eqn, [read(v) for v in eqn.invars])
+        outs = _equation(block, eqn, [read(v) for v in eqn.invars], (eqn, *callers))
         values |= zip(eqn.outvars, outs, strict=True)
     return [read(v) for v in jaxpr.outvars]
 
 
-def _equation(block: Block, eqn: Any, ins: list[Operand]) -> list[Operand]:
+def _equation(
+    block: Block, eqn: Any, ins: list[Operand], callers: tuple
+) -> list[Operand]:
     name = eqn.primitive.name
     if name in CALLS:
         inner = next(eqn.params[key] for key in INSIDE if key in eqn.params)
-        return _run(block, inner, ins)
+        return _run(block, inner, ins, callers)
     if name in control.RULES:
-        return control.RULES[name](block, _run, ins, eqn)
+        return control.RULES[name](
+            block, lambda b, c, a: _run(b, c, a, callers), ins, eqn
+        )
     if name not in RULES:
-        _refuse(eqn)
+        _refuse(callers)
     odd = [v for v in eqn.outvars if kind_of(v.aval.dtype) not in (FLOAT, INT, BOOL)]
     if odd:
-        fail(f"{_named(eqn)} gives {odd[0].aval.dtype} numbers; use real numbers")
+        fail(f"{_named(callers)} gives {odd[0].aval.dtype} numbers; use real numbers")
     try:
         return RULES[name](block, ins, eqn)
     except NotImplementedError as error:
         fail(
-            f"{_named(eqn)} {error} cannot be embedded or exported; write that part "
+            f"{_named(callers)} {error} cannot be embedded or exported; write that part "
             "with other operations, or without it"
         )
 
 
-def _refuse(eqn: Any) -> None:
-    name = eqn.primitive.name
+def _refuse(callers: tuple) -> None:
+    name = callers[0].primitive.name
     if name.startswith(RANDOM):
-        fail(f"{_named(eqn)} draws random numbers; a pilot has none")
+        fail(f"{_named(callers)} draws random numbers, which a pilot cannot")
     if any(part in name for part in HOST):
-        fail(f"{_named(eqn)} calls back into Python; write it with jax.numpy")
+        fail(f"{_named(callers)} calls back into Python; write it with jax.numpy")
     fail(
-        f"{_named(eqn)} cannot be embedded or exported; write that part with other "
+        f"{_named(callers)} cannot be embedded or exported; write that part with other "
         "operations (sums, products, comparisons, jnp.where, lax.cond, lax.scan)"
     )
 
 
-def _named(eqn: Any) -> str:
+def _named(callers: tuple) -> str:
     """The primitive, and the method of the user's or the toolkit's that used it."""
+    at = next(filter(None, map(_method, callers)), "")
+    name = callers[0].primitive.name
+    return f"the primitive {name!r}" + (f" in {at}" if at else "")
+
+
+def _method(eqn: Any) -> str:
     frames = getattr(eqn.source_info.traceback, "frames", ())
     methods = (
         frame.function_name
         for frame in frames
         if "." in frame.function_name and "/jax/" not in frame.file_name
     )
-    at = next(methods, "")
-    return f"the primitive {eqn.primitive.name!r}" + (f" in {at}" if at else "")
+    return next(methods, "")

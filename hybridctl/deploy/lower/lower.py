@@ -80,7 +80,7 @@ def _equation(
 def _refuse(callers: tuple) -> None:
     name = callers[0].primitive.name
     if name.startswith(RANDOM):
-        fail(f"{_named(callers)} draws random numbers, which a pilot cannot")
+        fail(f"{_named(callers)} draws random numbers; a pilot cannot")
     if any(part in name for part in HOST):
         fail(f"{_named(callers)} calls back into Python; write it with jax.numpy")
     fail(

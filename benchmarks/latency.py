@@ -27,6 +27,7 @@ from about import about
 from numpy.typing import NDArray
 
 import hybridctl as hc
+from hybridctl.controllers.fill import action_size
 from hybridctl.deploy.cbuild import build, compiler
 from hybridctl.deploy.cfile import CFile
 from hybridctl.deploy.engines import CEngine, PythonEngine
@@ -57,7 +58,7 @@ def policy(task: hc.Task, width: int, template: hc.Controller) -> hc.Controller:
     """A template filled with an untrained policy of two hidden layers."""
     rng = np.random.default_rng(0)
     features = hc.Features.of(task.plant, n_modes=2)
-    sizes = (features.size, width, width, 1)
+    sizes = (features.size, width, width, action_size(template))
     pairs = list(itertools.pairwise(sizes))
     weights = [rng.normal(size=pair) / np.sqrt(pair[0]) for pair in pairs]
     biases = [0.1 * rng.normal(size=n) for _, n in pairs]

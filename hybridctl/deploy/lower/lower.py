@@ -72,8 +72,8 @@ def _equation(
         return RULES[name](block, ins, eqn)
     except NotImplementedError as error:
         fail(
-            f"{_named(callers)} {error} cannot be embedded or exported; write that part "
-            "with other operations, or without it"
+            f"{_named(callers)} {error} cannot be embedded or exported; write that "
+            "part with other operations, or without it"
         )
 
 

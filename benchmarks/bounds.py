@@ -2,9 +2,10 @@
 
 The best force sequences, constant over every control period, within the limits of
 force and track: what no controller can beat but by a better local optimum. Motion and
-cost are the package's own, and every J is that of the sequence simulated in the task's
-loop, the LQR holding the pole from where the sequence ends until 20 s. Writes
-benchmarks/results/bounds.json; `hybridctl.compare.bounds` quotes it.
+cost are the package's own. Every J is simulated again in the task's loop, the LQR
+holding the pole from where the sequence ends until 20 s; `simulated` is what that
+gave. It is higher where the pole is up early: nothing then keeps a sequence of 8 s from
+diverging. Writes benchmarks/results/bounds.json; `hybridctl.compare.bounds` quotes it.
 """
 
 import json
@@ -83,16 +84,19 @@ def _cost(task: hc.Task, x: Any, u: Any) -> float:
     return float(0.5 * task.loop.dt * np.sum(rate(x[:-1], u) + rate(x[1:], u)))
 
 
-def least_costs(task: hc.Task, starts: NDArray, steps: int) -> list[float]:
-    """J* of each start; equal starts are solved once."""
+def least_costs(task: hc.Task, starts: NDArray, steps: int) -> NDArray:
+    """J* of each start, and what its plan costs simulated, [starts, 2].
+
+    Equal starts are solved once.
+    """
     unique, which = np.unique(starts, axis=0, return_inverse=True)
     program, found = Transcription(task, steps), []
     ways = guesses(task, unique, steps)
     for x0, own in zip(unique, ways, strict=True):
         plan = best(program.solve(x0, guess) for guess in own)
-        found.append(achieved(task, x0, plan))
-        print(f"  {task.name}: J* {plan.value:.4f} -> {found[-1]:.4f}", flush=True)
-    return [found[i] for i in which]
+        found.append((plan.value, achieved(task, x0, plan)))
+        print(f"  {task.name}: J* {plan.value:.4f}, {found[-1][1]:.4f}", flush=True)
+    return np.array(found)[which]
 
 
 def least_times(
@@ -110,8 +114,9 @@ def least_times(
 def hanging(task: hc.Task, steps: int, timed: int) -> dict[str, Any]:
     """J* and settling time from hanging at rest."""
     start = np.asarray(hc.CartPole().hanging().x)[None]
-    J, settle = least_costs(task, start, steps)[0], least_times(task, start, timed)[0]
-    return {"J": J, "settle": settle}
+    J, simulated = least_costs(task, start, steps)[0]
+    settle = least_times(task, start, timed)[0]
+    return {"J": float(J), "simulated": float(simulated), "settle": settle}
 
 
 def starts_of(task: hc.Task) -> NDArray:
@@ -176,8 +181,9 @@ def noise_alone() -> dict[str, Any]:
 def costs_of(name: str, steps: int) -> dict[str, Any]:
     """J* of the first evaluation episodes, and their mean."""
     task = hc.tasks.get(name)
-    episodes = least_costs(task, starts_of(task), steps)
-    return {"J": float(np.mean(episodes)), "episodes": episodes}
+    episodes, simulated = least_costs(task, starts_of(task), steps).T
+    found = {"episodes": episodes.tolist(), "simulated": simulated.tolist()}
+    return {"J": float(episodes.mean()), **found}
 
 
 def times_of(name: str, steps: int) -> dict[str, Any]:

@@ -40,7 +40,7 @@ _HOMES = {
     "compare.falsify": "falsify",
     "compare.over": "compare_over",
     "compare.tune": "tune",
-    "deploy": "RunFolder RunFolders load register save",
+    "deploy": "Pilot RunFolder RunFolders embed export load register save",
     "show": "LiveCurve TensorBoard render report",
     "design.attraction": "check_level region_of_attraction",
     "design.tracking": "lqi tracking",
@@ -131,8 +131,11 @@ if TYPE_CHECKING:
     from hybridctl.controllers import machine as machine
     from hybridctl.controllers import near as near
     from hybridctl.controllers import schedule as schedule
+    from hybridctl.deploy import Pilot as Pilot
     from hybridctl.deploy import RunFolder as RunFolder
     from hybridctl.deploy import RunFolders as RunFolders
+    from hybridctl.deploy import embed as embed
+    from hybridctl.deploy import export as export
     from hybridctl.deploy import load as load
     from hybridctl.deploy import register as register
     from hybridctl.deploy import save as save

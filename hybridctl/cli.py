@@ -257,7 +257,26 @@ class Demo:
     out: Out = Path("demo")
 
 
-Command = Demo | Design | Simulate | Render | Train | Compare | Report
+@dataclass
+class Export:
+    """Write a controller as code: Python, C or a program of JAX."""
+
+    controller: tyro.conf.Positional[str]
+    """"lqr", "machine", the folder of a run, or a file that was saved"""
+    task: TaskName = "swingup"
+    """whose references are meant, and whose plant closes the loops of the check"""
+    out: Annotated[
+        Path, _arg("the file: pilot.py, pilot.c (with pilot.h) or pilot.jax")
+    ] = Path("pilot.py")
+    dt: float | None = None
+    """control period [s]; the task's by default"""
+    real: Literal["double", "float"] = "double"
+    """numbers in C"""
+    seed: int = 0
+    """not used: the check has a seed of its own"""
+
+
+Command = Demo | Design | Simulate | Render | Train | Compare | Report | Export
 
 
 def main(arguments: list[str] | None = None) -> None:

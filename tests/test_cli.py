@@ -29,7 +29,7 @@ def refused(capsys, *arguments: object) -> str:
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "design", "simulate", "render", "train", "compare", "report"],
+    ["demo", "design", "simulate", "render", "train", "compare", "report", "export"],
 )
 def test_every_command_has_help_seed_and_out(command, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -158,3 +158,12 @@ def test_a_truncated_file_and_another_dt(tmp_path, capsys):
     assert "dt=0.02 but this StateFeedback was designed for dt=0.01" in text
     saved.write_bytes(saved.read_bytes()[:-100])
     assert "lqr.safetensors" in refused(capsys, *use)
+
+
+def test_export_writes_a_file_and_says_how_far_it_is_off(tmp_path, capsys):
+    run("export", "lqr", "--task", "balance", "--out", tmp_path / "new" / "pilot.py")
+    text = capsys.readouterr().out
+    assert "largest difference 0.0e+00" in text and "wrote" in text
+    assert "def step(state, t, y" in (tmp_path / "new" / "pilot.py").read_text()
+    text = refused(capsys, "export", "lqr", "--out", tmp_path / "pilot.txt")
+    assert "unknown suffix" in text and ".py" in text

@@ -41,7 +41,7 @@ def run(command: Any, given: frozenset[str] = frozenset()) -> None:
     """
     if isinstance(command, cli.Train):
         return train(command, given)
-    is_file = isinstance(command, cli.Render)
+    is_file = isinstance(command, cli.Export | cli.Render)
     check_writable(command.out.parent if is_file else command.out)
     if isinstance(command, cli.Compare) and command.suite is not None:
         return compare_suite(command, given)
@@ -97,6 +97,15 @@ def report(command: cli.Report) -> None:
     runs = {label: folder.load() for label, folder in folders.items() if folder.begun}
     path = command.out / "report.html"
     saved(show.report(tables, path, runs=runs, command=typed()))
+
+
+def export(command: cli.Export) -> None:
+    """Write a controller as code."""
+    task = tasks.get(command.task)
+    controller = controller_of(command.controller, task)
+    dt = task.loop.dt if command.dt is None else command.dt
+    options = {"plant": task.plant, "real": command.real}
+    saved(deploy.export(controller, command.out, dt, **options))
 
 
 def demo(command: cli.Demo) -> None:
@@ -163,5 +172,6 @@ _COMMANDS = {
     cli.Render: render,
     cli.Compare: compare_on_tasks,
     cli.Report: report,
+    cli.Export: export,
     cli.Demo: demo,
 }

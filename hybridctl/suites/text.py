@@ -86,8 +86,8 @@ def verdict(result: "Result") -> str:
     by = wins(result)
     total = sum(map(len, by.values()))
     parts = [
-        f"Of {total} tasks and variants, the best learned or hybrid strategy beats the best "
-        f"classical one on {_listed(by['beats'])}, loses to it on "
+        f"Of {total} tasks and variants, the best learned or hybrid strategy beats "
+        f"the best classical one on {_listed(by['beats'])}, loses to it on "
         f"{_listed(by['loses'])}, and is not told from it on {_listed(by['open'])}."
     ]
     overall = sorted(result.overall().items(), key=lambda pair: pair[1]["value"])

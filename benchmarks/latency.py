@@ -1,0 +1,198 @@
+"""How long does one call take: as a pilot, in Python, C and JAX?
+
+Every controller answers the same measurements, those of a swing-up by the machine
+followed by rest. "p50" and "p99" are over single calls in microseconds, what reading
+the clock costs taken off; "inside" is the mean of a loop in C. A call of the jitted
+controller has NumPy going in and out. `--peers PYTHON` adds the `predict` of
+stable-baselines3 with a 2x32 and a 2x64 policy, run by that Python.
+
+On one quiet core: `taskset -c 0 python benchmarks/latency.py`. Writes
+benchmarks/results/latency.json.
+"""
+
+import ctypes
+import itertools
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import tyro
+from about import about
+from numpy.typing import NDArray
+
+import hybridctl as hc
+from hybridctl.controllers.fill import action_size
+from hybridctl.deploy.cbuild import build, compiler
+from hybridctl.deploy.cfile import CFile
+from hybridctl.deploy.engines import CEngine, PythonEngine
+from hybridctl.deploy.program import Program, program
+from hybridctl.deploy.trace import example, verbs
+
+HERE = Path(__file__).parent
+RESULT = HERE / "results" / "latency.json"
+DT = 0.02
+TIMED = """
+#include <time.h>
+
+/* Seconds of processor time per period. */
+double pilot_timed(pilot_state *s, const double *y, int rows, int n);
+double pilot_timed(pilot_state *s, const double *y, int rows, int n) {
+    double u[8], sum = 0.0;
+    const clock_t began = clock();
+    for (int i = 0; i < n; i++) {
+        pilot_step(s, 0.02 * i, y + (i % rows) * COLUMNS, u);
+        sum += u[0];
+    }
+    return sum == 0.12345 ? 0.0 : (double)(clock() - began) / CLOCKS_PER_SEC / n;
+}
+"""
+
+
+def policy(task: hc.Task, width: int, template: hc.Controller) -> hc.Controller:
+    """A template filled with an untrained policy of two hidden layers."""
+    rng = np.random.default_rng(0)
+    features = hc.Features.of(task.plant, n_modes=2)
+    sizes = (features.size, width, width, action_size(template))
+    pairs = list(itertools.pairwise(sizes))
+    weights = [rng.normal(size=pair) / np.sqrt(pair[0]) for pair in pairs]
+    biases = [0.1 * rng.normal(size=n) for _, n in pairs]
+    ones = np.ones(features.size)
+    return hc.fill(template, hc.Policy(features, weights, biases, 0.0 * ones, ones))
+
+
+def controllers() -> dict[str, hc.Controller]:
+    """What is timed."""
+    task = hc.tasks.get("swingup")
+    machine, noise = hc.reference("machine", task), [0.01, 0.02, 0.1, 0.1]
+    return {
+        "lqr": hc.reference("lqr", task),
+        "machine": machine,
+        "policy 2x32": policy(task, 32, 10.0 * hc.Slot(1)),
+        "policy 2x64": policy(task, 64, 10.0 * hc.Slot(1)),
+        "residual": policy(task, 32, hc.template("residual", task)),
+        "ekf machine": hc.EKF(task.plant, DT, noise, 0.5) >> machine,
+        "mpc": hc.reference("mpc", task),
+    }
+
+
+def measurements() -> NDArray:
+    """A swing-up and what follows, [T, 4]."""
+    task = hc.tasks.get("swingup")
+    machine = hc.reference("machine", task)
+    trace = hc.simulate(task.plant, machine, np.zeros(4), 6.0, loop=task.loop)
+    return np.asarray(trace.x[:-1], np.float64)
+
+
+def timed(call: Callable, rows: NDArray, seconds: float) -> dict[str, float]:
+    """Microseconds of single calls."""
+    clock, spent = time.perf_counter_ns, []
+    ys = list(rows)
+    for y in ys[:20]:
+        call(y)
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(spent) < 20:
+        for y in ys[: 10 if seconds < 0.1 else len(ys)]:
+            began = clock()
+            call(y)
+            spent.append(clock() - began)
+    empty = []
+    for _ in range(2000):
+        began = clock()
+        empty.append(clock() - began)
+    rest = np.asarray(spent) - np.median(empty)
+    p50, p99 = np.percentile(rest, [50, 99]) / 1e3
+    return {"p50": round(float(p50), 3), "p99": round(float(p99), 3)}
+
+
+def jitted(made: Program) -> Callable:
+    """The jitted controller, NumPy in and out, in float32."""
+    begin, step = verbs(jax.tree.structure(made.controller))
+    leaves = jax.tree.leaves(made.controller)
+    call = jax.jit(
+        lambda memory, k, y, u: step(leaves, memory, k * DT, k, y, None, u, u)
+    )
+    rest = np.zeros(made.sizes.n_u, np.float32)
+    state = {"memory": begin(leaves, *(example(made.sizes)))}
+    state["memory"] = jax.tree.map(
+        lambda m: np.asarray(m, np.float32 if m.dtype.kind == "f" else m.dtype),
+        state["memory"],
+    )
+
+    def run(y: NDArray) -> NDArray:
+        state["memory"], u = call(state["memory"], np.int32(0), y, rest)
+        return np.asarray(u)
+
+    return run
+
+
+def inside(made: Program, rows: NDArray, n: int) -> float:
+    """Microseconds of a period within C."""
+    extra = TIMED.replace("COLUMNS", str(made.sizes.n_y))
+    library = build(CFile(made, "pilot"), "pilot", extra)
+    library.pilot_timed.restype = ctypes.c_double
+    memory = ctypes.create_string_buffer(1 << 16)
+    library.pilot_init(memory)
+    rows = np.ascontiguousarray(rows)
+    pointer = ctypes.c_void_p(rows.ctypes.data)
+    return round(1e6 * library.pilot_timed(memory, pointer, len(rows), n), 4)
+
+
+def measured(
+    name: str, controller: hc.Controller, rows: NDArray, seconds: float
+) -> dict:
+    """All ways to call one controller."""
+    made = program(controller, DT)
+    pilot = hc.Pilot(made, PythonEngine(made))
+    row: dict[str, Any] = {"pilot": timed(pilot, rows, seconds)}
+    engine = PythonEngine(made)
+    engine.init(rows[0], None)
+    row["python file"] = timed(lambda y: engine.step(0.0, y, None), rows, seconds)
+    if compiler():
+        for real in ("double", "float"):
+            compiled = hc.Pilot(made, CEngine(made, real))
+            row[f"c {real}"] = timed(compiled, rows, seconds)
+        row["inside c"] = inside(made, rows, 300 if name == "mpc" else 200_000)
+    row["jitted"] = timed(jitted(made), rows.astype(np.float32), seconds)
+    return row
+
+
+def peer(python: str, seconds: float) -> dict[str, Any]:
+    """The `predict` of stable-baselines3."""
+    script = HERE / "peers" / "predict.py"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [python, str(script), str(seconds)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    if done.returncode:
+        raise SystemExit(f"{python} cannot run {script.name}: {done.stderr[-300:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(
+    names: tuple[str, ...] = (), seconds: float = 1.0, peers: str | None = None
+) -> None:
+    """Time every controller.
+
+    Args:
+        names: of controllers; all by default.
+        seconds: spent on each way to call.
+        peers: a Python that has stable-baselines3.
+    """
+    rows, found = measurements(), {}
+    for name, controller in controllers().items():
+        if not names or name in names:
+            found[name] = measured(name, controller, rows, seconds)
+            print(name, json.dumps(found[name]), flush=True)
+    record: dict[str, Any] = {"about": about(), "unit": "µs", "controllers": found}
+    if peers:
+        record["stable-baselines3"] = peer(peers, seconds)
+    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

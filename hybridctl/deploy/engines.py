@@ -1,0 +1,205 @@
+"""What a `Pilot` runs on: the memory and the code of one controller."""
+
+import abc
+import ctypes
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridctl.checks import require
+from hybridctl.deploy.cbuild import build
+from hybridctl.deploy.cfile import CFile
+from hybridctl.deploy.program import Leaf, Program
+from hybridctl.deploy.pyfile import fields, python_text
+
+Arrays = dict[str, NDArray]
+
+
+class Engine(abc.ABC):
+    """Memory and code of a controller."""
+
+    @abc.abstractmethod
+    def init(self, y: Any, r: Any) -> None:
+        """Begin anew, with the first measurement where it is known."""
+
+    @abc.abstractmethod
+    def step(self, t: float, y: Any, r: Any) -> NDArray:
+        """One period."""
+
+    @abc.abstractmethod
+    def applied(self, u: NDArray) -> None:
+        """What was applied in the last period."""
+
+    @abc.abstractmethod
+    def mode(self) -> int | None:
+        """The active mode."""
+
+    @abc.abstractmethod
+    def read(self) -> Arrays:
+        """The memory; empty before it begins."""
+
+    @abc.abstractmethod
+    def write(self, arrays: Arrays, k: int) -> None:
+        """Go on from a memory at period k."""
+
+
+class PythonEngine(Engine):
+    """Runs the text of the Python file."""
+
+    def __init__(self, program: Program):
+        self.code: dict[str, Any] = {"__name__": "pilot"}
+        name = f"<pilot of {type(program.controller).__name__}>"
+        exec(compile(python_text(program), name, "exec"), self.code)
+        self.memory, self.fields = program.memory, fields(program)
+        self._step, self._mode = self.code["step"], self.code.get("MODE")
+        self.state: Any = None
+
+    def init(self, y: Any, r: Any) -> None:
+        """Begin anew."""
+        self.state = self.code["init"](y, r)
+
+    def step(self, t: float, y: Any, r: Any) -> NDArray:
+        """One period."""
+        self.state, u = self._step(self.state, t, y, r)
+        return u
+
+    def applied(self, u: NDArray) -> None:
+        """What was applied in the last period."""
+        self.state = self.code["applied"](self.state, u)
+
+    def mode(self) -> int | None:
+        """The active mode."""
+        if self._mode is None or self.state is None:
+            return None
+        return int(self.state[self._mode])
+
+    def read(self) -> Arrays:
+        """The memory."""
+        if self.state is None:
+            return {}
+        pairs = zip(self.fields, self.state, strict=False)
+        out = {name: np.array(value) for name, value in pairs if name != "k"}
+        at = len(self.fields)
+        for leaf in self.memory:
+            cells = self.state[at : at + leaf.cells]
+            value = np.array(cells if leaf.spread else cells[0], leaf.dtype)
+            out["memory." + leaf.name] = value.reshape(leaf.shape)
+            at += leaf.cells
+        return out
+
+    def write(self, arrays: Arrays, k: int) -> None:
+        """Go on from a memory."""
+        given = {"k": np.array(k), **arrays}
+        cells: list[Any] = [np.asarray(given[name]).item() for name in self.fields]
+        for leaf in self.memory:
+            value = checked(arrays, leaf)
+            cells += value.ravel().tolist() if leaf.spread else [value]
+        self.state = tuple(cells)
+
+
+class CEngine(Engine):
+    """Runs the compiled C file through ctypes.
+
+    Args:
+        program: the controller's graphs.
+        real: "double" or "float".
+    """
+
+    def __init__(self, program: Program, real: str = "double"):
+        file = CFile(program, "pilot", real)
+        self.library = build(file, "pilot")
+        self.memory, self.names = program.memory, file.fields
+        self._lazy, sizes = file.lazy, program.sizes
+        number = ctypes.c_double if real == "double" else ctypes.c_float
+        self.state = _struct(program, file, number)()
+        self._at = ctypes.byref(self.state)
+        dtype = np.float64 if real == "double" else np.float32
+        self._y, self._u = np.zeros(sizes.n_y, dtype), np.zeros(sizes.n_out, dtype)
+        self._r, self._put = np.zeros(sizes.n_r, dtype), np.zeros(sizes.n_u, dtype)
+        pointers = [_pointer(a) for a in (self._y, self._r, self._u)]
+        self._arguments = pointers if sizes.n_r else [pointers[0], pointers[2]]
+        self._number, self._code = number, self.library.pilot_step
+        place = program.mode
+        self._mode = None if place is None else self.names[place]
+
+    def init(self, y: Any, r: Any) -> None:
+        """Begin anew; the memory begins with the first period."""
+        self.library.pilot_init(self._at)
+
+    def step(self, t: float, y: Any, r: Any) -> NDArray:
+        """One period."""
+        self._y[:] = y[: len(self._y)]
+        if r is not None and len(self._r):
+            self._r[:] = r
+        self._code(self._at, self._number(t), *self._arguments)
+        return self._u.astype(float)
+
+    def applied(self, u: NDArray) -> None:
+        """What was applied in the last period."""
+        self._put[:] = u
+        self.library.pilot_applied(self._at, _pointer(self._put))
+
+    def mode(self) -> int | None:
+        """The active mode."""
+        if self._mode is None or (self._lazy and not self.state.begun):
+            return None
+        return int(getattr(self.state, self._mode))
+
+    def read(self) -> Arrays:
+        """The memory."""
+        if self._lazy and not self.state.begun:
+            return {}
+        out = {}
+        for head in ("applied", "asked"):
+            values = np.ctypeslib.as_array(getattr(self.state, head))
+            out |= {f"{head}{i}": np.array(v, float) for i, v in enumerate(values)}
+        for leaf, name in zip(self.memory, self.names, strict=True):
+            value = np.array(getattr(self.state, name), leaf.dtype)
+            out["memory." + leaf.name] = value.reshape(leaf.shape)
+        return out
+
+    def write(self, arrays: Arrays, k: int) -> None:
+        """Go on from a memory."""
+        self.state.k = k
+        if self._lazy:
+            self.state.begun = 1
+        for head in ("applied", "asked"):
+            row = getattr(self.state, head)
+            for i in range(len(row)):
+                row[i] = float(arrays.get(f"{head}{i}", 0.0))
+        for leaf, name in zip(self.memory, self.names, strict=True):
+            value = checked(arrays, leaf)
+            if leaf.shape:
+                getattr(self.state, name)[:] = value.ravel().tolist()
+            else:
+                setattr(self.state, name, value.item())
+
+
+def checked(arrays: Arrays, leaf: Leaf) -> NDArray:
+    """An array of a memory, with its shape checked."""
+    name = f"memory.{leaf.name}"
+    require(name in arrays, f"the memory has no {name}; give all of it")
+    value = np.asarray(arrays[name], leaf.dtype)
+    require(
+        value.shape == leaf.shape,
+        f"{name} has shape {value.shape}, expected {leaf.shape}",
+    )
+    return value
+
+
+def _pointer(array: NDArray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _struct(program: Program, file: CFile, number: Any) -> Any:
+    """The struct of the header."""
+    kinds = {"float": number, "int": ctypes.c_int, "bool": ctypes.c_int}
+    row = number * program.sizes.n_u
+    rows: list[Any] = [("k", ctypes.c_int)]
+    rows += [("begun", ctypes.c_int)] * file.lazy
+    rows += [("applied", row), ("asked", row)]
+    for leaf, name in zip(program.memory, file.fields, strict=True):
+        kind = kinds[leaf.kind]
+        rows.append((name, kind * int(np.prod(leaf.shape)) if leaf.shape else kind))
+    return type("State", (ctypes.Structure,), {"_fields_": rows})

@@ -1,0 +1,1 @@
+"""From a controller's jaxpr to straight-line code in another language."""

@@ -1,0 +1,176 @@
+"""`embed`: a controller as a `Pilot` that runs without JAX."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridctl.checks import fail, one_of, require
+from hybridctl.controllers import Controller
+from hybridctl.deploy.engines import CEngine, Engine, PythonEngine
+from hybridctl.deploy.program import Program, program
+from hybridctl.plants import Plant
+
+LANGUAGES = ("python", "c")
+REALS = ("double", "float")
+State = dict[str, NDArray]
+
+
+def embed(
+    controller: Controller,
+    dt: float,
+    *,
+    plant: Plant | None = None,
+    language: str = "python",
+    real: str = "double",
+) -> "Pilot":
+    """A controller for a real loop: NumPy only at every call.
+
+    It is the code that `export` writes to a file, with the same memory as in a
+    simulation: modes, integrators, observers, delays and normalizers.
+
+    Args:
+        controller: any controller, also one of your own.
+        dt: control period [s] at which it will be called.
+        plant: names the measurements where no part of the controller knows its plant.
+        language: "python", or "c": compiled on this machine and called by ctypes.
+        real: numbers in C, "double" or "float".
+
+    Returns:
+        A `Pilot`.
+
+    Raises:
+        ValueError: the controller was designed for another period, does not run, or
+            uses an operation that has no counterpart, by its name; or there is no
+            C compiler.
+
+    Example:
+        >>> import hybridctl as hc
+        >>> plant = hc.CartPole()
+        >>> lqr = hc.lqr(plant, plant.upright(), Q=[1, 10, 1, 1], R=0.1, dt=0.02)
+        >>> pilot = embed(lqr, dt=0.02)
+        >>> pilot([0.0, 3.0, 0.0, 0.0]).round(2)
+        array([7.27])
+    """
+    one_of("language", language, LANGUAGES)
+    one_of("real", real, REALS)
+    made = program(controller, dt, plant)
+    return Pilot(
+        made, PythonEngine(made) if language == "python" else CEngine(made, real)
+    )
+
+
+class Pilot:
+    """A controller that is called once every control period.
+
+    `pilot(y)` gives the input; `pilot.applied(u)` tells what the actuator made of it,
+    where that is known and differs. Made by `embed`.
+
+    Attributes:
+        dt: control period [s].
+        modes: names of the modes of the outermost machine; empty without one.
+        y: names and units of the measurements.
+        u: names and units of the inputs.
+    """
+
+    def __init__(self, made: Program, engine: Engine):
+        self.dt, self.modes = made.dt, made.modes
+        self.y, self.u = made.y, made.u
+        self._hash, self._sizes, self._engine = made.traced.hash, made.sizes, engine
+        self._shape, self._step, self._k = (made.sizes.n_y,), engine.step, 0
+        self._follows = made.sizes.n_r > 0
+        self.reset()
+
+    def reset(self, y: Any = None, r: Any = None) -> None:
+        """Begin anew.
+
+        Args:
+            y: first measurement [n_y], where the memory begins with it; None: that
+                of the first call.
+            r: first reference [n_r], given with y where the controller follows one.
+
+        Raises:
+            ValueError: y or r has another shape.
+        """
+        self._k = 0
+        if y is None:
+            self._engine.init(None, None)
+        else:
+            r = self._reference(r) if self._follows else None
+            self._engine.init(self._row(y), r)
+
+    def __call__(self, y: Any, r: Any = None) -> NDArray:
+        """The input of this period.
+
+        Args:
+            y: measurement [n_y]; where it is not finite, the answer is that of the
+                simulation, which for most controllers is not finite either.
+            r: reference [n_r], where the controller follows one.
+
+        Returns:
+            The input u [n_u], which may be changed.
+
+        Raises:
+            ValueError: y or r has another shape.
+        """
+        if getattr(y, "shape", None) != self._shape:
+            y = self._row(y)
+        if self._follows:
+            r = self._reference(r)
+        u = self._step(self._k * self.dt, y, r)
+        self._k += 1
+        return u
+
+    def applied(self, u: Any) -> None:
+        """Tell what was applied in the last period: u [n_u]; else it is what was asked.
+
+        Raises:
+            ValueError: u has another shape.
+        """
+        u, n_u = np.asarray(u, float), self._sizes.n_u
+        require(u.shape == (n_u,), f"u has shape {u.shape}, expected ({n_u},)")
+        self._engine.applied(u)
+
+    @property
+    def mode(self) -> int | None:
+        """The active mode, a place in `modes`; None without one or before it begins."""
+        return self._engine.mode()
+
+    def state_dict(self) -> State:
+        """The memory as arrays by name, for `load_state_dict`.
+
+        A memory of Python code goes on in C, and the other way round.
+        """
+        head = {"controller": np.array(self._hash), "tick": np.array(self._k)}
+        return head | self._engine.read()
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from a memory that `state_dict` gave.
+
+        Raises:
+            ValueError: it is another controller's, or not complete.
+        """
+        require(
+            str(state.get("controller")) == self._hash,
+            "this memory is another controller's; give one of the same controller",
+        )
+        self._k = int(state["tick"])
+        if self._k == 0 and not any(name.startswith("memory") for name in state):
+            self._engine.init(None, None)
+        else:
+            self._engine.write(state, self._k)
+
+    def _row(self, y: Any) -> NDArray:
+        y, n_y = np.asarray(y, float), self._sizes.n_y
+        fits = y.shape == (n_y,) or (self._sizes.more and y.ndim == 1 and len(y) > n_y)
+        names = ", ".join(name for name, _ in self.y)
+        require(fits, f"y has shape {y.shape}, expected ({n_y},): {names}")
+        return y
+
+    def _reference(self, r: Any) -> NDArray:
+        n_r = self._sizes.n_r
+        if r is None:
+            fail(f"this controller follows a reference; give r [{n_r}] at every call")
+        r = np.asarray(r, float)
+        require(r.shape == (n_r,), f"r has shape {r.shape}, expected ({n_r},)")
+        return r

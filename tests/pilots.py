@@ -1,0 +1,108 @@
+"""Controllers that users might write, and what the tests of pilots share."""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import zoo
+
+import hybridctl as hc
+from hybridctl.deploy.engines import CEngine, Engine, PythonEngine
+from hybridctl.deploy.program import Program, program
+from hybridctl.deploy.recording import Recording, record
+
+TASK = zoo.task("global")
+CONTROLLERS = zoo.controllers(TASK)
+
+
+class Median(hc.Controller):
+    """A median of the last five angles, kept in a ring, and a deadband."""
+
+    K: np.ndarray = eqx.field(default_factory=lambda: np.array([2.0, 30.0, 3.0, 9.0]))
+
+    def init(self, tick):
+        return {"ring": jnp.full(5, tick.y[1]), "at": jnp.int32(0)}
+
+    def step(self, state, tick):
+        ring = state["ring"].at[state["at"]].set(tick.y[1])
+        low = jnp.sum(ring[:, None] > ring[None, :], axis=1)
+        middle = ring[jnp.argmin(jnp.abs(low - 2))]
+        e = tick.y.at[1].set(jnp.mod(middle, 2 * jnp.pi) - jnp.pi)
+        u = jax.lax.cond(
+            jnp.abs(e[1]) > 0.01, lambda e: self.K @ e, lambda e: 0.0 * e[0], e
+        )
+        return {"ring": ring, "at": (state["at"] + 1) % 5}, jnp.clip(u, -8, 8)[None]
+
+
+class Newton(hc.Controller):
+    """Solves u + u³ = v by Newton's method in a while loop; a table, and a filter."""
+
+    table: np.ndarray = eqx.field(default_factory=lambda: np.linspace(-4, 4, 90))
+
+    def init(self, tick):
+        return jnp.zeros(2)
+
+    def step(self, state, tick):
+        v = jnp.interp(tick.y[0], jnp.linspace(-1, 1, 3), jnp.array([-2.0, 0.0, 2.0]))
+        place = jnp.int32(jnp.clip(tick.y[1] * 10 + 45, 0, 89))
+        v = v + jnp.asarray(self.table)[place] + 0.1 * state[1]
+
+        def improve(carry):
+            i, u = carry
+            return i + 1, u - (u + u**3 - v) / (1 + 3 * u**2)
+
+        def go_on(carry):
+            i, u = carry
+            return (i < 60) & (jnp.abs(u + u**3 - v) > 1e-10)
+
+        _, u = jax.lax.while_loop(go_on, improve, (0, v))
+        state = jnp.stack([0.9 * state[0] + 0.1 * u, state[0]])
+        return state, u[None]
+
+
+class Horner(hc.Controller):
+    """Features in a loop, wide products, and every kind of number in memory."""
+
+    W: np.ndarray = eqx.field(
+        default_factory=lambda: np.random.default_rng(5).normal(size=(12, 24)) / 4
+    )
+
+    def init(self, tick):
+        return (jnp.zeros((3, 30)), jnp.asarray(False), jnp.int32(7))
+
+    def step(self, state, tick):
+        wide, flag, n = state
+        powers = jax.lax.scan(lambda c, _: (c * 0.7, jnp.sin(c)), tick.y, None, 3)[1]
+        h = jax.nn.swish(powers.reshape(12) @ self.W)
+        wide = jnp.concatenate([wide[1:], jnp.outer(h[:1], jnp.tile(tick.y[:3], 10))])
+        u = jnp.stack([jnp.mean(h) + jnp.max(wide), jnp.prod(h[:3])])
+        flag = flag ^ (u[0] > 0.2)
+        n = jax.lax.switch(
+            n % 3, [lambda n: n + 1, lambda n: n * 2, lambda n: n - 5], n
+        )
+        return (wide, flag, n % 100), jnp.where(flag, u, u[::-1])
+
+
+OWN = {"median": Median(), "newton": Newton(), "horner": Horner()}
+
+
+@functools.cache
+def graphs(name: str) -> Program:
+    """The graphs of a controller, made once."""
+    if name in OWN:
+        return program(OWN[name], zoo.DT, None if name == "horner" else TASK.plant)
+    return program(CONTROLLERS[name], zoo.DT, TASK.plant)
+
+
+@functools.cache
+def recorded(name: str, loops: int, random: int, periods: int) -> Recording:
+    """A recording of the jitted controller, made once."""
+    return record(graphs(name), loops, random, periods)
+
+
+def engine(name: str, kind: str) -> Engine:
+    """python, double or float."""
+    made = graphs(name)
+    return PythonEngine(made) if kind == "python" else CEngine(made, kind)

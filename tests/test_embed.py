@@ -1,0 +1,228 @@
+"""Pilots do what the jitted controller does, and nothing else."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pilots
+import pytest
+import zoo
+from pilots import CONTROLLERS, OWN, TASK
+
+import hybridctl as hc
+from hybridctl.deploy.cbuild import compiler
+from hybridctl.deploy.parity import check
+from hybridctl.deploy.program import program
+from hybridctl.deploy.recording import record
+from hybridctl.plants.flow import fixed_step
+
+UP, FORCE = TASK.plant.upright(), hc.Constant([1])
+QUICK = ("lqr", "machine", "residual", "lqg", "integral", "hold", "trajectory")
+KINDS = ("python", "double", "float")
+needs_cc = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
+
+
+def ride(name: str, kind: str, loops: int, random: int, periods: int):
+    pilot = hc.Pilot(pilots.graphs(name), pilots.engine(name, kind))
+    kept = pilots.recorded(name, loops, random, periods)
+    return check(pilots.graphs(name), pilot, kind, recording=kept, loops=loops)
+
+
+@pytest.mark.parametrize(
+    "kind", [KINDS[0], *(pytest.param(k, marks=needs_cc) for k in KINDS[1:])]
+)
+@pytest.mark.parametrize("name", [*QUICK, *OWN])
+def test_a_pilot_is_the_jitted_controller(name, kind):
+    if kind != "python" and compiler() is None:
+        pytest.skip("there is no C compiler")
+    found = ride(name, kind, 6, 2, 80)
+    assert found.periods == 640 and found.edges <= 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*CONTROLLERS, *OWN])
+def test_a_pilot_is_the_jitted_controller_for_long(name, monkeypatch):
+    """1e5 closed-loop periods; an MPC, being slow in Python, gets fewer."""
+    monkeypatch.setattr("hybridctl.deploy.parity.PATIENCE", 100.0)
+    for kind in KINDS if compiler() else KINDS[:1]:
+        found = ride(name, kind, 128, 2, 800)
+        assert name == "mpc" or found.periods >= 1e5
+        assert found.edges <= 1e-2 * found.periods
+
+
+def test_an_edge_is_counted_and_left_behind():
+    """The guard lies on the measurement: rounding decides who switches first."""
+    guard, modes = hc.near(UP, theta=0.5), {"a": hc.Constant([1]), "b": 2 * FORCE}
+    edge = hc.machine(modes, {("a", "b"): guard})
+    made = program(edge, zoo.DT, TASK.plant)
+    kept = record(made, 0, 8, 30)
+    before, after = kept.memory[0][:, :-1], kept.memory[0][:, 1:]
+    run, period = np.argwhere(before != after)[0]
+    y = np.array(kept.y)
+    y[run, period, 1] = np.pi - 0.5 - 1e-12  # just outside: the pilot stays in "a"
+    pilot = hc.embed(edge, zoo.DT, plant=TASK.plant)
+    found = check(made, pilot, recording=kept._replace(y=y), loops=0)
+    assert found.edges == 1 and found.periods == 240
+
+
+def test_errors_are_no_edges():
+    lqr, made = CONTROLLERS["lqr"], pilots.graphs("lqr")
+    with pytest.raises(ValueError, match="differs from the jitted controller by"):
+        kept = pilots.recorded("lqr", 6, 2, 80)
+        check(made, hc.embed(1.001 * lqr, zoo.DT), recording=kept, loops=6)
+
+
+def closed_loop(pilot: hc.Pilot, x0, periods: int) -> np.ndarray:
+    flow = jax.jit(lambda x, u: fixed_step(zoo.DT, 2)(TASK.plant, 0.0, x, u))
+    x, rows = jnp.asarray(x0, float), []
+    pilot.reset()
+    for _ in range(periods):
+        u = pilot(np.asarray(x, float))
+        rows.append((u[0], -1 if pilot.mode is None else pilot.mode))
+        x = flow(x, u)
+    return np.array(rows)
+
+
+def test_the_simulation_comes_out_with_its_modes():
+    machine = CONTROLLERS["machine"]
+    pilot = hc.embed(machine, zoo.DT)
+    trace = hc.simulate(TASK.plant, machine, [0, 2.5, 0, 0], 2.0, zoo.DT)
+    rows = closed_loop(pilot, [0, 2.5, 0, 0], 100)
+    np.testing.assert_allclose(rows[:, 0], trace.u[:, 0], rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(rows[:, 1], trace.mode)
+    assert pilot.modes == trace.modes and set(np.array(trace.mode)) == {0, 1}
+
+
+@needs_cc
+def test_memory_goes_over_from_python_to_c():
+    name, y = "residual", np.array([0.1, 3.0, 0.2, -0.1])
+    made = pilots.graphs(name)
+    here = hc.Pilot(made, pilots.engine(name, "python"))
+    there = hc.Pilot(made, pilots.engine(name, "double"))
+    for i in range(7):
+        here(y + 0.1 * i)
+    there.load_state_dict(here.state_dict())
+    for i in range(5):
+        np.testing.assert_allclose(there(y - 0.1 * i), here(y - 0.1 * i), rtol=1e-12)
+    assert here.mode == there.mode
+    for key, value in here.state_dict().items():
+        if value.dtype.kind != "U":
+            np.testing.assert_allclose(there.state_dict()[key], value, rtol=1e-12)
+    other = hc.embed(CONTROLLERS["lqr"], zoo.DT)
+    with pytest.raises(ValueError, match="another controller"):
+        other.load_state_dict(here.state_dict())
+    partial = {k: v for k, v in here.state_dict().items() if "age" not in k}
+    with pytest.raises(ValueError, match=r"has no memory\..*age"):
+        there.load_state_dict(partial)
+
+
+def test_reset_begins_anew_and_with_a_measurement():
+    observer = hc.embed(CONTROLLERS["lqg"], zoo.DT)
+    first = [observer([0.1, 3.0, 0.0, 0.0])[0] for _ in range(3)]
+    assert first[0] != first[1]
+    fresh = observer.state_dict()
+    observer.reset()
+    assert set(observer.state_dict()) == {"controller", "tick"}
+    assert [observer([0.1, 3.0, 0.0, 0.0])[0] for _ in range(3)] == first
+    observer.reset(y=[0.1, 3.0, 0.0, 0.0])
+    assert "memory.x" in observer.state_dict()
+    assert observer([0.1, 3.0, 0.0, 0.0])[0] == first[0]
+    observer.load_state_dict(fresh)
+    observer.reset()
+    empty = observer.state_dict()
+    observer([0.0, 3.0, 0.0, 0.0])
+    observer.load_state_dict(empty)
+    assert observer([0.1, 3.0, 0.0, 0.0])[0] == first[0]
+
+
+def test_what_was_applied_reaches_an_observer():
+    told, silent = (hc.embed(CONTROLLERS["lqg"], zoo.DT) for _ in range(2))
+    y = np.array([0.1, 3.0, 0.0, 0.0])
+    assert told(y) == silent(y)
+    told.applied([0.0])
+    assert told(y) != silent(y)
+    with pytest.raises(ValueError, match=r"u has shape \(2,\), expected \(1,\)"):
+        told.applied([0.0, 1.0])
+
+
+def test_wrong_shapes_get_a_sentence():
+    pilot = hc.embed(CONTROLLERS["integral"], zoo.DT, plant=TASK.plant)
+    with pytest.raises(
+        ValueError, match=r"y has shape \(3,\), expected \(4,\): x, the"
+    ):
+        pilot([0.0, 1.0, 2.0], [0.0])
+    with pytest.raises(ValueError, match="follows a reference"):
+        pilot(np.zeros(4))
+    with pytest.raises(ValueError, match=r"r has shape \(2,\), expected \(1,\)"):
+        pilot(np.zeros(4), [0.0, 1.0])
+    with pytest.raises(ValueError, match="designed for dt"):
+        hc.embed(CONTROLLERS["lqr"], 0.01)
+    with pytest.raises(ValueError, match="unknown language 'rust'"):
+        hc.embed(CONTROLLERS["lqr"], 0.02, language="rust")
+    with pytest.raises(ValueError, match="give run"):
+        hc.embed("lqr", 0.02)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["lqr", "machine", "lqg", "policy"])
+def test_a_measurement_that_is_not_finite_is_that_of_the_simulation(name):
+    pilot = hc.embed(CONTROLLERS[name], zoo.DT)
+    for bad in (np.nan, np.inf):
+        pilot.reset()
+        pilot([0.0, 3.0, 0.0, 0.0])
+        u = pilot([0.0, bad, 0.0, 0.0])
+        assert np.isnan(u).all()
+
+
+def test_a_division_by_zero_is_what_it_is_in_jax():
+    class Over(hc.Controller):
+        def init(self, tick):
+            return jnp.zeros(())
+
+        def step(self, state, tick):
+            y = tick.y
+            u = jnp.where(y[0] == 0, 2.0, 1 / y[0]) + jnp.exp(y[1]) + jnp.sqrt(y[2])
+            return u, u[None]
+
+    pilot = hc.embed(Over(), zoo.DT)
+    assert pilot([0.0, 0.0, 4.0]) == [5.0]
+    assert pilot([0.0, 1e4, 4.0]) == [np.inf]
+    assert np.isnan(pilot([1.0, 0.0, -4.0]))
+    assert pilot([-0.5, 0.0, 4.0]) == [1.0]
+
+
+def _own(step):
+    class Own(hc.Controller):
+        def init(self, tick):
+            return None
+
+        def step(self, state, tick):
+            return state, step(tick.y)
+
+    return Own()
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (lambda y: jax.random.normal(jax.random.PRNGKey(0), (1,)) * y[0], "random num"),
+        (lambda y: jnp.sort(y)[:1], "primitive 'sort' in .*Own.step"),
+        (
+            lambda y: jax.pure_callback(lambda y: y, y, y)[:1],
+            "'pure_callback' in .*Own.step calls back into Python",
+        ),
+        (lambda y: jnp.abs(jnp.fft.fft(y))[:1], "complex128 numbers; use real"),
+        (lambda y: y if y[0] > 0 else -y, "does not run: TracerBoolConversionError"),
+        (lambda y: y[0], r"its output has shape \(\), expected \[n_u\]"),
+    ],
+)
+def test_what_cannot_be_embedded_is_named(step, words):
+    with pytest.raises(ValueError, match=words):
+        hc.embed(_own(step), zoo.DT, plant=TASK.plant)
+
+
+def test_the_last_column_that_is_looked_at_counts():
+    """JAX reads beyond an array without a word; a pilot knows what it needs."""
+    pid = hc.PID(1.0, 0.0, 0.0, dt=zoo.DT, column=2)
+    pilot = hc.embed(pid, zoo.DT)
+    assert pilot([0.0, 0.0, 3.0]) == pilot([0.0, 0.0, 3.0, 9.0, 9.0]) == [-3.0]
+    with pytest.raises(ValueError, match=r"y has shape \(2,\), expected \(3,\)"):
+        pilot([0.0, 0.0])

@@ -1,0 +1,191 @@
+"""Exported files: readable, checked, and all that another machine needs."""
+
+import importlib.util
+import resource
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import jax
+import numpy as np
+import pilots
+import pytest
+import zoo
+from pilots import CONTROLLERS
+
+import hybridctl as hc
+from hybridctl.deploy import parity
+from hybridctl.deploy.cbuild import STRICT, compiler
+from hybridctl.deploy.engines import PythonEngine
+
+MACHINE, DT = CONTROLLERS["machine"], zoo.DT
+needs_cc = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    """The checks themselves are tested in test_embed."""
+    monkeypatch.setattr(parity, "PERIODS", 60)
+    defaults = {"loops": 4, "periods": 60, "inputs": 120}
+    monkeypatch.setattr(parity.check, "__kwdefaults__", {
+        **parity.check.__kwdefaults__, **defaults,
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("exported")
+
+
+def loaded(path: Path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_python_file_says_what_it_is_and_runs(folder, capsys):
+    path = hc.export(MACHINE, folder / "machine.py", DT)
+    assert "machine.py: largest difference" in capsys.readouterr().out
+    text = path.read_text()
+    head = text.split('"""')[1]
+    for words in (
+        "a Switch exported by hybridctl 0.1.0", "dt = 0.02 s", "theta [rad]",
+        "force [N]", "Modes: swing, balance", pilots.graphs("machine").traced.hash,
+        "random inputs and 4 closed loops", "state, u = step(state, t, y)",
+    ):  # fmt: skip
+        assert words in head
+    assert max(map(len, text.splitlines())) <= 88
+    module, pilot = loaded(path), hc.embed(MACHINE, DT)
+    state = module.init()
+    for k, y in enumerate(np.random.default_rng(0).normal(size=(50, 4)) * 2):
+        state, u = module.step(state, k * DT, y)
+        assert u == pilot(y) and state[module.MODE] == pilot.mode
+    with pytest.raises(ValueError, match="y has 3 entries, expected 4"):
+        module.step(state, 0.0, [1, 2, 3])
+
+
+def test_numpy_is_all_that_a_python_file_imports(folder):
+    path = hc.export(CONTROLLERS["residual"], folder / "alone.py", DT)
+    code = (
+        "import sys, numpy, math; before = set(sys.modules); import alone, time\n"
+        "new = set(sys.modules) - before - {'alone'}; assert not new, new\n"
+        "state = alone.init()\n"
+        "for k in range(1000): state, u = alone.step(state, k / 50, [0, 3.0, 0, 0])\n"
+        "assert 'jax' not in sys.modules and 'hybridctl' not in sys.modules\n"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    quiet = {"PATH": "/usr/bin", "OPENBLAS_NUM_THREADS": "1"}
+    command = [
+        sys.executable,
+        "-I",
+        "-c",
+        f"import sys; sys.path.append({str(folder)!r})\n" + code,
+    ]
+    subprocess.run(command, check=True, env=quiet, cwd=path.parent)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 0.6  # half of it on a quiet core
+
+
+@needs_cc
+@pytest.mark.parametrize("real", ["double", "float"])
+def test_a_c_file_runs_in_a_closed_loop_of_its_own(folder, real):
+    """A C program with the file, a plant and a loop ends where Python does."""
+    path = hc.export(MACHINE, folder / f"machine_{real}.c", DT, real=real)
+    assert "theta [rad]" in path.with_suffix(".h").read_text()
+    (folder / "main.c").write_text(
+        MAIN.replace("NAME", path.stem).replace("REAL", real)
+    )
+    program = folder / f"loop_{real}"
+    cc = str(compiler())
+    files = [str(path), str(folder / "main.c"), "-o", str(program), "-lm"]
+    subprocess.run([cc, *STRICT, "-O2", *files], check=True)
+    out = subprocess.run([str(program)], capture_output=True, text=True, check=True)
+    rows = np.array([[float(v) for v in r.split()] for r in out.stdout.splitlines()])
+    pilot, x = hc.embed(MACHINE, DT), np.array([0.0, 2.5, 0.0, 0.0])
+    expected = []
+    for _ in range(100):
+        u = float(pilot(x)[0])
+        expected.append((u, pilot.mode))
+        x = x + DT * _ode(x, u)
+    tight = 1e-9 if real == "double" else 2e-3
+    np.testing.assert_allclose(
+        rows[:, 0], np.array(expected)[:, 0], rtol=tight, atol=tight
+    )
+    np.testing.assert_array_equal(rows[:, 1], np.array(expected)[:, 1])
+
+
+def _ode(x, u):
+    s, c = np.sin(x[1]), np.cos(x[1])
+    a = (u + 0.1 * s * (x[3] ** 2 + 9.81 * c)) / (1 + 0.1 * s * s)
+    return np.array([x[2], x[3], a, -(c * a + 9.81 * s)])
+
+
+MAIN = """
+#include <math.h>
+#include <stdio.h>
+#include "NAME.h"
+
+int main(void) {
+    NAME_state state;
+    double x[4] = {0.0, 2.5, 0.0, 0.0};
+    NAME_init(&state);
+    for (int k = 0; k < 100; k++) {
+        const REAL y[4] = {(REAL)x[0], (REAL)x[1], (REAL)x[2], (REAL)x[3]};
+        REAL u[1];
+        NAME_step(&state, (REAL)(0.02 * k), y, u);
+        printf("%.17g %d\\n", (double)u[0], state.mode);
+        const double s = sin(x[1]), c = cos(x[1]);
+        const double f = u[0] + 0.1 * s * (x[3] * x[3] + 9.81 * c);
+        const double a = f / (1 + 0.1 * s * s);
+        const double b = -(c * a + 9.81 * s);
+        x[0] += 0.02 * x[2];
+        x[1] += 0.02 * x[3];
+        x[2] += 0.02 * a;
+        x[3] += 0.02 * b;
+    }
+    return 0;
+}
+"""
+
+
+def test_nothing_is_written_where_the_code_is_wrong(folder, monkeypatch):
+    def wrong(self, t, y, r):
+        return np.array([0.123])
+
+    monkeypatch.setattr(PythonEngine, "step", wrong)
+    with pytest.raises(ValueError, match="differs from the jitted controller"):
+        hc.export(CONTROLLERS["lqr"], folder / "wrong.py", DT)
+    assert not (folder / "wrong.py").exists()
+
+
+def test_a_suffix_a_folder_and_a_missing_compiler_get_a_sentence(folder, monkeypatch):
+    with pytest.raises(ValueError, match=r"unknown suffix .* '.m'; choose one of: .c"):
+        hc.export(MACHINE, folder / "machine.m", DT)
+    (folder / "sub.py").mkdir()
+    with pytest.raises(ValueError, match="is a folder"):
+        hc.export(MACHINE, folder / "sub.py", DT)
+    monkeypatch.setattr("hybridctl.deploy.cbuild.compiler", lambda: None)
+    with pytest.raises(ValueError, match="there is no C compiler"):
+        hc.export(MACHINE, folder / "machine.c", DT)
+
+
+def test_a_program_of_jax_comes_with_a_warning(folder):
+    pytest.importorskip("flatbuffers")
+    with pytest.warns(UserWarning, match="only from somebody you trust"):
+        path = hc.export(CONTROLLERS["lqr"], folder / "lqr.jax", DT)
+    with jax.enable_x64(True), warnings.catch_warnings():
+        call = jax.export.deserialize(bytearray(path.read_bytes())).call
+        y, zeros = np.array([0.0, 3.0, 0.0, 0.0]), np.zeros(1)
+        _, u = call([], np.float64(0), np.int32(0), y, None, zeros, zeros)
+    pilot = hc.embed(CONTROLLERS["lqr"], DT)
+    np.testing.assert_allclose(u, pilot(y), rtol=1e-12)
+
+
+def test_a_program_of_jax_without_its_package_gets_a_sentence(folder, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="pip install flatbuffers"):
+        hc.export(CONTROLLERS["lqr"], folder / "lqr.jax", DT)

@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from hybridctl.checks import fail, one_of, require
+from hybridctl.compare.crossed import crossed_mean
 from hybridctl.controllers import Controller
 from hybridctl.loop import Trace
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, replay
-from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
+from hybridctl.tasks.statistics import quantile, wilson
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,7 @@ class Table:
         }
 
     def _mean(self, values: np.ndarray) -> dict[str, float]:
-        low, high = bootstrap_mean(values, self.seed)
-        return {"value": float(values.mean()), "low": low, "high": high}
+        return crossed_mean(values[None]).interval
 
     def to_json(self, path: str | Path) -> Path:
         """Write `to_dict()` to a file.

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from hybridctl.compare import Table
+from hybridctl.compare.crossed import crossed_mean
 from hybridctl.controllers import Controller, Policy
 from hybridctl.controllers.inspect import walk
 from hybridctl.show.words import number
-from hybridctl.tasks.statistics import bootstrap_mean
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ class Findings:
         if other == self.table.against and known is not None:
             return known
         values = np.subtract(*self._pair(name, other))
-        low, high = bootstrap_mean(values, self.table.seed)
-        return {"value": float(values.mean()), "low": low, "high": high}
+        return crossed_mean(values[None]).interval
 
 
 def is_learned(controller: Controller) -> bool:

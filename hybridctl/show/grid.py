@@ -129,7 +129,7 @@ _SHAPES = {
 def _notes(found: Findings) -> list[str]:
     against = found.table.against
     notes = [
-        "Brackets: 95% intervals (Wilson for success, bootstrap for means).",
+        "Brackets: 95% intervals (Wilson for success, Student’s t for means).",
         f"ΔJ: to {against}, in pairs, episode by episode.",
         "Settling: median and 95th percentile of all episodes.",
         "Bold: the best among those with the highest success.",

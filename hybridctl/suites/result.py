@@ -19,7 +19,7 @@ from hybridctl.suites.plan import Suite
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scoring, trainings_of
 from hybridctl.tasks import Scores
-from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
+from hybridctl.tasks.statistics import quantile, wilson
 
 PACKAGES = ("hybridctl", "jax", "brax", "numpy")
 
@@ -82,7 +82,7 @@ class Result:
             "success_worst": float(s.success.mean(axis=1).min()),
             "settle_median": quantile(s.settle, 0.5),
             "settle_p95": quantile(s.settle, 0.95),
-            "J": self._mean(s.cost),
+            "J": crossed_mean(s.cost).interval,
             "J_seeds": s.cost.mean(axis=1).tolist(),
             "iqm": self._iqm(s.cost),
             "difference": gap,
@@ -105,14 +105,6 @@ class Result:
             _, low, high, _ = crossed_mean(s.success)
         return {"value": rate, "low": max(low, 0.0), "high": min(high, 1.0)}
 
-    def _mean(self, values: np.ndarray) -> dict[str, float]:
-        """Episodes alone by bootstrap; with few seeds that would be too narrow."""
-        if len(values) == 1:
-            low, high = bootstrap_mean(values[0], self.suite.seed)
-        else:
-            _, low, high, _ = crossed_mean(values)
-        return {"value": float(values.mean()), "low": low, "high": high}
-
     def _iqm(self, cost: np.ndarray) -> dict[str, float] | None:
         if len(cost) == 1:
             return None
@@ -124,7 +116,8 @@ class Result:
         if name == self.suite.against:
             return None
         gaps = self.gaps(title, name)
-        return {**self._mean(gaps), "p": crossed_mean(gaps).p}
+        mean = crossed_mean(gaps)
+        return {**mean.interval, "p": mean.p}
 
     def _share(self, title: str, name: str, gap: Any) -> dict[str, float]:
         """J over the reference's on the same episodes."""

@@ -37,16 +37,15 @@ def bounds() -> dict[str, Any]:
 
 
 def guesses(task: hc.Task, starts: NDArray, steps: int) -> list[list[Guess]]:
-    """For every start the machine's way, and straight turns of either sense."""
-    machine, seconds = hc.reference("machine", task), (steps + 0.5) * task.loop.dt
-    trace = hc.simulate(task.plant, machine, starts, seconds, loop=task.loop)
-    return [
-        [
-            (np.asarray(x), np.asarray(u[:, 0])),
-            *(_straight(x0, steps, task.loop.dt, way) for way in (0, 1)),
-        ]
-        for x0, x, u in zip(starts, trace.x, trace.u, strict=True)
-    ]
+    """For every start the machine's way, MPC's, and straight turns of either sense."""
+    seconds, dt = (steps + 0.5) * task.loop.dt, task.loop.dt
+    ways = [[_straight(x0, steps, dt, way) for way in (0, 1)] for x0 in starts]
+    for kind in ("machine", "mpc"):
+        known = hc.reference(kind, task)
+        trace = hc.simulate(task.plant, known, starts, seconds, loop=task.loop)
+        for own, x, u in zip(ways, trace.x, trace.u, strict=True):
+            own.append((np.asarray(x), np.asarray(u[:, 0])))
+    return ways
 
 
 def _straight(x0: NDArray, steps: int, dt: float, way: int) -> Guess:

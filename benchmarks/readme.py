@@ -36,7 +36,21 @@ def suite() -> str:
         shown = (share(task, name) for task in tasks.values())
         lines.append(f"| {name} | {' | '.join(shown)} |")
     lines += ["", result["verdict"], "", *contests(tasks), "", *folded(result)]
+    lines += ["", periods()]
     return "\n".join(lines)
+
+
+def periods() -> str:
+    """Time of a control period, and of the trainings."""
+    result = load("suite_time")
+    shown = ", ".join(
+        f"{name} {us:.0f}" for name, us in result["period_us"]["global"].items()
+    )
+    return (
+        f"A control period of `global` takes in µs: {shown}. The "
+        f"{result['trainings']} trainings took {result['training_seconds'] / 3600:.1f} hours in all, two at a "
+        "time beside other work (`benchmarks/suite.py`)."
+    )
 
 
 def million(result: dict[str, Any]) -> str:
@@ -124,6 +138,86 @@ def longer() -> str:
         f"(up to {steps:.1f}M decisions; {timing['train']:.0f} s on one core), "
         f"{result['seeds']} seeds, 95 % interval over seeds: {found} "
         "(`benchmarks/strategies.py`)."
+    )
+
+
+def bounds() -> str:
+    """Optimal control, and what it is good for."""
+    found = load("bounds")["bounds"]
+    times = found["global times"]
+    costs = ", ".join(
+        f"`{name}` {found[name]['J']:.2f}"
+        for name in ("swingup", "short_track", "weak hanging")
+    )
+    return (
+        "**Bounds.** By direct transcription (CasADi, IPOPT) on the package's own "
+        f"motion and cost: least J {costs}; of the first 32 episodes of `global` "
+        f"{found['global']['J']:.1f} in the mean, settled after "
+        f"{times['settle']:.2f} s in the median. From rest a pole can be caught from "
+        f"{found['balance']['angle']:.3f} rad without a swing-down "
+        "(`benchmarks/bounds.py`)."
+    )
+
+
+def statistics() -> str:
+    """A/A tests, and what pairing is worth."""
+    result = load("aa")
+    rates = [row["student"]["rejects"] for row in result["aa"].values()]
+    pairs = ", ".join(
+        f"{name} {row['ratio']:.2f}" for name, row in result["pairs"].items()
+    )
+    return (
+        f"**Statistics.** In {result['comparisons']} A/A comparisons each of "
+        f"{len(rates)} kinds, {min(rates):.1%} to {max(rates):.1%} of the 95 % "
+        "intervals of a difference leave out 0. Width of the paired interval over the "
+        f"unpaired one on the same episodes: {pairs} (`benchmarks/aa.py`)."
+    )
+
+
+def falsifier() -> str:
+    """Planted failures, and a known limit found again."""
+    result = load("falsify")
+    warned, needle = result["planted"]["p=2"], result["planted"]["p=4"]
+    known = result["known"]["angle_rad"]
+    return (
+        f"**Falsifier.** A planted failure pocket of {warned['share']:.2%} of the "
+        f"volume is found within a tenth of the {warned['expected_even_draws']:.0f} "
+        "evaluations that even draws need on average on "
+        f"{warned['within_a_tenth']} seeds (median {warned['falsifier_median']:.0f}) where the trouble fades with the distance "
+        f"squared, and on {needle['within_a_tenth']} where it fades with its fourth "
+        f"power; a needle without any warning is found no sooner than by even draws. "
+        f"The LQR's largest angle is found as {known['found']:.3f} rad "
+        f"({known['known']:g} known) (`benchmarks/falsify.py`)."
+    )
+
+
+def leaderboard() -> str:
+    """RealAIGym's scores."""
+    result = load("realaigym")["controllers"]
+    rows = ", ".join(
+        f"{name} {row['scores']['v1']:.3f}, {row['scores']['v2']:.3f}"
+        + (f", {row['robustness']['overall']:.3f}" if name != "mpc" else "")
+        for name, row in result.items()
+    )
+    seconds = result["machine"]["seconds"]
+    return (
+        "**RealAIGym.** Scores v1 and v2, and the mean of the robustness suite, "
+        f"transcribed to the cart-pole: {rows}. All "
+        f"{result['machine']['robustness']['episodes']} episodes take "
+        f"{seconds['first']:.1f} s with compiling, {seconds['again']:.1f} s again "
+        "(`benchmarks/realaigym.py`)."
+    )
+
+
+def films() -> str:
+    """Frames per second."""
+    drawn = ", ".join(
+        f"{name} {row['drawing']['frame']['per_core_s']:.0f}"
+        for name, row in load("render")["renderers"].items()
+    )
+    return (
+        "**Films.** Frames of 640 x 480 per second of processor time, words included: "
+        f"{drawn} (`benchmarks/render.py`)."
     )
 
 
@@ -235,7 +329,8 @@ def machine() -> str:
 def measured() -> str:
     """The whole part, between its marks."""
     parts = (
-        suite(), longer(), design(), worlds(), learning(), speed(), machine(),
+        suite(), bounds(), statistics(), longer(), falsifier(), leaderboard(), films(),
+        design(), worlds(), learning(), speed(), machine(),
     )  # fmt: skip
     return "\n\n".join((BEGIN, *parts, END))
 

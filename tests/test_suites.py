@@ -18,7 +18,7 @@ from hybridctl.compare.crossed import (
     interquartile_mean,
 )
 from hybridctl.suites import text
-from hybridctl.suites.contest import contest, eligible
+from hybridctl.suites.contest import eligible
 from hybridctl.suites.keys import key_of
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scorings, trainings
@@ -236,7 +236,7 @@ def test_a_contest_is_decided_by_success_before_cost(found):
         "c": {"success": {"value": 0.97, "low": 0.95, "high": 0.99}},
     }
     assert eligible(rows) == ["a", "c"]
-    told = contest(found, "near")
-    assert told is not None and told["learned"] == "residual"
+    told = found.contests["near"]
+    assert told["learned"] == "residual"
     assert json.dumps(found.to_dict(), allow_nan=False)
     assert jax.tree.all(jax.tree.map(np.isfinite, told["value"]))

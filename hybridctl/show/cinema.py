@@ -7,7 +7,6 @@ from hybridctl.show.film import animation
 from hybridctl.show.parts import start_text
 from hybridctl.show.words import listed
 from hybridctl.suites import Result
-from hybridctl.suites.contest import contest
 
 SECONDS, WIDTH, HEIGHT = 8.0, 360, 270  # length [s] and size of a picture [pixels]
 TITLES = ("swingup", "short_track", "push")
@@ -53,7 +52,7 @@ def suite_films(
     for title in titles:
         if title not in result.suite.entries:
             continue
-        told = contest(result, title)
+        told = result.contests.get(title)
         best = [told["classical"], told["learned"]] if told else []
         names = list(dict.fromkeys([result.suite.against, *best]))
         films[title] = film(result.table(title), names)

@@ -28,7 +28,8 @@ def forest(result: Result, looks: Mapping[str, Look]) -> Any:
 
     titles = list(result.suite.entries)
     names = [name for name in result.suite.columns if name != result.suite.against]
-    entries = {name: {**looks[name], **_mark(True)} for name in names}
+    shapes = shapes_of(looks)
+    entries = {name: {**looks[name], **_mark(True, shapes[name])} for name in names}
     if any(rows[result.suite.against]["to_bound"] for rows in result.rows.values()):
         entries["bound"] = BOUND
     with rc_context(STYLE):
@@ -37,14 +38,20 @@ def forest(result: Result, looks: Mapping[str, Look]) -> Any:
         figure.subplots_adjust(left=1.35 / WIDE)
         axis = figure.axes[0]
         for place, title in enumerate(titles):
-            _draw(axis, result, title, place, names, looks)
+            _draw(axis, result, title, place, names, looks, shapes)
         _finish(axis, titles, result.suite.against)
         legend(figure, entries)
     return figure
 
 
 def _draw(
-    axis: Any, result: Result, title: str, place: int, names: list[str], looks: Mapping
+    axis: Any,
+    result: Result,
+    title: str,
+    place: int,
+    names: list[str],
+    looks: Mapping[str, Look],
+    shapes: Mapping[str, str],
 ) -> None:
     rows = result.rows[title]
     fair, shown = eligible(rows), [name for name in names if name in rows]
@@ -55,9 +62,21 @@ def _draw(
         colour, y = looks[name]["color"], place + step
         axis.plot([low, high], [y, y], "-", color=colour, lw=1.6, solid_capstyle="butt")
         far = value >= HIGH
-        axis.plot(value, y, color=colour, **_mark(name in fair, ">" if far else "o"))
+        axis.plot(
+            value, y, color=colour, **_mark(name in fair, ">" if far else shapes[name])
+        )
     if bound := rows[result.suite.against]["to_bound"]:
         axis.plot(1 / bound, place, zorder=0.5, **BOUND)
+
+
+def shapes_of(looks: Mapping[str, Look]) -> dict[str, str]:
+    """A mark a column; those that share a colour differ in it."""
+    colours: list[str] = []
+    shapes = {}
+    for name, look in looks.items():
+        shapes[name] = "osD^"[colours.count(look["color"]) % 4]
+        colours.append(look["color"])
+    return shapes
 
 
 def _mark(full: bool, shape: str = "o") -> Look:

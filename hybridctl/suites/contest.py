@@ -2,42 +2,56 @@
 
 from typing import TYPE_CHECKING, Any
 
-from hybridctl.compare.crossed import SURE, crossed_mean
+from hybridctl.compare.crossed import SURE, crossed_mean, holm
 
 if TYPE_CHECKING:
     from hybridctl.suites.result import Result
 
 
-def contest(result: "Result", title: str) -> dict[str, Any] | None:
-    """The best learned column of a task against the best classical one.
+def contests(result: "Result") -> dict[str, dict[str, Any]]:
+    """The best learned column of every task against the best classical one.
 
     The best is the one with the lowest J, by its paired difference to the reference,
     of those whose success the data do not tell from the highest.
 
     Args:
         result: of a suite.
-        title: of the task.
 
     Returns:
-        Names `learned` and `classical`; of J, in pairs, `value`, `low`, `high` and
-        `p` (learned minus classical) and `share` of the classical J; and the
-        `verdict` on the learned one: "beats", "loses" or "open". None where one kind
-        is missing.
+        By title the names `learned` and `classical`; of J, in pairs, `value`, `low`,
+        `high` and `p` (learned minus classical), `p_holm` (adjusted for the number of
+        tasks) and `share` of the classical J; and the `verdict` on the learned one:
+        "beats", "loses" or "open". Without tasks on which one kind is missing.
     """
-    rows = result.rows[title]
+    pairs = {title: _pair(result.rows[title]) for title in result.suite.entries}
+    found = {t: _contest(result, t, *pair) for t, pair in pairs.items() if pair}
+    adjusted = holm({title: told["p"] for title, told in found.items()})
+    for title, told in found.items():
+        fair = eligible(result.rows[title])
+        sides = [told[kind] in fair for kind in ("learned", "classical")]
+        told["p_holm"] = adjusted[title]
+        told["verdict"] = _verdict(told["value"], told["p_holm"], *sides)
+    return found
+
+
+def _pair(rows: dict[str, dict[str, Any]]) -> tuple[str, str] | None:
+    """The best learned column and the best classical one."""
     learned = [name for name in rows if rows[name]["kind"] == "template"]
     classical = [name for name in rows if name not in learned]
     if not learned or not classical:
         return None
-    a, b = (ranked(rows, names)[0] for names in (learned, classical))
-    mine, theirs = (result.scores[title, name].cost for name in (a, b))
-    n = min(mine.shape[1], theirs.shape[1])
-    gap = crossed_mean(mine[:, :n] - theirs[:, :n])
-    share = gap.value / max(float(theirs[:, :n].mean()), 1e-12)
-    fair = [name in eligible(rows) for name in (a, b)]
-    verdict = _verdict(gap.value, gap.p, *fair)
-    names = {"learned": a, "classical": b, "episodes": n}
-    return {**names, **gap._asdict(), "share": share, "verdict": verdict}
+    return ranked(rows, learned)[0], ranked(rows, classical)[0]
+
+
+def _contest(
+    result: "Result", title: str, learned: str, classical: str
+) -> dict[str, Any]:
+    a, b = (result.scores[title, name].cost for name in (learned, classical))
+    n = min(a.shape[1], b.shape[1])
+    gap = crossed_mean(a[:, :n] - b[:, :n])
+    share = gap.value / max(float(b[:, :n].mean()), 1e-12)
+    names = {"learned": learned, "classical": classical, "episodes": n}
+    return {**names, **gap._asdict(), "share": share}
 
 
 def _verdict(gap: float, p: float, fair: bool, rival_fair: bool) -> str:
@@ -70,7 +84,6 @@ def ranked(rows: dict[str, dict[str, Any]], names: list[str]) -> list[str]:
 def wins(result: "Result") -> dict[str, list[str]]:
     """Titles of the tasks by verdict: "beats", "loses", "open"."""
     found: dict[str, list[str]] = {"beats": [], "loses": [], "open": []}
-    for title in result.suite.entries:
-        if (told := contest(result, title)) is not None:
-            found[told["verdict"]].append(title)
+    for title, told in result.contests.items():
+        found[told["verdict"]].append(title)
     return found

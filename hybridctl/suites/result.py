@@ -14,7 +14,7 @@ from hybridctl.compare.crossed import SURE, crossed_mean, holm, interquartile
 from hybridctl.compare.table import Table
 from hybridctl.deploy import disk
 from hybridctl.suites import text
-from hybridctl.suites.contest import contest, ranked
+from hybridctl.suites.contest import contests, ranked
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scoring, trainings_of
@@ -51,6 +51,11 @@ class Result:
     def rows(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Figures by title and column; see `row`."""
         return {title: self._rows(title) for title in self.suite.entries}
+
+    @functools.cached_property
+    def contests(self) -> dict[str, dict[str, Any]]:
+        """By title the best learned column against the best classical one."""
+        return contests(self)
 
     def _rows(self, title: str) -> dict[str, dict[str, Any]]:
         rows = {name: self.row(title, name) for name in self.columns(title)}
@@ -221,7 +226,7 @@ class Result:
         return {
             "number": self.suite.entries[title].number,
             "best": ranked(rows, list(rows))[0],
-            "contest": contest(self, title),
+            "contest": self.contests.get(title),
             "sentence": text.sentence(self, title),
             "rows": rows,
         }

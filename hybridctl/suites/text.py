@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
 from hybridctl.compare.table import interval
-from hybridctl.suites.contest import contest, eligible, ranked, wins
+from hybridctl.suites.contest import eligible, ranked, wins
 
 if TYPE_CHECKING:
     from hybridctl.suites.result import Result
@@ -62,7 +62,7 @@ def sentence(result: "Result", title: str) -> str:
 
     Empty where one kind is missing.
     """
-    told = contest(result, title)
+    told = result.contests.get(title)
     if told is None:
         return ""
     rows, a, b = result.rows[title], told["learned"], told["classical"]

@@ -84,7 +84,7 @@ def trace(
     Example:
         >>> from hybridctl.controllers import Constant
         >>> trace(Constant([1.5]), 0.02).sizes
-        Sizes(n_y=1, n_u=1, n_r=0, n_out=1)
+        Sizes(n_y=1, n_u=1, n_r=0, n_out=1, more=True)
     """
     if not isinstance(controller, Controller):
         fail(

@@ -27,6 +27,7 @@ from about import about
 from numpy.typing import NDArray
 
 import hybridctl as hc
+from hybridctl.checks import cast
 from hybridctl.controllers.fill import action_size
 from hybridctl.deploy.cbuild import build, compiler
 from hybridctl.deploy.cfile import CFile
@@ -113,7 +114,7 @@ def timed(call: Callable, rows: NDArray, seconds: float) -> dict[str, float]:
 def jitted(made: Program) -> Callable:
     """The jitted controller, NumPy in and out, in float32."""
     begin, step = verbs(jax.tree.structure(made.controller))
-    leaves = jax.tree.leaves(made.controller)
+    leaves = jax.tree.leaves(cast(made.controller))
     call = jax.jit(
         lambda memory, k, y, u: step(leaves, memory, k * DT, k, y, None, u, u)
     )
@@ -143,11 +144,8 @@ def inside(made: Program, rows: NDArray, n: int) -> float:
     return round(1e6 * library.pilot_timed(memory, pointer, len(rows), n), 4)
 
 
-def measured(
-    name: str, controller: hc.Controller, rows: NDArray, seconds: float
-) -> dict:
+def measured(name: str, made: Program, rows: NDArray, seconds: float) -> dict:
     """All ways to call one controller."""
-    made = program(controller, DT)
     pilot = hc.Pilot(made, PythonEngine(made))
     row: dict[str, Any] = {"pilot": timed(pilot, rows, seconds)}
     engine = PythonEngine(made)
@@ -184,10 +182,10 @@ def main(
         peers: a Python that has stable-baselines3.
     """
     rows, found = measurements(), {}
-    for name, controller in controllers().items():
-        if not names or name in names:
-            found[name] = measured(name, controller, rows, seconds)
-            print(name, json.dumps(found[name]), flush=True)
+    made = {name: program(controller, DT) for name, controller in controllers().items()}
+    for name in names or tuple(made):
+        found[name] = measured(name, made[name], rows, seconds)
+        print(name, json.dumps(found[name]), flush=True)
     record: dict[str, Any] = {"about": about(), "unit": "µs", "controllers": found}
     if peers:
         record["stable-baselines3"] = peer(peers, seconds)

@@ -84,7 +84,7 @@ def trace(
     Example:
         >>> from hybridctl.controllers import Constant
         >>> trace(Constant([1.5]), 0.02).sizes
-        Sizes(n_y=1, n_u=1, n_r=0, n_out=1)
+        Sizes(n_y=1, n_u=1, n_r=0, n_out=1, more=True)
     """
     if not isinstance(controller, Controller):
         fail(
@@ -93,10 +93,11 @@ def trace(
         )
     positive("dt", dt)
     check_dt(controller, dt)
+    controller = jax.tree.map(exact, controller)
     with float64_on_host():
         sizes = sizes or _sizes(controller, plant)
         leaves, tree = jax.tree.flatten(controller)
-        leaves, ticks = [exact(leaf) for leaf in leaves], example(sizes)
+        ticks = example(sizes)
         begin, step = verbs(tree)
         first = _runs(jax.make_jaxpr(begin), leaves, *ticks)
         memory = jax.eval_shape(begin, leaves, *ticks)
@@ -122,7 +123,7 @@ def verbs(tree: Any) -> tuple[Callable, Callable]:
 
 def exact(leaf: Any) -> Any:
     """A parameter in float64 on the host; whole numbers as they are."""
-    array = np.asarray(leaf)
+    array = np.array(leaf)  # a copy, which JAX has not met in another precision
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 

@@ -139,7 +139,7 @@ class CWriter(Writer):
             return self.text(value, least)
         if value.op == "fill":
             return self.text(value.args[0], least)
-        if self._texts.get(value, ("", 0))[0] or value.op == "table":
+        if value.op not in ELEMENTWISE or self._texts[value][0]:
             return f"{self.text(value)}[{index}]"
         inside = lambda a, least=0: self.element(a, index, least)  # noqa: E731
         text, strength = self.formula(value, inside)

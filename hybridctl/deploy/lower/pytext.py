@@ -16,13 +16,10 @@ def broken(text: str, room: int) -> str:
     """A statement on as many lines as it needs.
 
     Example:
-        >>> print(broken("a, b = c + d", 8))
-        (
-            a,
-            b
-        ) = (
-            c +
-            d
+        >>> print(broken("total = first_part + second_part", 24))
+        total = (
+            first_part +
+            second_part
         )
     """
     if len(text) <= room:

@@ -43,13 +43,14 @@ def suite() -> str:
 def periods() -> str:
     """Time of a control period, and of the trainings."""
     result = load("suite_time")
+    hours = result["training_seconds"] / 3600
     shown = ", ".join(
         f"{name} {us:.0f}" for name, us in result["period_us"]["global"].items()
     )
     return (
         f"A control period of `global` takes in µs: {shown}. The "
-        f"{result['trainings']} trainings took {result['training_seconds'] / 3600:.1f} hours in all, two at a "
-        "time beside other work (`benchmarks/suite.py`)."
+        f"{result['trainings']} trainings took {hours:.1f} hours in all, two at a time "
+        "beside other work (`benchmarks/suite.py`)."
     )
 
 
@@ -183,9 +184,9 @@ def falsifier() -> str:
         f"**Falsifier.** A planted failure pocket of {warned['share']:.2%} of the "
         f"volume is found within a tenth of the {warned['expected_even_draws']:.0f} "
         "evaluations that even draws need on average on "
-        f"{warned['within_a_tenth']} seeds (median {warned['falsifier_median']:.0f}) where the trouble fades with the distance "
-        f"squared, and on {needle['within_a_tenth']} where it fades with its fourth "
-        f"power; a needle without any warning is found no sooner than by even draws. "
+        f"{warned['within_a_tenth']} seeds (median {warned['falsifier_median']:.0f}) "
+        "where the trouble fades with the distance squared, and on "
+        f"{needle['within_a_tenth']} where it fades with its fourth power; a needle without any warning is found no sooner than by even draws. "
         f"The LQR's largest angle is found as {known['found']:.3f} rad "
         f"({known['known']:g} known) (`benchmarks/falsify.py`)."
     )

@@ -186,7 +186,8 @@ def falsifier() -> str:
         "evaluations that even draws need on average on "
         f"{warned['within_a_tenth']} seeds (median {warned['falsifier_median']:.0f}) "
         "where the trouble fades with the distance squared, and on "
-        f"{needle['within_a_tenth']} where it fades with its fourth power; a needle without any warning is found no sooner than by even draws. "
+        f"{needle['within_a_tenth']} where it fades with its fourth power; a needle "
+        "without any warning is found no sooner than by even draws. "
         f"The LQR's largest angle is found as {known['found']:.3f} rad "
         f"({known['known']:g} known) (`benchmarks/falsify.py`)."
     )

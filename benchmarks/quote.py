@@ -2,8 +2,8 @@
 
 The parts are task, strategy and figure: success, settle, J, difference, step_us or
 episodes.
-Learned columns are those of benchmarks/strategies.py, classical ones those of
-benchmarks/control.py.
+Learned columns are those of benchmarks/strategies.py, and of benchmarks/suite.py where
+that has not trained them; classical ones those of benchmarks/control.py.
 """
 
 import re
@@ -37,7 +37,10 @@ def row(task: str, strategy: str) -> dict[str, Any]:
     if strategy in known["rows"]:
         return known["rows"][strategy] | {"episodes": known["n"]}
     result = load("strategies")
-    return result["tasks"][task][strategy] | {"episodes": result["n"]}
+    if strategy in result["tasks"].get(task, {}):
+        return result["tasks"][task][strategy] | {"episodes": result["n"]}
+    found = load("suite")["tasks"][task]["rows"][strategy]
+    return found | {"episodes": found["n"]}
 
 
 def _success(found: dict[str, Any]) -> str:

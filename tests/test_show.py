@@ -1,6 +1,5 @@
 import dataclasses
 import re
-import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -8,6 +7,7 @@ from types import SimpleNamespace
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from browser import CHROMIUM, browse
 
 import hybridctl as hc
 from hybridctl.compare import Scores, Table
@@ -21,7 +21,6 @@ from hybridctl.show.style import looks_of
 from hybridctl.show.svg import to_svg
 from hybridctl.show.verdict import verdict
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TASK = hc.tasks.get("global", seconds=6.0)
 LQR = hc.reference("lqr", TASK)
 POLICY = Policy(Features(4, (0,)), [np.zeros((1, 1))], [[0.0]], [0.0], [1.0])
@@ -121,19 +120,6 @@ def test_odd_names_stay_names(table, tmp_path):
     html = hc.report({"<i>": named}, tmp_path / "a.html", timestamp="noon").read_text()
     assert "<b>$x" not in html and "&lt;b&gt;$x_1$" in html
     assert "_倒立摆" in html and "<i>" not in html and "noon" in html
-
-
-def browse(path, folder):
-    """What the browser complains about."""
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-        "--disable-background-networking --disable-component-update --disable-sync "
-        "--enable-logging=stderr --dump-dom"
-    ).split()
-    command = [CHROMIUM, *flags, f"--user-data-dir={folder}", path.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert "How this was made" in done.stdout
-    return [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to open the page")

@@ -6,6 +6,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from browser import CHROMIUM, browse
 from scipy import stats
 
 import hybridctl as hc
@@ -17,6 +18,7 @@ from hybridctl.compare.crossed import (
     interquartile,
     interquartile_mean,
 )
+from hybridctl.show.cinema import film
 from hybridctl.suites import text
 from hybridctl.suites.contest import eligible
 from hybridctl.suites.keys import key_of
@@ -103,6 +105,14 @@ def test_pictures_and_words(found, tmp_path):
     assert text.verdict(found) in page.replace("&#39;", "'")
     assert all(f'id="s{i}"' in page for i in (1, 2))
     assert "not told from" in text.verdict(found) or "beats" in text.verdict(found)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to open the page")
+def test_the_page_asks_for_nothing_films_included(found, tmp_path):
+    films = {"near": film(found.table("near"), ["lqr", "machine"], seconds=0.2)}
+    page = hc.show.suite_report(found, tmp_path / "page.html", films=films)
+    assert "data:video/mp4" in page.read_text() or "data:image/gif" in page.read_text()
+    assert browse(page, tmp_path / "profile") == []
 
 
 def test_a_damaged_file_is_named(found, tmp_path):

@@ -19,6 +19,7 @@ NOMINAL = COLOURS[1]
 NEVER = "#d9d9d9"  # of a cell without a value
 UNITS = {"m_c": "kg", "m_p": "kg", "L": "m", "g": "m/s²", "lag": "s"}
 LABELS = {"success": "success [%]", "J": "mean J [–]", "settle": "settling, median [s]"}
+DECADES = 1000.0  # largest value of a scale of colours over its smallest
 
 
 class Scale(NamedTuple):
@@ -69,6 +70,7 @@ def scale_of(measure: str, values: NDArray, limits: Any = None) -> Scale:
         return Scale(LABELS[measure], colormaps["cividis"], Normalize(0.0, 100.0))
     if not np.isfinite(low):
         low, high = 1.0, 2.0
+    low = max(low, high / DECADES) if low > 0 else low  # one that is 0 but for rounding
     norm = LogNorm if low > 0 and high > 5 * low else Normalize
     high = high if high > low else low + 1.0
     colours = colormaps["cividis_r"].with_extremes(bad=NEVER)
@@ -203,7 +205,7 @@ def frame(axis: Any, column: int | None, line: int | None, lines: int = 1) -> No
 def bar(figure: Any, beside: Any, scale: Scale) -> None:
     """The scale, at the right of a panel."""
     from matplotlib.cm import ScalarMappable
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
     box, width = beside.get_position(), figure.get_figwidth()
     place = (box.x1 + 0.12 / width, box.y0, 0.12 / width, box.height)
@@ -213,7 +215,7 @@ def bar(figure: Any, beside: Any, scale: Scale) -> None:
     drawn.outline.set_visible(False)
     drawn.ax.grid(False)
     if scale.label != LABELS["success"]:
-        drawn.ax.yaxis.set_major_formatter(ScalarFormatter())
+        drawn.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         drawn.ax.yaxis.set_minor_formatter(NullFormatter())
 
 

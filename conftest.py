@@ -1,10 +1,16 @@
 """Doctests of pages write files elsewhere; compiled programs are let go of."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import pytest
+
+# A shell that runs the tests in the background ignores Ctrl-C for them, and tests of
+# Ctrl-C need what everybody else has.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MAPS = Path("/proc/self/maps")
 SLOW = (  # sweeps that repeat what a quicker case shows; `make test-all` runs them

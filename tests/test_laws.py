@@ -194,6 +194,6 @@ def test_broken_episodes_are_failures_and_leave_the_others_alone():
     assert 0 < broken.sum() < 64
     assert (bad.cost[broken] == 600).all() and bad.failed[broken].all()
     assert not bad.success[broken].any()
-    for a, b in zip(good, bad, strict=True):
+    for a, b in zip(*map(jax.tree.leaves, (good, bad)), strict=True):
         np.testing.assert_array_equal(a[~broken], b[~broken])
         assert np.isfinite(b[broken]).all() or (b[broken] == np.inf).all()

@@ -1,7 +1,4 @@
-"""The command line: `hybridctl demo | design | simulate | render | train | …`.
-
-Nothing heavy is imported before a command runs, so `hybridctl --help` is quick.
-"""
+"""The command line; nothing heavy is imported before a command runs."""
 
 import sys
 from collections.abc import Iterable
@@ -14,6 +11,10 @@ import tyro
 TaskName = Literal[
     "balance", "swingup", "global", "weak", "short_track", "push", "unknown_plant",
     "noisy",
+]  # fmt: skip
+TemplateName = Literal[
+    "ppo", "residual", "residual_lqr", "residual_machine", "early_catch", "swing",
+    "modes", "gate", "schedule",
 ]  # fmt: skip
 
 
@@ -135,17 +136,7 @@ class Train:
     """
 
     task: TaskName = "balance"
-    template: Literal[
-        "ppo",
-        "residual",
-        "residual_lqr",
-        "residual_machine",
-        "early_catch",
-        "swing",
-        "modes",
-        "gate",
-        "schedule",
-    ] = "ppo"
+    template: TemplateName = "ppo"
     """what is trained: the agent alone, or with classical parts"""
     preset: Annotated[
         Literal[
@@ -253,7 +244,7 @@ class Demo:
     steps: int = 450_000
     """decisions that the residual trains on"""
     seed: int = 0
-    """of training; comparisons use episodes that training never sees"""
+    """of training; comparisons use episodes that it never sees"""
     out: Out = Path("demo")
 
 

@@ -164,3 +164,17 @@ def test_the_sweep_as_measured():
             found = measured["largest"][key]
             naive, aware = (found[f"{who}, dt={dt}"] for who in ("naive", "aware"))
             assert naive["fails_at"] <= aware["holds_at"]
+
+
+def test_a_response_is_a_lag_and_a_spread_is_refused():
+    """u = u₋ + a (u - u₋) is a lag of -dt / ln(1 - a)."""
+    plant = hc.CartPole()
+    known = {"Q": [1, 10, 1, 1], "R": [0.1]}
+    gains = []
+    for part in ({"response": 0.4}, {"lag": -0.02 / np.log(0.6)}):
+        loop = hc.Loop(0.02, actuator=hc.Actuator(limit=10.0, **part))
+        gains.append(hc.lqr(plant, plant.upright(), **known, loop=loop).K)
+    np.testing.assert_allclose(*gains, rtol=1e-9)
+    loop = hc.Loop(0.02, actuator=hc.Actuator(spread=[0.7, 0.3]))
+    with pytest.raises(ValueError, match="round it to a whole delay"):
+        hc.lqr(plant, plant.upright(), **known, loop=loop)

@@ -104,7 +104,11 @@ def test_pictures_and_words(found, tmp_path):
     assert "http" not in page.replace("http-equiv", "")
     assert text.verdict(found) in page.replace("&#39;", "'")
     assert all(f'id="s{i}"' in page for i in (1, 2))
-    assert "not told from" in text.verdict(found) or "beats" in text.verdict(found)
+    assert set(found.contests) == {"near", "far"}
+    for title, told in found.contests.items():
+        words = {"beats": "beats", "loses": "loses to", "open": "is not told from"}
+        assert words[told["verdict"]] in text.sentence(found, title)
+        assert title in text.verdict(found)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to open the page")

@@ -97,9 +97,9 @@ def replay(controller: Controller, y: np.ndarray, dt: float) -> np.ndarray:
     host = jax.tree.map(np.asarray, controller)
     with _cpu(), jax.default_matmul_precision("highest"):
         arguments = cast(host), jnp.asarray(y, float), dt
-        size = _largest(_runs(_replay.trace, *arguments).jaxpr)
+        size = _largest(runs(_replay.trace, *arguments).jaxpr)
         require(size <= LARGEST, f"the controller makes arrays of {size} numbers")
-        return np.asarray(_runs(_replay, *arguments))
+        return np.asarray(runs(_replay, *arguments))
 
 
 @jax.jit
@@ -147,7 +147,7 @@ def _n_y(controller: Controller) -> int:
 
 
 def _shape(controller: Controller, n_y: int) -> tuple[int, ...]:
-    return _runs(lambda: _output(controller, n_y).shape)
+    return runs(lambda: _output(controller, n_y).shape)
 
 
 def _output(controller: Controller, n_y: int) -> Any:
@@ -156,7 +156,12 @@ def _output(controller: Controller, n_y: int) -> Any:
     return output_of(controller, tick)
 
 
-def _runs(function: Any, *arguments: Any) -> Any:
+def runs(function: Any, *arguments: Any) -> Any:
+    """What a function that runs a controller gives.
+
+    Raises:
+        ValueError: whatever the controller's code raised, in a sentence.
+    """
     try:
         return function(*arguments)
     except Exception as error:  # a controller's own code may raise anything

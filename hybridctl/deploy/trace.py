@@ -19,6 +19,7 @@ from hybridctl.controllers.fill import (
 from hybridctl.controllers.inspect import check_dt, walk
 from hybridctl.controllers.machine import mode_of
 from hybridctl.deploy.lower.graph import kind_of
+from hybridctl.deploy.selftest import runs
 from hybridctl.plants import Plant
 from hybridctl.plants.linearize import float64_on_host
 
@@ -99,10 +100,10 @@ def trace(
         leaves, tree = jax.tree.flatten(controller)
         ticks = example(sizes)
         begin, step = verbs(tree)
-        first = _runs(jax.make_jaxpr(begin), leaves, *ticks)
+        first = runs(jax.make_jaxpr(begin), leaves, *ticks)
         memory = jax.eval_shape(begin, leaves, *ticks)
         zeros = jax.tree.map(lambda m: np.zeros(m.shape, m.dtype), memory)
-        every = _runs(jax.make_jaxpr(step), leaves, zeros, *ticks)
+        every = runs(jax.make_jaxpr(step), leaves, zeros, *ticks)
         _check_stable(memory, every.out_avals)
         return Traced(first, every, leaves, memory, sizes)
 
@@ -171,7 +172,7 @@ def _sizes(controller: Controller, plant: Plant | None) -> Sizes:
     errors = []
     for n_y in range(1, GUESSES) if stated is None else [stated]:
         try:
-            n_out = _runs(_outputs, controller, n_y, n_u or 1, n_r)
+            n_out = runs(_outputs, controller, n_y, n_u or 1, n_r)
             more = stated is None and _takes_more(controller, n_u or 1, n_r)
             return Sizes(n_y, n_u or n_out, n_r, n_out, more)
         except ValueError as error:
@@ -195,15 +196,6 @@ def _outputs(controller: Controller, n_y: int, n_u: int, n_r: int) -> int:
     shape = jax.eval_shape(run).shape
     require(len(shape) == 1, f"its output has shape {shape}, expected [n_u]")
     return shape[0]
-
-
-def _runs(function: Callable, *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except Exception as error:  # a controller's own code may raise anything
-        first = (str(error).splitlines() or [""])[0]
-        message = f"the controller does not run: {type(error).__name__}: {first}"
-        raise ValueError(message) from error
 
 
 def _check_stable(memory: Any, outs: Any) -> None:

@@ -3,13 +3,25 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.checks import require
 from hybridctl.design.riccati import LQRDesign, design
 from hybridctl.design.wellposed import Problem
 from hybridctl.loop import Actuator
 
 
 def lag_share(actuator: Actuator, dt: float, n_u: int) -> NDArray | None:
-    """What of the way to its input the lag makes in a period, [n_u]; None: no lag."""
+    """What of the way to its input the lag makes in a period, [n_u]; None: no lag.
+
+    Raises:
+        ValueError: the input arrives spread over periods, which no design knows.
+    """
+    require(
+        actuator.spread is None,
+        f"no design knows an actuator with spread={actuator.spread}; round it to a "
+        "whole delay",
+    )
+    if actuator.response is not None:
+        return np.broadcast_to(np.asarray(actuator.response, np.float64), n_u)
     if actuator.lag is None:
         return None
     return np.broadcast_to(-np.expm1(-dt / np.asarray(actuator.lag, np.float64)), n_u)

@@ -87,7 +87,7 @@ def lqr(
     """
     if loop is not None:
         dt, actuator = one_loop(loop, dt).dt, loop.actuator
-        if actuator is not None and (actuator.delay or actuator.lag is not None):
+        if actuator is not None and actuator.slow:
             return _behind(loop, plant, equilibrium, Q, R, N, limit)
     A, B = linearize(plant, equilibrium)
     weights = (Q, R)

@@ -1,9 +1,7 @@
 """`train`: fill the Slots of a template by learning on a task."""
 
 import dataclasses
-import os
 import time
-from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any, overload
 
@@ -17,6 +15,7 @@ from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Listener, Session
 from hybridctl.loop import enable_cache
+from hybridctl.loop.cache import cores
 from hybridctl.tasks import Goal, Task
 
 
@@ -97,7 +96,7 @@ def train(
 def _side_by_side(sessions: list[Session], env: Env) -> Runs:
     """Run sessions in threads, one a core: compiled training lets go of Python."""
     began = time.perf_counter()
-    with ThreadPoolExecutor(_cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         waiting = [pool.submit(session.run, env) for session in sessions]
         try:
             _watch(waiting)
@@ -125,11 +124,6 @@ def _cancel(waiting: list[Future], sessions: list[Session]) -> list[Future]:
     for session in sessions:
         session.cancelled.set()
     return [future for future in waiting if not future.cancel()]
-
-
-def _cores() -> int:
-    usable: Callable[[int], set] | None = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def _check_seeds(seed: Any, seeds: Any, resume: Run | None, config: Config) -> None:

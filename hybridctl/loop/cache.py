@@ -1,7 +1,8 @@
-"""JAX's persistent compilation cache, on by default in a per-user folder."""
+"""What of the machine is used: JAX's persistent compilation cache, and its cores."""
 
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -35,3 +36,9 @@ def enable_cache() -> Path | None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     return folder
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    usable: Callable[[int], set] | None = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1

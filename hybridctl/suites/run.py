@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -22,6 +21,7 @@ from rich.progress import (
 )
 
 from hybridctl.checks import fail, require
+from hybridctl.loop.cache import cores
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.result import Result
 from hybridctl.suites.shelf import Shelf
@@ -58,7 +58,7 @@ def run(
     """
     if not isinstance(suite, Suite):
         fail(f"expected a Suite, got {type(suite).__name__}; see hc.suites.get")
-    jobs = _cores() if jobs is None else jobs
+    jobs = cores() if jobs is None else jobs
     require(jobs > 0, f"jobs={jobs} processes; give at least 1")
     shelf = Shelf(folder)
     phases = [trainings(suite), scorings(suite)]
@@ -69,17 +69,13 @@ def run(
     return Result(suite, shelf)
 
 
-def _cores() -> int:
-    usable: Any = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
-
-
 class _Pool:
     """Processes that do jobs; none with one job at a time."""
 
     def __init__(self, jobs: int):
         self.jobs = jobs
         self.pool: ProcessPoolExecutor | None = None
+        self.others: set[Any] = set()  # processes that are not ours
 
     def __enter__(self) -> "_Pool":
         return self
@@ -88,7 +84,8 @@ class _Pool:
         if self.pool is None:
             return
         self.pool.shutdown(wait=error is None, cancel_futures=True)
-        for process in multiprocessing.active_children() if error else ():
+        own = set(multiprocessing.active_children()) - self.others
+        for process in own if error else ():
             process.kill()
 
     def work(self, todo: list, folder: Path, bar: "_Bar") -> None:
@@ -101,6 +98,7 @@ class _Pool:
             return
         if self.pool is None:
             context = multiprocessing.get_context("spawn")
+            self.others = set(multiprocessing.active_children())
             self.pool = ProcessPoolExecutor(self.jobs, context, _prepare)
         waiting = {self.pool.submit(_do, job, folder): job for job in todo}
         bar.name(f"{todo[0]} and {len(todo) - 1} more")
@@ -112,9 +110,6 @@ def _watch(waiting: dict[Future, Any], bar: "_Bar") -> None:
     undone = set(waiting)
     while undone:
         done, undone = wait(undone, 0.2, return_when=FIRST_EXCEPTION)
-        if not done:
-            done = {future for future in undone if future.done()}
-            undone -= done
         for future in done:
             job, error = waiting[future], future.exception()
             if error is not None:
@@ -149,7 +144,6 @@ class _Bar:
     def __init__(self, progress: Progress, total: float, text: str):
         self.progress = progress
         self.task = progress.add_task(text, total=total)
-        self.began = time.perf_counter()
 
     def name(self, text: str) -> None:
         """What is under way."""

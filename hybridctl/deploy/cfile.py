@@ -14,18 +14,9 @@ TAKEN = (
     *"restrict return short signed sizeof static struct switch typedef".split(),
     *"union unsigned void volatile while abs sin cos tan exp log pow sqrt".split(),
     *("NAN", "INFINITY", "isfinite", "gamma", "y0", "y1", "yn", "j0", "j1", "jn"),
-    *(
-        ctanh.NAME,
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-    ),
+    *"auto break case char const continue default do".split(),
 )
+ARRAY = re.compile(r"\s*(?:const )?(double|float|int) \w+\[(\d+)\]")
 HEADER = """\
 /* {comment}
  */
@@ -128,6 +119,13 @@ class CFile:
             body="\n".join(self._body), n_u=self.program.sizes.n_u,
             applied=self._applied(),
         )  # fmt: skip
+
+    @property
+    def stack(self) -> int:
+        """Bytes of the arrays in `step`, at most: compilers let some share a place."""
+        size = {"double": 8, "float": 4, "int": 4}
+        found = (ARRAY.match(line) for line in self._body)
+        return sum(size[at[1]] * int(at[2]) for at in found if at)
 
     def _signature(self) -> str:
         sizes, real = self.program.sizes, self.real

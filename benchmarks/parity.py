@@ -61,7 +61,12 @@ def main(
         print(name, json.dumps(found[name]), flush=True)
         pilots.recorded.cache_clear()  # it is large
     allowed = {kind: parity.TOLERANCE[kind] for kind in KINDS}
-    record = {"about": about(), "allowed": allowed, "controllers": kept | found}
+    record = {
+        "about": about(),
+        "allowed": allowed,
+        "closed_loop_periods": LOOPS * PERIODS,
+        "controllers": kept | found,
+    }
     RESULT.write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -1,0 +1,94 @@
+"""What the README says of pilots, exports and files."""
+
+from typing import Any
+
+from words import load
+
+WAYS = {
+    "pilot": "pilot",
+    "python file": "`.py`",
+    "c double": "C by ctypes",
+    "onnxruntime": "onnxruntime",
+    "jitted": "jitted JAX",
+}
+
+
+def latency() -> str:
+    """Microseconds a call."""
+    result = load("latency")
+    start = result["start-up of a process [s]"]
+    lines = [
+        "**Embedding.** Microseconds per call on one core, median (99th percentile in "
+        "brackets); inside C: a period in a loop of C, in double and float.",
+        "",
+        f"| controller | {' | '.join(WAYS.values())} | inside C |",
+        "| --- |" + " --- |" * (len(WAYS) + 1),
+    ]
+    for name, row in result["controllers"].items():
+        cells = (timed(row.get(way)) for way in WAYS)
+        inside = ", ".join(f"{row[f'inside c {r}']:.2g}" for r in ("double", "float"))
+        lines.append(f"| {name} | {' | '.join(cells)} | {inside} |")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{ratios(result)} A process that loads an exported `.py` of the residual "
+            f"and steps 1000 times takes {start['median']:.2f} s (median; at most "
+            f"{start['largest']:.2f}), and imports {start['imports']} and the standard "
+            "library only (`benchmarks/latency.py`).",
+        ]
+    )
+
+
+def timed(spent: dict[str, float] | None) -> str:
+    return "–" if spent is None else f"{spent['p50']:.3g} ({spent['p99']:.3g})"
+
+
+def ratios(result: dict[str, Any]) -> str:
+    """The pilot beside what a user would otherwise call."""
+    rows, peer = result["controllers"], result.get("stable-baselines3", {})
+    pilots = {name: row["pilot"]["p50"] for name, row in rows.items()}
+    times = {
+        "Jitted JAX with NumPy in and out": {n: r["jitted"] for n, r in rows.items()},
+        "`predict` of stable-baselines3": {n: peer[n] for n in pilots if n in peer},
+    }
+    return " ".join(
+        f"{title}, over the pilot: {shares(found, pilots)}."
+        for title, found in times.items()
+        if found
+    )
+
+
+def shares(found: dict[str, dict], pilots: dict[str, float]) -> str:
+    """Times the pilot's, of each controller."""
+    ratio = {name: spent["p50"] / pilots[name] for name, spent in found.items()}
+    return ", ".join(f"{name} {value:.2g}" for name, value in ratio.items())
+
+
+def parity() -> str:
+    """How far exports are from the jitted controller."""
+    result = load("parity")
+    rows = result["controllers"]
+    parts = [
+        deviation(kind, allowed, [row[kind] for row in rows.values()])
+        for kind, allowed in result["allowed"].items()
+    ]
+    return (
+        f"**Parity.** {len(rows)} controllers, three of them a user's own, beside the "
+        f"jitted controller in float64 over {result['closed_loop_periods']:,} "
+        "closed-loop periods each: largest difference as a share of the largest output "
+        f"{'; '.join(parts)}. Modes are the same in every other period. A period is on "
+        "an edge where the jitted controller itself answers otherwise to measurements "
+        "and memories a rounding error away (`benchmarks/parity.py`)."
+    )
+
+
+def deviation(kind: str, allowed: float, found: list[dict]) -> str:
+    """The largest difference of one kind of export."""
+    sound = [row for row in found if "failed" not in row]
+    largest, edges = max(r["largest"] for r in sound), sum(r["edges"] for r in sound)
+    failed = len(found) - len(sound)
+    name = "Python" if kind == "python" else f"C {kind}"
+    more = f", {failed} not within it" if failed else ""
+    allowing = f"{allowed:.0e} allowed; {edges} periods on an edge{more}"
+    return f"{name} {largest:.0e} ({allowing})"

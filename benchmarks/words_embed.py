@@ -70,7 +70,7 @@ def parity() -> str:
     result = load("parity")
     rows = result["controllers"]
     parts = [
-        deviation(kind, allowed, [row[kind] for row in rows.values()])
+        deviation(kind, allowed, {name: row[kind] for name, row in rows.items()})
         for kind, allowed in result["allowed"].items()
     ]
     return (
@@ -83,12 +83,14 @@ def parity() -> str:
     )
 
 
-def deviation(kind: str, allowed: float, found: list[dict]) -> str:
-    """The largest difference of one kind of export."""
-    sound = [row for row in found if "failed" not in row]
+def deviation(kind: str, allowed: float, found: dict[str, dict]) -> str:
+    """The largest difference of one kind of export, and who is beyond its limit."""
+    sound = [row for row in found.values() if "failed" not in row]
     largest, edges = max(r["largest"] for r in sound), sum(r["edges"] for r in sound)
-    failed = len(found) - len(sound)
     name = "Python" if kind == "python" else f"C {kind}"
-    more = f", {failed} not within it" if failed else ""
-    allowing = f"{allowed:.0e} allowed; {edges} periods on an edge{more}"
-    return f"{name} {largest:.0e} ({allowing})"
+    allowing = f"{allowed:.0e} allowed; {edges} periods on an edge"
+    beyond = ", ".join(
+        f"{who} {row['largest']:.0e}" for who, row in found.items() if "failed" in row
+    )
+    more = f"; beyond that {beyond}" if beyond else ""
+    return f"{name} {largest:.0e} ({allowing}{more})"

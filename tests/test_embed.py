@@ -1,5 +1,8 @@
 """Pilots do what the jitted controller does, and nothing else."""
 
+import copy
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,11 +44,12 @@ def test_a_pilot_is_the_jitted_controller(name, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*CONTROLLERS, *OWN])
 def test_a_pilot_is_the_jitted_controller_for_long(name, monkeypatch):
-    """1e5 closed-loop periods; an MPC, being slow in Python, gets fewer."""
-    monkeypatch.setattr("hybridctl.deploy.parity.PATIENCE", 100.0)
-    for kind in KINDS if compiler() else KINDS[:1]:
+    """1e5 closed-loop periods; an MPC does not keep within 1e-4 in float."""
+    monkeypatch.setattr("hybridctl.deploy.parity.PATIENCE", 600.0)
+    kinds = KINDS[: 1 if compiler() is None else 2 if name == "mpc" else 3]
+    for kind in kinds:
         found = ride(name, kind, 128, 2, 800)
-        assert name == "mpc" or found.periods >= 1e5
+        assert found.periods >= 1e5
         assert found.edges <= 1e-2 * found.periods
 
 
@@ -113,6 +117,29 @@ def test_memory_goes_over_from_python_to_c():
     partial = {k: v for k, v in here.state_dict().items() if "age" not in k}
     with pytest.raises(ValueError, match=r"has no memory\..*age"):
         there.load_state_dict(partial)
+
+
+@pytest.mark.parametrize("kind", ["python", pytest.param("float", marks=needs_cc)])
+def test_a_copy_has_a_memory_of_its_own(kind):
+    name, y = "residual", np.array([0.1, 3.0, 0.2, -0.1])
+    pilot = hc.Pilot(pilots.graphs(name), pilots.engine(name, kind))
+    for _ in range(5):
+        pilot(y)
+    other = copy.deepcopy(pilot)
+    assert (
+        repr(other)
+        == repr(pilot)
+        == (
+            "Pilot(Filled, dt=0.02, y=['x', 'theta', 'dx', 'dtheta'], u=['force'], "
+            "modes=['swing', 'balance'])"
+        )
+    )
+    ahead = [other(y + 0.1 * i) for i in range(5)]
+    assert [pilot(y + 0.1 * i) for i in range(5)] == ahead
+    other.reset()
+    assert pilot.state_dict()["tick"] == 10 and other.state_dict()["tick"] == 0
+    with pytest.raises(TypeError, match=r"hand over its controller \(hc.save\)"):
+        pickle.dumps(pilot)
 
 
 def test_reset_begins_anew_and_with_a_measurement():

@@ -1,8 +1,9 @@
 """What a `Pilot` runs on: the memory and the code of one controller."""
 
 import abc
+import copy
 import ctypes
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,10 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def write(self, arrays: Arrays, k: int) -> None:
         """Go on from a memory at period k."""
+
+    def copy(self) -> Self:
+        """The same code with a memory of its own, as it is now."""
+        return copy.copy(self)  # where a period makes a new memory
 
 
 class PythonEngine(Engine):
@@ -110,18 +115,26 @@ class CEngine(Engine):
         file = CFile(program, "pilot", real)
         self.library = build(file, "pilot")
         self.memory, self.names = program.memory, file.fields
-        self._lazy, sizes = file.lazy, program.sizes
-        number = ctypes.c_double if real == "double" else ctypes.c_float
-        self.state = _struct(program, file, number)()
-        self._at = ctypes.byref(self.state)
-        dtype = np.float64 if real == "double" else np.float32
+        self._lazy, self._sizes = file.lazy, program.sizes
+        self._number = ctypes.c_double if real == "double" else ctypes.c_float
+        self._code, place = self.library.pilot_step, program.mode
+        self._mode = None if place is None else self.names[place]
+        self._place(_struct(program, file, self._number)())
+
+    def _place(self, state: ctypes.Structure) -> None:
+        """Where the memory is, and what goes in and out."""
+        self.state, self._at = state, ctypes.byref(state)
+        dtype, sizes = np.dtype(self._number), self._sizes
         self._y, self._u = np.zeros(sizes.n_y, dtype), np.zeros(sizes.n_out, dtype)
         self._r, self._put = np.zeros(sizes.n_r, dtype), np.zeros(sizes.n_u, dtype)
         pointers = [_pointer(a) for a in (self._y, self._r, self._u)]
         self._arguments = pointers if sizes.n_r else [pointers[0], pointers[2]]
-        self._number, self._code = number, self.library.pilot_step
-        place = program.mode
-        self._mode = None if place is None else self.names[place]
+
+    def copy(self) -> "CEngine":
+        """The same code with a memory of its own, as it is now."""
+        other = copy.copy(self)
+        other._place(type(self.state).from_buffer_copy(self.state))
+        return other
 
     def init(self, y: Any, r: Any) -> None:
         """Begin anew; the memory begins with the first period."""

@@ -1,5 +1,6 @@
 """`embed`: a controller as a `Pilot` that runs without JAX."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -77,9 +78,42 @@ class Pilot:
         self.dt, self.modes = made.dt, made.modes
         self.y, self.u = made.y, made.u
         self._hash, self._sizes, self._engine = made.traced.hash, made.sizes, engine
+        self._name = type(made.controller).__name__
         self._shape, self._step, self._k = (made.sizes.n_y,), engine.step, 0
         self._follows = made.sizes.n_r > 0
         self.reset()
+
+    def __repr__(self) -> str:
+        (y, u), modes = ([n for n, _ in row] for row in (self.y, self.u)), self.modes
+        more = f", modes={list(modes)}" if modes else ""
+        return f"Pilot({self._name}, dt={self.dt:g}, y={y}, u={u}{more})"
+
+    def copy(self) -> "Pilot":
+        """The same controller with a memory of its own, as it is now: for a second rig.
+
+        Example:
+            >>> import hybridctl as hc
+            >>> pilot = hc.embed(hc.PID(1.0, 2.0, 0.0, dt=0.1), dt=0.1)
+            >>> other = pilot.copy()
+            >>> pilot([1.0]), pilot([1.0]), other([1.0])
+            (array([-1.]), array([-1.2]), array([-1.]))
+        """
+        other = copy.copy(self.__dict__) | {"_engine": self._engine.copy()}
+        pilot = object.__new__(Pilot)
+        pilot.__dict__ = other | {"_step": other["_engine"].step}
+        return pilot
+
+    def __copy__(self) -> "Pilot":
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict) -> "Pilot":
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a pilot is not pickled; hand over its controller (hc.save), or the file "
+            "that hc.export writes"
+        )
 
     def reset(self, y: Any = None, r: Any = None) -> None:
         """Begin anew.

@@ -20,8 +20,8 @@ class ArrayEngine(Engine):
     """
 
     def __init__(self, program: Program, whole: Whole):
-        self.program, self._tick = program, whole.tick
-        self._blank = [np.zeros(m.shape, m.dtype) for m in whole.memory]
+        self.program, self.tick = program, whole.tick
+        self.blank = [np.zeros(m.shape, m.dtype) for m in whole.memory]
         self._real, self._n_y = whole.tick["y"].dtype, program.sizes.n_y
         self._fed, self._mode = program.fed, program.mode
         self.init(None, None)
@@ -34,13 +34,13 @@ class ArrayEngine(Engine):
 
     def init(self, y: Any, r: Any) -> None:
         """Begin anew; the memory begins with the first period."""
-        self.k, self.memory = 0, self._blank
-        self.put, self.asked = self._tick["applied"], self._tick["asked"]
+        self.k, self.memory = 0, self.blank
+        self.put, self.asked = self.tick["applied"], self.tick["asked"]
 
     def step(self, t: float, y: Any, r: Any) -> NDArray:
         """One period."""
         y = np.asarray(y[: self._n_y], self._real)
-        r = None if self._tick["r"] is None else np.asarray(r, self._real)
+        r = None if self.tick["r"] is None else np.asarray(r, self._real)
         now = np.array(t, self._real), np.array(self.k, np.int32)
         self.memory, u = self.call(self.memory, *now, y, r)
         self.k += 1
@@ -76,5 +76,5 @@ class ArrayEngine(Engine):
             np.array([arrays.get(f"{name}{i}", 0.0) for i in row], self._real)
             for name in ("applied", "asked")
         )
-        pairs = zip(self.program.memory, self._blank, strict=True)
+        pairs = zip(self.program.memory, self.blank, strict=True)
         self.memory = [checked(arrays, leaf).astype(m.dtype) for leaf, m in pairs]

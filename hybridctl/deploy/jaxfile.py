@@ -4,6 +4,7 @@ import importlib.util
 from typing import Any
 
 import jax
+import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import require
@@ -38,12 +39,19 @@ class JaxEngine(ArrayEngine):
             self._call = jax.jit(jax.export.deserialize(bytearray(self.data)).call)
         super().__init__(program, made)
 
+    def arguments(self) -> dict[str, Any]:
+        """What the program takes, in order: memory, t, k, y, r, applied, asked."""
+        memory = [
+            {"name": leaf.name, "shape": list(blank.shape), "dtype": blank.dtype.name}
+            for leaf, blank in zip(self.program.memory, self.blank, strict=True)
+        ]
+        sizes = {n: None if v is None else list(v.shape) for n, v in self.tick.items()}
+        return {"memory": memory} | {"shapes": sizes}
+
     def call(
         self, memory: list[NDArray], t: Any, k: Any, y: Any, r: Any
     ) -> tuple[list[NDArray], NDArray]:
         """One period of the program."""
         with precision("double"):
-            given = jax.device_get(
-                self._call(memory, t, k, y, r, self.put, self.asked)
-            )
-        return given
+            given = self._call(memory, t, k, y, r, self.put, self.asked)
+            return jax.tree.map(np.asarray, given)

@@ -53,6 +53,14 @@ class OnnxEngine(ArrayEngine):
             self.model = _model(program, made, self.names, real)
             self._run = _session(self.model).run
 
+    def describe(self, text: str, facts: dict[str, str]) -> None:
+        """Say in the model what it is: `text` for people, `facts` for programs."""
+        self.model.producer_name = "hybridctl"
+        self.model.producer_version = facts["hybridctl"]
+        self.model.doc_string = text
+        for key, value in facts.items():
+            self.model.metadata_props.add(key=key, value=value)
+
     def call(
         self, memory: list[NDArray], t: Any, k: Any, y: Any, r: Any
     ) -> tuple[list[NDArray], NDArray]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridctl.deploy.program import Program
-from hybridctl.deploy.trace import example, exact, verbs
+from hybridctl.deploy.trace import exact, example, verbs
 from hybridctl.plants.linearize import float64_on_host
 
 TICK = ("t", "k", "y", "r", "applied", "asked")
@@ -56,7 +56,9 @@ def whole(program: Program, real: str = "double") -> Whole:
     begin, step = verbs(jax.tree.structure(program.controller))
     tree = jax.tree.structure(program.traced.memory)
     leaves = [rounded(exact(leaf), real) for leaf in program.traced.leaves]
-    tick = {n: rounded(v, real) for n, v in zip(TICK, example(program.sizes))}
+    tick = {
+        n: rounded(v, real) for n, v in zip(TICK, example(program.sizes), strict=True)
+    }
     rest = tick["applied"]
 
     def period(memory: Any, t: Any, k: Any, y: Any, r: Any, applied: Any, asked: Any):

@@ -2,8 +2,8 @@
 
 Every controller answers the same measurements, those of a swing-up by the machine
 followed by rest. "p50" and "p99" are over single calls in microseconds, what reading
-the clock costs taken off; "inside" is the mean of a loop in C. A call of the jitted
-controller has NumPy going in and out. `--peers PYTHON` adds the `predict` of
+the clock costs taken off; "inside" is the median of five loops in C. A call of the
+jitted controller has NumPy going in and out. `--peers PYTHON` adds the `predict` of
 stable-baselines3 with a 2x32 and a 2x64 policy, run by that Python.
 
 On one quiet core: `taskset -c 0 python benchmarks/latency.py`. Writes
@@ -14,6 +14,7 @@ import ctypes
 import itertools
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,16 +43,28 @@ TIMED = """
 #include <time.h>
 
 /* Seconds of processor time per period. */
-double pilot_timed(pilot_state *s, const double *y, int rows, int n);
-double pilot_timed(pilot_state *s, const double *y, int rows, int n) {
-    double u[8], sum = 0.0;
+double pilot_timed(pilot_state *s, const REAL *y, int rows, int n);
+double pilot_timed(pilot_state *s, const REAL *y, int rows, int n) {
+    REAL u[8];
+    double sum = 0.0;
     const clock_t began = clock();
     for (int i = 0; i < n; i++) {
-        pilot_step(s, 0.02 * i, y + (i % rows) * COLUMNS, u);
+        pilot_step(s, (REAL)(0.02 * i), y + (i % rows) * COLUMNS, u);
         sum += u[0];
     }
     return sum == 0.12345 ? 0.0 : (double)(clock() - began) / CLOCKS_PER_SEC / n;
 }
+"""
+STARTS = 11
+STEPS = """
+import sys
+before = set(sys.modules)
+import pilot
+state = pilot.init()
+for k in range(1000):
+    state, u = pilot.step(state, k * pilot.DT, [0.0, 3.0, 0.0, 0.0])
+new = {name.split(".")[0] for name in set(sys.modules) - before}
+print(*sorted(new - set(sys.stdlib_module_names) - {"pilot"}))
 """
 
 
@@ -132,16 +145,33 @@ def jitted(made: Program) -> Callable:
     return run
 
 
-def inside(made: Program, rows: NDArray, n: int) -> float:
+def inside(made: Program, real: str, rows: NDArray, n: int) -> float:
     """Microseconds of a period within C."""
-    extra = TIMED.replace("COLUMNS", str(made.sizes.n_y))
-    library = build(CFile(made, "pilot"), "pilot", extra)
+    extra = TIMED.replace("COLUMNS", str(made.sizes.n_y)).replace("REAL", real)
+    library = build(CFile(made, "pilot", real), "pilot", extra)
     library.pilot_timed.restype = ctypes.c_double
     memory = ctypes.create_string_buffer(1 << 16)
     library.pilot_init(memory)
-    rows = np.ascontiguousarray(rows)
+    rows = np.ascontiguousarray(rows, np.float64 if real == "double" else np.float32)
     pointer = ctypes.c_void_p(rows.ctypes.data)
-    return round(1e6 * library.pilot_timed(memory, pointer, len(rows), n), 4)
+    spent = [library.pilot_timed(memory, pointer, len(rows), n) for _ in range(5)]
+    return round(1e6 * float(np.median(spent)), 4)
+
+
+def start_up(controller: hc.Controller) -> dict[str, Any]:
+    """A new process that loads an exported .py and steps 1000 times."""
+    with tempfile.TemporaryDirectory() as folder:
+        hc.export(controller, Path(folder) / "pilot.py", DT)
+        command, spent, names = [sys.executable, "-c", STEPS], [], ""
+        for _ in range(STARTS):
+            began = time.perf_counter()
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, check=True
+            )
+            spent.append(time.perf_counter() - began)
+            names = done.stdout.strip()
+    median, largest = np.round([np.median(spent), max(spent)], 3).tolist()
+    return {"median": median, "largest": largest, "imports": names}
 
 
 def measured(name: str, made: Program, rows: NDArray, seconds: float) -> dict:
@@ -155,7 +185,8 @@ def measured(name: str, made: Program, rows: NDArray, seconds: float) -> dict:
         for real in ("double", "float"):
             compiled = hc.Pilot(made, CEngine(made, real))
             row[f"c {real}"] = timed(compiled, rows, seconds)
-        row["inside c"] = inside(made, rows, 300 if name == "mpc" else 200_000)
+            n = 300 if name == "mpc" else 200_000
+            row[f"inside c {real}"] = inside(made, real, rows, n)
     row["jitted"] = timed(jitted(made), rows.astype(np.float32), seconds)
     return row
 
@@ -181,12 +212,13 @@ def main(
         seconds: spent on each way to call.
         peers: a Python that has stable-baselines3.
     """
-    rows, found = measurements(), {}
-    made = {name: program(controller, DT) for name, controller in controllers().items()}
+    rows, found, known = measurements(), {}, controllers()
+    made = {name: program(controller, DT) for name, controller in known.items()}
     for name in names or tuple(made):
         found[name] = measured(name, made[name], rows, seconds)
         print(name, json.dumps(found[name]), flush=True)
     record: dict[str, Any] = {"about": about(), "unit": "µs", "controllers": found}
+    record["start-up of a process [s]"] = start_up(known["residual"])
     if peers:
         record["stable-baselines3"] = peer(peers, seconds)
     RESULT.write_text(json.dumps(record, indent=1) + "\n")

@@ -9,7 +9,7 @@ that has not trained them; classical ones those of benchmarks/control.py.
 import re
 from typing import Any
 
-from readme import load
+from words import load
 
 MARK = re.compile(r"\{\{ ([^{}]+?) \}\}")
 

@@ -2,18 +2,21 @@
 
 import re
 
+from hybridctl.deploy.lower import ctanh
 from hybridctl.deploy.lower.c import CWriter
 from hybridctl.deploy.lower.writer import Names
 from hybridctl.deploy.program import Leaf, Part, Program
 
 TAKEN = (
+    ctanh.NAME,
     *("s", "t", "y", "r", "u", "k"),
     *"double else enum extern float for goto if inline int long register".split(),
     *"restrict return short signed sizeof static struct switch typedef".split(),
     *"union unsigned void volatile while abs sin cos tan exp log pow sqrt".split(),
     *("NAN", "INFINITY", "isfinite", "gamma", "y0", "y1", "yn", "j0", "j1", "jn"),
-    *("auto", "break", "case", "char", "const", "continue", "default", "do"),
+    *"auto break case char const continue default do".split(),
 )
+ARRAY = re.compile(r"\s*(?:const )?(double|float|int) \w+\[(\d+)\]")
 HEADER = """\
 /* {comment}
  */
@@ -54,7 +57,7 @@ SOURCE = """\
 #include "{name}.h"
 
 {includes}
-{known}{begin}
+{known}{tanh}{begin}
 void {name}_init({name}_state *s) {{
 {init}
 }}
@@ -110,11 +113,19 @@ class CFile:
         includes += "#include <stdlib.h>\n" if re.search(r"\babs\(", body) else ""
         return SOURCE.format(
             comment=comment.replace("\n", "\n * "), name=self.name, real=self.real,
+            tanh=ctanh.tanh_text(self.real) if f"{ctanh.NAME}(" in body else "",
             includes=includes, known=self._known(), step=self._signature(),
             begin=self._begin_text(), init="\n".join(self._init_lines),
             body="\n".join(self._body), n_u=self.program.sizes.n_u,
             applied=self._applied(),
         )  # fmt: skip
+
+    @property
+    def stack(self) -> int:
+        """Bytes of the arrays in `step`, at most: compilers let some share a place."""
+        size = {"double": 8, "float": 4, "int": 4}
+        found = (ARRAY.match(line) for line in self._body)
+        return sum(size[at[1]] * int(at[2]) for at in found if at)
 
     def _signature(self) -> str:
         sizes, real = self.program.sizes, self.real

@@ -102,7 +102,8 @@ USE_PYTHON = """
     state, u = step(state, t, y)    # once every control period
     state = applied(state, u)       # where something else than u was applied
 """
-USE_C = """
+USE_C = """Arrays on the stack: at most {stack} bytes.
+
     {name}_state s;
     {name}_init(&s);
     {name}_step(&s, t, y, u);    once every control period
@@ -136,7 +137,7 @@ def _c_files(made: Program, path: Path, real: str, found: Parity) -> dict[Path, 
         path.with_name(f"{name}.h") if name != path.stem else path.with_suffix(".h")
     )
     file = CFile(made, name, real)
-    use = USE_C.format(name=name)
+    use = USE_C.format(name=name, stack=file.stack)
     head = about(made, path.name, found, use)
     return {
         header: file.header(head).encode(),

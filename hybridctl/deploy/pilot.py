@@ -103,8 +103,8 @@ class Pilot:
         """The input of this period.
 
         Args:
-            y: measurement [n_y]; where it is not finite, the answer is that of the
-                simulation, which for most controllers is not finite either.
+            y: measurement [n_y]; one that is not finite makes most answers not
+                finite, as in a simulation, but for parts that multiply it by 0.
             r: reference [n_r], where the controller follows one.
 
         Returns:

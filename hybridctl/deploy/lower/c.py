@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from hybridctl.deploy.lower import ctanh
 from hybridctl.deploy.lower.cloops import dot, literal, moved, reduced, window
 from hybridctl.deploy.lower.graph import BOOL, FLOAT, INT, If, Loop, Value
 from hybridctl.deploy.lower.writer import ATOM, REPEATED, Names, Text, Writer
@@ -112,6 +113,8 @@ class CWriter(Writer):
             if op == "mod":
                 return f"({args[0]}) % ({args[1]})", 11
             return f"{op}({args[0]})", ATOM
+        if op == "tanh":
+            return f"{ctanh.NAME}({args[0]})", ATOM
         name = {"mod": "fmod", "abs": "fabs"}.get(op, op)
         return f"{name}{short}({', '.join(args)})", ATOM
 

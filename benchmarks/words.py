@@ -1,0 +1,18 @@
+"""What every page says with numbers begins with: a result, and an interval."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def load(name: str) -> dict[str, Any]:
+    """What a benchmark wrote."""
+    return json.loads((HERE / "results" / f"{name}.json").read_text())
+
+
+def with_interval(value: dict[str, float], form: str) -> str:
+    """A value, with its interval where it has one."""
+    middle, low, high = (format(value[key], form) for key in ("value", "low", "high"))
+    return middle if low == high else f"{middle} [{low}, {high}]"

@@ -116,9 +116,7 @@ def test_memory_goes_over_from_python_to_a_model():
 def test_what_has_no_counterpart_is_named(tmp_path, monkeypatch):
     monkeypatch.delitem(plainer.RULES, "lt_to")
     path = tmp_path / "newton.onnx"
-    with pytest.raises(
-        ValueError, match=r"Newton has no counterpart .*'lt_to'; export"
-    ):
+    with pytest.raises(ValueError, match=r"Newton has no counterpart .*'lt_to'; "):
         hc.export(OWN["newton"], path, zoo.DT, plant=pilots.TASK.plant)
     assert not path.exists()
 
@@ -149,7 +147,9 @@ def test_plain_operations_give_the_same():
     x = np.random.default_rng(0).normal(size=6)
     closed = jax.make_jaxpr(odd)(1, x)
     both = jax.jit(lambda n: (plainer.plain(closed, n, x), odd(n, x)))
+    flags = set()
     for n in (-2, 0, 1, 2, 3, 9):
         for a, b in zip(*both(n), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5)
-    assert {0, 1} <= set(np.array(both(1)[0][1], int))
+        flags |= set(np.asarray(both(n)[0][1]).tolist())
+    assert flags == {True, False}

@@ -21,6 +21,7 @@ def plain(closed: Any, *args: Any) -> list[Any]:
         args: its inputs.
 
     Example:
+        >>> import jax
         >>> closed = jax.make_jaxpr(jax.jit(jnp.where))(True, False, True)
         >>> made = jax.make_jaxpr(lambda *args: plain(closed, *args))(True, False, True)
         >>> [eqn.primitive.name for eqn in made.eqns]

@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from hybridctl.deploy.lower.lower import CALLS, INSIDE
+from hybridctl.deploy.lower.versions import expanded, scan_counts
 
 
 def plain(closed: Any, *args: Any) -> list[Any]:
@@ -45,6 +46,8 @@ def _equation(eqn: Any, ins: list[Any]) -> list[Any]:
     if name in CALLS:
         inner = next(eqn.params[key] for key in INSIDE if key in eqn.params)
         return plain(inner, *ins)
+    if name == "call_hi_primitive":
+        return plain(expanded(eqn), *ins)
     if name in RULES:
         return RULES[name](ins, eqn.params)
     outs = eqn.primitive.bind(*ins, **eqn.params)
@@ -78,7 +81,7 @@ def _cond(ins: list[Any], params: Any) -> list[Any]:
 
 
 def _scan(ins: list[Any], params: Any) -> list[Any]:
-    n_const, n_carry = params["num_consts"], params["num_carry"]
+    n_const, n_carry = scan_counts(params)
     consts, start = ins[:n_const], ins[n_const : n_const + n_carry]
     turn = (lambda rows: rows[::-1]) if params["reverse"] else (lambda rows: rows)
 
@@ -101,6 +104,11 @@ def _while(ins: list[Any], params: Any) -> list[Any]:
     )
 
 
+def _unstack(ins: list[Any], params: Any) -> list[Any]:
+    axis = params["axis"]
+    return [lax.index_in_dim(ins[0], i, axis, False) for i in range(ins[0].shape[axis])]
+
+
 def _less(ins: list[Any], params: Any) -> list[Any]:
     return [jnp.less(*ins)]
 
@@ -110,5 +118,6 @@ RULES = {
     "cond": _cond,
     "scan": _scan,
     "while": _while,
+    "unstack": _unstack,
     "lt_to": _less,
 }

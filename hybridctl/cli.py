@@ -250,19 +250,20 @@ class Demo:
 
 @dataclass
 class Export:
-    """Write a controller as code: Python, C or a program of JAX."""
+    """Write a controller as code: Python, C, ONNX or a program of JAX."""
 
     controller: tyro.conf.Positional[str]
     """"lqr", "machine", the folder of a run, or a file that was saved"""
     task: TaskName = "swingup"
     """whose references are meant, and whose plant closes the loops of the check"""
     out: Annotated[
-        Path, _arg("the file: pilot.py, pilot.c (with pilot.h) or pilot.jax")
+        Path,
+        _arg("the file: pilot.py, pilot.c (with pilot.h), pilot.onnx or pilot.jax"),
     ] = Path("pilot.py")
     dt: float | None = None
     """control period [s]; the task's by default"""
-    real: Literal["double", "float"] = "double"
-    """numbers in C"""
+    real: Literal["double", "float"] | None = None
+    """numbers in C and ONNX; by default double in C, float in ONNX"""
     seed: int = 0
     """not used: the check has a seed of its own"""
 

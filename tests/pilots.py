@@ -9,6 +9,7 @@ import numpy as np
 import zoo
 
 import hybridctl as hc
+from hybridctl.deploy import parity
 from hybridctl.deploy.engines import CEngine, Engine, PythonEngine
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.recording import Recording, record
@@ -106,3 +107,12 @@ def engine(name: str, kind: str) -> Engine:
     """python, double or float."""
     made = graphs(name)
     return PythonEngine(made) if kind == "python" else CEngine(made, kind)
+
+
+def shorten(monkeypatch) -> None:
+    """Fewer and shorter loops in the check of every export."""
+    monkeypatch.setattr(parity, "PERIODS", 60)
+    defaults = {"loops": 4, "periods": 60, "inputs": 120}
+    monkeypatch.setattr(parity.check, "__kwdefaults__", {
+        **parity.check.__kwdefaults__, **defaults,
+    })  # fmt: skip

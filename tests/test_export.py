@@ -1,10 +1,10 @@
 """Exported files: readable, checked, and all that another machine needs."""
 
 import importlib.util
+import json
 import resource
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import jax
@@ -15,7 +15,6 @@ import zoo
 from pilots import CONTROLLERS
 
 import hybridctl as hc
-from hybridctl.deploy import parity
 from hybridctl.deploy.cbuild import STRICT, compiler
 from hybridctl.deploy.engines import PythonEngine
 
@@ -26,11 +25,7 @@ needs_cc = pytest.mark.skipif(compiler() is None, reason="there is no C compiler
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """The checks themselves are tested in test_embed."""
-    monkeypatch.setattr(parity, "PERIODS", 60)
-    defaults = {"loops": 4, "periods": 60, "inputs": 120}
-    monkeypatch.setattr(parity.check, "__kwdefaults__", {
-        **parity.check.__kwdefaults__, **defaults,
-    })  # fmt: skip
+    pilots.shorten(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -173,19 +168,25 @@ def test_a_suffix_a_folder_and_a_missing_compiler_get_a_sentence(folder, monkeyp
         hc.export(MACHINE, folder / "machine.c", DT)
 
 
-def test_a_program_of_jax_comes_with_a_warning(folder):
+def test_a_program_of_jax_is_checked_and_comes_with_a_warning(folder, capsys):
     pytest.importorskip("flatbuffers")
     with pytest.warns(UserWarning, match="only from somebody you trust"):
-        path = hc.export(CONTROLLERS["lqr"], folder / "lqr.jax", DT)
-    with jax.enable_x64(True), warnings.catch_warnings():
-        call = jax.export.deserialize(bytearray(path.read_bytes())).call
-        y, zeros = np.array([0.0, 3.0, 0.0, 0.0]), np.zeros(1)
-        _, u = call([], np.float64(0), np.int32(0), y, None, zeros, zeros)
-    pilot = hc.embed(CONTROLLERS["lqr"], DT)
-    np.testing.assert_allclose(u, pilot(y), rtol=1e-12)
+        path = hc.export(MACHINE, folder / "machine.jax", DT)
+    assert "machine.jax: largest difference" in capsys.readouterr().out
+    told = json.loads((folder / "machine.jax.json").read_text())
+    assert "theta [rad]" in told["y"] and "4 closed loops" in told["checked"]
+    memory = [np.full(row["shape"], 7, row["dtype"]) for row in told["memory"]]
+    pilot, zeros = hc.embed(MACHINE, DT), np.zeros(told["shapes"]["applied"])
+    with jax.enable_x64(True):
+        period = jax.export.deserialize(bytearray(path.read_bytes())).call
+        for k in range(3):  # at k = 0 it begins anew
+            y = np.array([0.0, 2.0 + 0.4 * k, 0.0, 0.0])
+            at = np.float64(k * DT), np.int32(k)
+            memory, u = period(memory, *at, y, None, zeros, zeros)
+            np.testing.assert_allclose(u, pilot(y), rtol=1e-12)
 
 
 def test_a_program_of_jax_without_its_package_gets_a_sentence(folder, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="pip install flatbuffers"):
+    with pytest.raises(ValueError, match=r"flatbuffers; .* 'hybridctl\[export\]'"):
         hc.export(CONTROLLERS["lqr"], folder / "lqr.jax", DT)

@@ -1,30 +1,27 @@
 """`export`: a controller as a file for another language or another machine."""
 
-import importlib.util
+import json
 import os
 import re
-import textwrap
 import warnings
 from pathlib import Path
-from typing import Any
 
-import jax
-
-from hybridctl import __version__
 from hybridctl.checks import fail, one_of, require
 from hybridctl.controllers import Controller
 from hybridctl.deploy import disk
 from hybridctl.deploy.cfile import CFile
 from hybridctl.deploy.engines import CEngine, PythonEngine
+from hybridctl.deploy.header import about, facts
+from hybridctl.deploy.jaxfile import JaxEngine
+from hybridctl.deploy.onnxfile import OnnxEngine
 from hybridctl.deploy.parity import Parity, check
 from hybridctl.deploy.pilot import REALS, Pilot
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.pyfile import python_text
-from hybridctl.deploy.trace import exact, example, verbs
 from hybridctl.plants import Plant
-from hybridctl.plants.linearize import float64_on_host
 
-KINDS = (".py", ".c", ".h", ".jax")
+KINDS = (".py", ".c", ".h", ".onnx", ".jax")
+TYPED = (".c", ".h", ".onnx")  # where the kind of number is a choice
 TRUST = (
     "{name} holds a compiled program of JAX that runs when it is loaded and called: "
     "load such a file only from somebody you trust"
@@ -37,7 +34,7 @@ def export(
     dt: float,
     *,
     plant: Plant | None = None,
-    real: str = "double",
+    real: str | None = None,
 ) -> Path:
     """Write a controller as code, and check it against the jitted controller.
 
@@ -45,7 +42,10 @@ def export(
 
     - `.py`: one readable file that needs NumPy: `init()`, `step(state, t, y)`.
     - `.c`, with a `.h` beside it: C99, no allocation, all memory in one struct.
-    - `.jax`: bytes for `jax.export.deserialize`, which must be trusted.
+    - `.onnx`: a model for onnxruntime and its like; memory goes in and comes out.
+    - `.jax`: a compiled program of JAX, which must be trusted, with a `.jax.json`
+      beside it that says what goes in. To load it, with `jax_enable_x64`:
+      `period = jax.export.deserialize(bytearray(data)).call`.
 
     4096 random inputs and 64 closed loops are run through the code and the jitted
     controller in float64. The largest difference is printed, and stands in the file.
@@ -56,14 +56,15 @@ def export(
         dt: control period [s] at which it will be called.
         plant: names the measurements and closes the loops of the check, where no part
             of the controller knows its plant.
-        real: numbers in C, "double" or "float".
+        real: numbers in C and ONNX, "double" or "float"; None: "float" in ONNX.
 
     Returns:
         The path that was written.
 
     Raises:
-        ValueError: another suffix, an operation that has no counterpart, by its name,
-            or code that does not do what the controller does; nothing is written.
+        ValueError: another suffix, a package that is missing, an operation that has no
+            counterpart, by its name, or code that does not do what the controller
+            does; nothing is written.
 
     Example:
         >>> import tempfile
@@ -74,20 +75,24 @@ def export(
     """
     path = Path(path)
     one_of("suffix of an exported file", path.suffix, KINDS)
+    real = real or ("float" if path.suffix == ".onnx" else "double")
     one_of("real", real, REALS)
+    require(
+        path.suffix in TYPED or real == "double",
+        f"numbers in a {path.suffix} file are double; leave real={real!r} out",
+    )
     if path.is_dir():
         fail(f"{path} is a folder; give the name of a file")
     made = program(controller, dt, plant)
     if path.suffix == ".jax":
-        return _write_jax(made, path)
-    if path.suffix == ".py":
-        found = check(made, Pilot(made, PythonEngine(made)))
-        text = python_text(made, _about(made, path.name, found, USE_PYTHON))
-        disk.write(path, text.encode())
+        found = _write_jax(made, path)
+    elif path.suffix == ".onnx":
+        found = _write_onnx(made, path, real)
+    elif path.suffix == ".py":
+        found = _write_python(made, path)
     else:
-        found = check(made, Pilot(made, CEngine(made, real)), real)
         path = path.with_suffix(".c")
-        disk.write_all(_c_files(made, path, real, found))
+        found = _write_c(made, path, real)
     print(f"{path.name}: {found}")
     return path
 
@@ -103,6 +108,26 @@ USE_C = """Arrays on the stack: at most {stack} bytes.
     {name}_init(&s);
     {name}_step(&s, t, y, u);    once every control period
 """
+USE_ONNX = """
+    u, *after = session.run(None, {"y": y, ...})    once every control period
+
+What comes out as after.NAME goes in as memory.NAME in the next period. In period k = 0
+the memory begins anew, whatever goes in; u that was applied goes in as applied, u
+that was asked for as asked.
+"""
+
+
+def _write_python(made: Program, path: Path) -> Parity:
+    found = check(made, Pilot(made, PythonEngine(made)))
+    text = python_text(made, about(made, path.name, found, USE_PYTHON))
+    disk.write(path, text.encode())
+    return found
+
+
+def _write_c(made: Program, path: Path, real: str) -> Parity:
+    found = check(made, Pilot(made, CEngine(made, real)), real)
+    disk.write_all(_c_files(made, path, real, found))
+    return found
 
 
 def _c_files(made: Program, path: Path, real: str, found: Parity) -> dict[Path, bytes]:
@@ -113,49 +138,27 @@ def _c_files(made: Program, path: Path, real: str, found: Parity) -> dict[Path, 
     )
     file = CFile(made, name, real)
     use = USE_C.format(name=name, stack=file.stack)
-    about = _about(made, path.name, found, use)
+    head = about(made, path.name, found, use)
     return {
-        header: file.header(about).encode(),
+        header: file.header(head).encode(),
         path: file.source(f"See {header.name}.").encode(),
     }
 
 
-def _about(made: Program, name: str, found: Parity, use: str) -> str:
-    """What stands first in a file."""
-    rows = {
-        title: ", ".join(f"{n} [{unit}]" if unit else n for n, unit in row)
-        for title, row in (("Measurements y", made.y), ("Input u", made.u))
-    }
-    facts = [
-        f"{name}: a {type(made.controller).__name__} exported by hybridctl "
-        f"{__version__}.",
-        f"Control period: dt = {made.dt:g} s.",
-        *(f"{title}: {row}." for title, row in rows.items()),
-        *([f"Modes: {', '.join(made.modes)}."] if made.modes else []),
-        f"Content: sha256 {made.traced.hash}",
-        f"Checked against the jitted controller in float64: {found}.",
-    ]
-    first, *rest = [textwrap.fill(fact, 84, subsequent_indent="  ") for fact in facts]
-    return "\n".join([first, "", *rest]) + f"\n{use}"
+def _write_onnx(made: Program, path: Path, real: str) -> Parity:
+    engine = OnnxEngine(made, real)
+    found = check(made, Pilot(made, engine), "onnx" if real == "float" else real)
+    engine.describe(about(made, path.name, found, USE_ONNX), facts(made, found))
+    disk.write(path, engine.model.SerializeToString())
+    return found
 
 
-def _write_jax(made: Program, path: Path) -> Path:
-    """The step as a compiled program: (memory, t, k, y, r, applied, asked)."""
-    require(
-        importlib.util.find_spec("flatbuffers") is not None,
-        "a .jax file is written by flatbuffers; install it: pip install flatbuffers",
-    )
-    step = verbs(jax.tree.structure(made.controller))[1]
-    tree = jax.tree.structure(made.traced.memory)
-    leaves = [exact(leaf) for leaf in made.traced.leaves]
-
-    def flat(memory: Any, *tick: Any) -> Any:
-        after, u = step(leaves, jax.tree.unflatten(tree, memory), *tick)
-        return jax.tree.leaves(after), u
-
-    shapes = jax.tree.leaves(made.traced.memory), *example(made.sizes)
-    with float64_on_host():
-        data = jax.export.export(jax.jit(flat))(*shapes).serialize()
-    disk.write(path, bytes(data))
+def _write_jax(made: Program, path: Path) -> Parity:
+    engine = JaxEngine(made)
+    found = check(made, Pilot(made, engine), "double")
+    told = facts(made, found) | engine.arguments()
+    beside = path.with_name(f"{path.name}.json")
+    text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    disk.write_all({beside: text.encode(), path: engine.data})
     warnings.warn(TRUST.format(name=path.name), stacklevel=3)
-    return path
+    return found

@@ -16,6 +16,7 @@ from hybridctl.deploy.lower.operands import (
     one,
     whole,
 )
+from hybridctl.deploy.lower.versions import scan_counts
 
 UNROLLED = 1  # a loop of more turns stays one
 Run = Callable[[Block, Any, list[Operand]], list[Operand]]  # a jaxpr in a block
@@ -104,7 +105,7 @@ def _handed_on(body: Block, carried: Operand, after: Operand) -> None:
 def scan(block: Block, run: Run, ins: list[Operand], eqn: Any) -> list[Operand]:
     """A loop over rows."""
     p = eqn.params
-    n_const, n_carry = p["num_consts"], p["num_carry"]
+    n_const, n_carry = scan_counts(p)
     consts, start = ins[:n_const], ins[n_const : n_const + n_carry]
     rows = ins[n_const + n_carry :]
     if p["length"] <= UNROLLED:
@@ -137,7 +138,7 @@ def _unrolled(
     """A single turn."""
     args = [_first(block, row) for row in rows]
     outs = run(block, p["jaxpr"], [*consts, *carry, *args])
-    n = p["num_carry"]
+    n = scan_counts(p)[1]
     made = [reshaped(block, o, (1, *o.shape)) for o in outs[n:]]
     return [*outs[:n], *made]
 

@@ -9,6 +9,7 @@ from hybridctl.checks import fail
 from hybridctl.deploy.lower import control, elementwise, moves, places, sums
 from hybridctl.deploy.lower.graph import BOOL, FLOAT, INT, Block, kind_of
 from hybridctl.deploy.lower.operands import Operand, known
+from hybridctl.deploy.lower.versions import expanded
 
 RULES = elementwise.RULES | moves.RULES | sums.RULES | places.RULES
 INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr")  # of primitives that only call
@@ -59,6 +60,8 @@ def _equation(
     if name in CALLS:
         inner = next(eqn.params[key] for key in INSIDE if key in eqn.params)
         return _run(block, inner, ins, callers)
+    if name == "call_hi_primitive":
+        return _run(block, expanded(eqn), ins, callers)
     if name in control.RULES:
         return control.RULES[name](
             block, lambda b, c, a: _run(b, c, a, callers), ins, eqn

@@ -52,6 +52,16 @@ def _concatenate(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
     return [move(block, lambda *x: np.concatenate(x, axis), text, *ins)]
 
 
+def _unstack(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
+    axis, (x,) = eqn.params["axis"], ins
+    return [
+        move(
+            block, lambda x, i=i: np.take(x, i, axis), f"np.take({{0}}, {i}, {axis})", x
+        )
+        for i in range(x.shape[axis])
+    ]
+
+
 def _stack(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
     axis = eqn.params["axis"]
     inside = ", ".join(f"{{{i}}}" for i in range(len(ins)))
@@ -111,6 +121,6 @@ def _iota(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
 RULES: dict[str, Callable] = {
     "slice": _slice, "reshape": _reshape, "squeeze": _reshape,
     "expand_dims": _reshape, "transpose": _transpose, "broadcast_in_dim": _broadcast,
-    "concatenate": _concatenate, "stack": _stack, "split": _split, "rev": _rev,
-    "pad": _pad, "iota": _iota, "tile": _tile,
+    "concatenate": _concatenate, "stack": _stack, "unstack": _unstack,
+    "split": _split, "rev": _rev, "pad": _pad, "iota": _iota, "tile": _tile,
 }  # fmt: skip

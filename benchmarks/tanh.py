@@ -51,7 +51,7 @@ def _solved(zs, values, weights, below, degree: int) -> tuple[list, list]:
     return out[: degree + 1], [mp.mpf(1), *out[degree + 1 :]]
 
 
-def _at(coefficients: list, z) -> "mp.mpf":
+def _at(coefficients: list, z):
     return mp.polyval(coefficients[::-1], z)
 
 

@@ -177,8 +177,9 @@ def _step(writer: PythonWriter, program: Program) -> str:
     texts = writer.write(part.block, [*part.after, *part.u])
     memory, u = texts[: len(part.after)], texts[len(part.after) :]
     given = [writer.names.new(f"u{i}") for i in range(len(u))]
+    for name, text in zip(given, u, strict=True):
+        writer.line(f"{name} = {text}")
     lines += writer.lines
-    lines += [f"    {name} = {text}" for name, text in zip(given, u, strict=True)]
     moved = {"k": "k + 1"}
     for i, name in enumerate(given * program.fed):
         moved |= {f"applied{i}": name, f"asked{i}": name}

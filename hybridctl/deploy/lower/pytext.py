@@ -25,17 +25,18 @@ def broken(text: str, room: int) -> str:
     if len(text) <= room:
         return text
     if text.startswith("return "):
-        return f"return {_bracketed(text[7:], room)}"
+        return f"return {_bracketed(text[7:], room, 7)}"
     left, sign, right = text.partition(" = ")
     if not sign or text.startswith(("if ", "elif ", "for ")):
         return text
     if len(left) > room - 4:
         left = _bracketed(left, room)
-    return f"{left} = {_bracketed(right, room)}"
+    return f"{left} = {_bracketed(right, room, len(left.splitlines()[-1]) + 3)}"
 
 
-def _bracketed(text: str, room: int) -> str:
-    if len(text) <= room - 12:
+def _bracketed(text: str, room: int, before: int = 0) -> str:
+    """In brackets, on lines of its own, unless it fits behind what is before it."""
+    if before + len(text) <= room:
         return text
     lines = textwrap.wrap(
         text, room - 4, break_long_words=False, break_on_hyphens=False

@@ -1,4 +1,4 @@
-"""How long does one call take: as a pilot, in Python, C and JAX?
+"""How long does one call take: as a pilot, in Python, C, ONNX and JAX?
 
 Every controller answers the same measurements, those of a swing-up by the machine
 followed by rest. "p50" and "p99" are over single calls in microseconds, what reading
@@ -11,6 +11,7 @@ benchmarks/results/latency.json.
 """
 
 import ctypes
+import importlib.util
 import itertools
 import json
 import subprocess
@@ -33,6 +34,7 @@ from hybridctl.controllers.fill import action_size
 from hybridctl.deploy.cbuild import build, compiler
 from hybridctl.deploy.cfile import CFile
 from hybridctl.deploy.engines import CEngine, PythonEngine
+from hybridctl.deploy.onnxfile import OnnxEngine
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.trace import example, verbs
 
@@ -187,6 +189,8 @@ def measured(name: str, made: Program, rows: NDArray, seconds: float) -> dict:
             row[f"c {real}"] = timed(compiled, rows, seconds)
             n = 300 if name == "mpc" else 200_000
             row[f"inside c {real}"] = inside(made, real, rows, n)
+    if importlib.util.find_spec("onnxruntime"):
+        row["onnxruntime"] = timed(hc.Pilot(made, OnnxEngine(made)), rows, seconds)
     row["jitted"] = timed(jitted(made), rows.astype(np.float32), seconds)
     return row
 

@@ -22,7 +22,7 @@ _HOMES = {
     ),
     "controllers": (
         "Argmax AugmentedFeedback Constant Controller EKF EnergySwingUp Features "
-        "Feedforward Hat Hold IntegralFeedback KalmanFilter LinearController Mix "
+        "Feedforward Foreign Hat Hold IntegralFeedback KalmanFilter LinearController Mix "
         "MPC PID Policy Predictor SafetyFilter Sequence Shift Slot StateFeedback "
         "StateMachine Switch Tick TrajectoryFeedback after beyond chosen demands "
         "fill follow level machine near schedule"
@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import EnergySwingUp as EnergySwingUp
     from hybridctl.controllers import Features as Features
     from hybridctl.controllers import Feedforward as Feedforward
+    from hybridctl.controllers import Foreign as Foreign
     from hybridctl.controllers import Hat as Hat
     from hybridctl.controllers import Hold as Hold
     from hybridctl.controllers import IntegralFeedback as IntegralFeedback

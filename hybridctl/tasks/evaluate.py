@@ -11,8 +11,11 @@ from jax import Array
 
 from hybridctl.checks import cast, fail, require
 from hybridctl.controllers import Controller, Slot
+from hybridctl.controllers.foreign import answered, asks
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
+from hybridctl.loop.host import periods
+from hybridctl.loop.loop import Sample
 from hybridctl.loop.simulate import check_output
 from hybridctl.tasks.margin import reach
 from hybridctl.tasks.task import Task, holds, judge, start_episode
@@ -99,7 +102,8 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     check_pair(task, controller)
     require(n > 0, f"n={n} episodes; give at least 1")
     enable_cache()
-    sums = _episodes(*cast((task, controller)), episode_keys(seed, n))
+    run = _hosted if asks(controller) else _episodes
+    sums = run(*cast((task, controller)), episode_keys(seed, n))
     return _scores(task, jax.tree.map(np.asarray, sums))
 
 
@@ -154,7 +158,7 @@ def _alike(controllers: Sequence[Controller]) -> bool:
         (jax.tree.structure(c), tuple(np.shape(leaf) for leaf in jax.tree.leaves(c)))
         for c in controllers
     }
-    return len(kinds) == 1
+    return len(kinds) == 1 and not any(map(asks, controllers))
 
 
 def _scores(task: Task, tally: "_Tally") -> Scores:
@@ -242,18 +246,42 @@ def _of_all_tasks(
 
 
 def _episode(task: Task, controller: Controller, key: Array, margins: bool) -> _Tally:
+    def body(carry: tuple[LoopState, _Tally], _: None) -> tuple:
+        return _period(task, controller, *carry), None
+
+    start = _begin(task, controller, key, margins)
+    return jax.lax.scan(body, start, None, task.steps)[0][1]
+
+
+def _begin(
+    task: Task, controller: Controller, key: Array, margins: bool = False
+) -> tuple[LoopState, _Tally]:
+    """An episode before its first period, with nothing counted yet."""
     start = start_episode(task, controller, key)
     zero = jnp.zeros((), start.x.dtype)
     first = jnp.where(holds(task.settled, start.x), -1, 0)
-    tally = _Tally(
+    return start, _Tally(
         jnp.asarray(True), first, zero, zero, jnp.nan_to_num(jnp.abs(start.x[0])),
         jnp.int32(0), zero, jnp.asarray(True), *((zero, zero) if margins else ()),
     )  # fmt: skip
 
-    def body(carry: tuple[LoopState, _Tally], _: None) -> tuple:
-        return _period(task, controller, *carry), None
 
-    return jax.lax.scan(body, (start, tally), None, task.steps)[0][1]
+def _hosted(task: Task, controller: Controller, keys: Array) -> _Tally:
+    """`_episodes` where Python is asked in between."""
+    states, tally = _begin_all(task, answered(controller), keys)
+    for period in periods(task.loop, controller, states, task.steps):
+        tally = _count_all(task, tally, *period)
+    return tally
+
+
+@jax.jit
+def _begin_all(task: Task, controller: Controller, keys: Array) -> tuple:
+    return jax.vmap(functools.partial(_begin, task, controller))(keys)
+
+
+@jax.jit
+def _count_all(task: Task, tally: _Tally, *period: Any) -> _Tally:
+    return jax.vmap(functools.partial(_count, task))(tally, *period)
 
 
 def _margins(task: Task, x: Array, tally: _Tally) -> dict[str, Array]:
@@ -276,15 +304,22 @@ def _counted(task: Task, k: Array, cost: Array) -> Array:
 def _period(
     task: Task, controller: Controller, state: LoopState, tally: _Tally
 ) -> tuple[LoopState, _Tally]:
-    """One control period, and the sums after it; nothing counts once it failed."""
+    """One control period, and the sums after it."""
     after, sample = step(task.loop, controller, state)
+    return after, _count(task, tally, state, sample, after)
+
+
+def _count(
+    task: Task, tally: _Tally, state: LoopState, sample: Sample, after: LoopState
+) -> _Tally:
+    """The sums after a period; nothing counts once the episode failed."""
     outcome = judge(task, state.x, sample, after.x)
     live = tally.live
     add = lambda total, value: total + jnp.where(live, value, 0.0)  # noqa: E731
     effort = task.loop.dt * jnp.sum(jnp.where(outcome.finite, sample.u, 0.0) ** 2)
     x, outside = after.x, ~holds(task.settled, after.x)
     far = jnp.where(live & outcome.finite, jnp.abs(x[0]), 0.0)
-    return after, _Tally(
+    return _Tally(
         live=live & ~outcome.failed,
         unsettled=jnp.where(outside, after.k, tally.unsettled),
         cost=add(tally.cost, _counted(task, state.k, outcome.cost)),

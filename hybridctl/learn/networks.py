@@ -95,7 +95,8 @@ def brax_policy(
     named = parameters["params"]
     names = [f"hidden_{i}" for i in range(len(named))]
     require(
-        set(named) == set(names) and all({"kernel", "bias"} == set(named[n]) for n in names),
+        set(named) == set(names)
+        and all({"kernel", "bias"} == set(named[n]) for n in names),
         f"this network has the parts {sorted(named)}, expected an MLP of hidden_0, "
         "hidden_1, ...; call it from Python instead: hc.Foreign(f, features)",
     )

@@ -66,7 +66,7 @@ def from_brax(
         >>> from_brax("runs/none")
         Traceback (most recent call last):
         ...
-        ValueError: runs/none is no checkpoint of brax: it has no ..._network_config.json
+        ValueError: runs/none is no checkpoint of brax: it has no ...
     """
     found = _trained(trained)
     found = found._replace(

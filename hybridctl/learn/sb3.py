@@ -21,10 +21,10 @@ ACTORS = (  # what has the last layer, the hidden layers, the squashing
     ("actor.mu", "actor.latent_pi", None),  # SAC
     ("", "actor.mu", None),  # TD3, DDPG: the last one is among the others
 )
-KNOWN = (  # parts of a policy that are no part of its actor's way, or are read
-    "action_net value_net log_std mlp_extractor actor.mu actor.latent_pi "
-    "actor.log_std actor_target critic critic_target"
-).split()
+KNOWN = (  # what is read, and what acting does not need
+    *("action_net", "mlp_extractor", "actor.mu", "actor.latent_pi"),
+    *("log_std", "value_net", "actor.log_std", "actor_target", "critic"),
+)
 
 
 def from_sb3(
@@ -114,13 +114,11 @@ def _check_kind(model: Any, policy: Any) -> None:
 def _network(state: dict[str, Any]) -> tuple[list[NDArray], list[NDArray], str | None]:
     """Weights, biases and squashing of the actor in a state_dict."""
     arrays = {name: np.asarray(v.cpu().numpy()) for name, v in state.items()}
-    others = [n for n in arrays if not n.startswith(tuple(f"{k}" for k in KNOWN))]
+    others = [name for name in arrays if not name.startswith(KNOWN)]
     require(not others, f"it has the weights {', '.join(others[:3])}; {INSTEAD}")
-    for last, hidden, squash in ACTORS:
-        if f"{last or hidden + '.0'}.weight" in arrays:
-            break
-    else:
-        fail(f"it has the weights {', '.join(list(arrays)[:3])}; {INSTEAD}")
+    found = [a for a in ACTORS if f"{a[0] or a[1] + '.0'}.weight" in arrays]
+    require(len(found) > 0, f"it has the weights {', '.join(arrays)}; {INSTEAD}")
+    last, hidden, squash = found[0]
     inside = [n for n in arrays if n.startswith(f"{hidden}.") and n.endswith(".weight")]
     names = [f"{hidden}.{2 * i}" for i in range(len(inside))] + [last] * bool(last)
     plain = all(f"{n}.weight" in arrays and f"{n}.bias" in arrays for n in names)

@@ -102,8 +102,11 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     check_pair(task, controller)
     require(n > 0, f"n={n} episodes; give at least 1")
     enable_cache()
-    run = _hosted if asks(controller) else _episodes
-    sums = run(*cast((task, controller)), episode_keys(seed, n))
+    keys = episode_keys(seed, n)
+    if asks(controller):
+        sums = _hosted(cast(task), cast(controller), keys)
+    else:
+        sums = _episodes(*cast((task, controller)), keys)
     return _scores(task, jax.tree.map(np.asarray, sums))
 
 

@@ -97,7 +97,12 @@ def _policy(found: Trained, features: Features, dt: float | None) -> Policy:
 
 def _trained(trained: Any) -> Trained:
     if isinstance(trained, (str, os.PathLike)):
-        return _read(_checkpoint(Path(trained)))
+        folder = _checkpoint(Path(trained))
+        try:
+            return _read(folder)
+        except Exception as error:  # orbax may raise anything
+            reason = str(error)[:300]
+            raise ValueError(f"cannot read the checkpoint {folder}: {reason}") from error
     if not isinstance(trained, (tuple, list)) or len(trained) < 2:
         fail(
             "expected brax's (make_policy, params, metrics), its params or a folder, "
@@ -154,8 +159,7 @@ def _read(folder: Path) -> Trained:
     """Arrays by orbax, settings from JSON."""
     from orbax import checkpoint as ocp
 
-    path = next(folder.glob(f"*{CONFIG}"))
-    config = json.loads(path.read_text())
+    config = json.loads(next(folder.glob(f"*{CONFIG}")).read_text())
     options = config.get("network_factory_kwargs", {})
     kind = options.get("distribution_type", "tanh_normal")
     require(
@@ -163,17 +167,15 @@ def _read(folder: Path) -> Trained:
         f"its actions are {kind!r}, expected 'tanh_normal'; call it from Python "
         "instead: hc.Foreign(f, features)",
     )
-    reader = ocp.PyTreeCheckpointer()
-    tree = reader.metadata(folder.absolute()).item_metadata
+    reader, place = ocp.PyTreeCheckpointer(), folder.absolute()
+    tree = reader.metadata(place).item_metadata
     numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
-    params = reader.restore(
-        folder.absolute(), ocp.args.PyTreeRestore(restore_args=numpy)
-    )
+    params = reader.restore(place, ocp.args.PyTreeRestore(restore_args=numpy))
     activation = options.get("activation")
     return Trained(
         params,
         activation=activation and activation_by(activation),
-        normalize=bool(config["normalize_observations"]),
+        normalize=config.get("normalize_observations"),
         key=options.get("policy_obs_key", STATE),
     )
 

@@ -71,13 +71,13 @@ def test_a_function_runs_as_the_policy_that_it_is(place):
 
 
 def test_scores_and_tables_are_those_of_the_policy():
-    task = dataclasses.replace(zoo.task("noisy"), seconds=1.0)
+    task = zoo.task("noisy")
     ours, theirs = (PLACES["filled"](c) for c in (NATIVE, FOREIGN))
     a, b = (hc.evaluate(task, c, 32, seed=3) for c in (ours, theirs))
     for name, one, other in zip(a._fields, a, b, strict=True):
         if one is not None:
             np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3, err_msg=name)
-    assert len(np.unique(b.cost)) == 32
+    assert len(np.unique(b.cost)) > 20 and b.success.any()
     table = hc.compare(task, {"theirs": theirs, "ours": ours}, n=32, seed=3)
     row = table.to_dict()["rows"]["theirs"]
     np.testing.assert_allclose(row["J_mean"]["value"], b.cost.mean(), rtol=1e-6)
@@ -133,7 +133,7 @@ DOORS = {
     "save": lambda c: hc.save("nowhere/at/all", c),
     "embed": lambda c: hc.embed(c, 0.02),
     "export": lambda c: hc.export(c, "nowhere.py", 0.02),
-    "falsify": lambda c: hc.falsify(TASK, c, n=2),
+    "falsify": lambda c: hc.falsify(TASK, c),
 }
 
 
@@ -162,7 +162,7 @@ def test_what_compiles_refuses_python_in_one_sentence(door):
             "put the observer in front of all",
         ),
         (
-            lambda: hc.simulate(PLANT, FOREIGN >> MACHINE, X, 0.1),
+            lambda: hc.simulate(PLANT, hc.Foreign(len, PLAIN, 4) >> MACHINE, X, 0.1),
             "an observer cannot be Foreign",
         ),
     ],
@@ -456,11 +456,9 @@ def test_a_linear_controller_goes_to_control_and_back(name):
     system = hc.to_control(LINEAR[name], 0.02, UP)
     assert system.nstates == STATES[name] and system.dt == 0.02
     back = hc.from_control(system, 0.02, UP)
-    push = hc.Disturbance(at=[0.06], force=[2.0], duration=[0.02])
+    push = hc.Disturbance(at=[0.06], force=[5.0], duration=[0.02])
     loop = dataclasses.replace(TASK.loop, actuator=None, disturbance=push)
-    a, b = (
-        hc.simulate(PLANT, c, UP.x, 0.4, loop=loop) for c in (LINEAR[name], back)
-    )
+    a, b = (hc.simulate(PLANT, c, UP.x, 0.4, loop=loop) for c in (LINEAR[name], back))
     assert np.abs(a.u).max() > 0.5
     np.testing.assert_allclose(a.x, b.x, atol=2e-5)
     np.testing.assert_allclose(a.u, b.u, atol=2e-3)
@@ -488,7 +486,7 @@ def test_a_system_is_the_same_when_it_comes_back():
         (hc.reference("lqr", TASK), {}, "this StateFeedback has a limit, so it is not"),
         (hc.Hold(hc.lqr(*WEIGHTS, dt=0.04), 2), {}, "a Hold changes with time"),
         (LINEAR["pid"], {}, "nothing says where this PID rests; give equilibrium="),
-        (hc.PID(1.0, dt=0.02), {"equilibrium": UP.x}, "give a hc.plants.Equilibrium"),
+        (hc.PID(1.0, dt=0.02), {"equilibrium": UP.x}, "give a hc.Equilibrium(x, u)"),
         (hc.PID(6.0, dt=0.02, column=1), {"equilibrium": UP}, "does not rest at"),
         (zoo.controllers(TASK)["pump"], {"equilibrium": UP}, "is not linear"),
         (hc.Sequence(np.eye(1, 50, 4).T), {"equilibrium": UP}, "does not rest at"),

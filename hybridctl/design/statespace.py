@@ -86,8 +86,12 @@ def _check_parts(controller: Controller) -> None:
 def _rest(
     controller: Controller, equilibrium: Equilibrium | None
 ) -> tuple[NDArray, NDArray]:
-    if equilibrium is not None:
+    if isinstance(equilibrium, Equilibrium):
         return np.asarray(equilibrium.x, float), np.asarray(equilibrium.u, float)
+    require(
+        equilibrium is None,
+        f"equilibrium is a {type(equilibrium).__name__}; give a hc.Equilibrium(x, u)",
+    )
     for part, _ in walk(controller):
         if hasattr(part, "x0") and hasattr(part, "u0"):
             return np.asarray(part.x0, float), np.asarray(part.u0, float)

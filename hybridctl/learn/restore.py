@@ -102,7 +102,9 @@ def _trained(trained: Any) -> Trained:
             return _read(folder)
         except Exception as error:  # orbax may raise anything
             reason = str(error)[:300]
-            raise ValueError(f"cannot read the checkpoint {folder}: {reason}") from error
+            raise ValueError(
+                f"cannot read the checkpoint {folder}: {reason}"
+            ) from error
     if not isinstance(trained, (tuple, list)) or len(trained) < 2:
         fail(
             "expected brax's (make_policy, params, metrics), its params or a folder, "

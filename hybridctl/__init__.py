@@ -37,9 +37,7 @@ _HOMES = {
     "loop": "Actuator Disturbance Loop Sensor Trace referee simulate",
     "tasks": "Task evaluate",
     "strategies": "reference template",
-    "learn": "Env Run train",
-    "learn.restore": "from_brax",
-    "learn.sb3": "from_sb3",
+    "learn": "Env Run from_brax from_sb3 train",
     "compare.falsify": "falsify",
     "compare.over": "compare_over",
     "compare.tune": "tune",
@@ -163,9 +161,9 @@ if TYPE_CHECKING:
     from hybridctl.design.trajectory import tvlqr as tvlqr
     from hybridctl.learn import Env as Env
     from hybridctl.learn import Run as Run
+    from hybridctl.learn import from_brax as from_brax
+    from hybridctl.learn import from_sb3 as from_sb3
     from hybridctl.learn import train as train
-    from hybridctl.learn.restore import from_brax as from_brax
-    from hybridctl.learn.sb3 import from_sb3 as from_sb3
     from hybridctl.loop import Actuator as Actuator
     from hybridctl.loop import Disturbance as Disturbance
     from hybridctl.loop import Loop as Loop

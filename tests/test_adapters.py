@@ -17,7 +17,11 @@ from brax.training.agents.ppo import checkpoint as ppo_checkpoint
 from gymnasium.spaces import Box, Discrete
 
 import hybridctl as hc
+from hybridctl.deploy.container import pack, unpack
+from hybridctl.deploy.store import from_bytes, to_bytes
 from hybridctl.learn.brax import ppo_networks
+from hybridctl.learn.networks import on_host
+from hybridctl.suites.keys import key_of
 
 TASK = zoo.task("global")
 PLANT, UP = TASK.plant, TASK.target
@@ -29,9 +33,13 @@ SEEN = RNG.uniform(-1, 1, (64, 4)).astype(np.float32) * 3
 
 def answers(policy: hc.Policy, seen: np.ndarray = SEEN) -> np.ndarray:
     """Of a policy that observes a measurement as it is."""
+    return np.asarray(asked(policy, seen))
+
+
+@jax.jit
+def asked(policy, seen):
     zero = jnp.zeros(()), jnp.int32(0)
-    step = jax.jit(jax.vmap(lambda y: policy.step(None, hc.Tick(*zero, y))[1]))
-    return np.asarray(step(seen))
+    return jax.vmap(lambda y: policy.step(None, hc.Tick(*zero, y))[1])(seen)
 
 
 # ------------------------------------------------------------- a function of Python
@@ -73,14 +81,14 @@ def test_a_function_runs_as_the_policy_that_it_is(place):
 def test_scores_and_tables_are_those_of_the_policy():
     task = zoo.task("noisy")
     ours, theirs = (PLACES["filled"](c) for c in (NATIVE, FOREIGN))
-    a, b = (hc.evaluate(task, c, 32, seed=3) for c in (ours, theirs))
+    table = hc.compare(task, {"theirs": theirs, "ours": ours}, n=32, seed=3)
+    a, b = table.scores["ours"], table.scores["theirs"]
     for name, one, other in zip(a._fields, a, b, strict=True):
         if one is not None:
             np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3, err_msg=name)
     assert len(np.unique(b.cost)) > 20 and b.success.any()
-    table = hc.compare(task, {"theirs": theirs, "ours": ours}, n=32, seed=3)
     row = table.to_dict()["rows"]["theirs"]
-    np.testing.assert_allclose(row["J_mean"]["value"], b.cost.mean(), rtol=1e-6)
+    np.testing.assert_allclose(row["J_mean"], b.cost.mean(), rtol=1e-6)
 
 
 def test_a_function_that_gives_a_number_is_a_constant_bit_for_bit():
@@ -107,6 +115,22 @@ def test_a_function_is_asked_once_a_decision_with_finite_numbers():
     assert all(seen.dtype == np.float32 for seen in asked)
     np.testing.assert_array_equal(asked[0], STARTS.astype(np.float32))
     assert np.isnan(trace.x[:, -1]).all() and np.isfinite(asked).all()
+
+
+def test_a_function_stands_in_a_mode():
+    lqr = dataclasses.replace(hc.reference("lqr", TASK), limit=None)
+    error = lambda seen: seen - np.asarray(UP.x)  # noqa: E731
+    theirs = hc.Foreign(lambda seen: -error(seen) @ lqr.K.T, PLAIN, batched=True)
+    pump, _ = MACHINE.modes
+    edges = {("swing", "balance"): hc.near(UP, theta=0.3, dtheta=3.0)}
+    a, b = (
+        hc.simulate(PLANT, hc.machine({"swing": pump, "balance": c}, edges), x0, 2.0)
+        for c in (lqr, theirs)
+        for x0 in [[[0.0, np.pi - 0.5, 0.0, 1.0], [0.0, np.pi - 0.1, 0.0, 0.0]]]
+    )
+    assert a.modes == b.modes and len(np.unique(a.mode)) == 2
+    np.testing.assert_array_equal(a.mode, b.mode)
+    np.testing.assert_allclose(a.x, b.x, atol=1e-4)
 
 
 def test_a_function_is_a_step_by_hand():
@@ -315,6 +339,24 @@ def test_a_policy_of_sb3_is_kept_embedded_and_exported(tmp_path, capsys):
         hc.simulate(PLANT, again, X, 0.1, dt=0.01)
 
 
+def test_files_of_before_the_squashing_are_read():
+    manifest, arrays = unpack(to_bytes(NATIVE))
+    fields = manifest["controller"]["fields"]
+    assert fields.pop("squash") is None and fields.pop("reach") is None
+    again = from_bytes(pack(manifest, arrays))
+    assert jax.tree.structure(again) == jax.tree.structure(NATIVE)
+    for changes in ({"squash": "clip"}, {"reach": 3.0}):
+        other = dataclasses.replace(NATIVE, **changes)
+        assert key_of(other) != key_of(NATIVE) == key_of(again)
+        assert from_bytes(to_bytes(other)).squash == other.squash
+    for changes, message in (
+        ({"squash": "tanh"}, 'give "clip", or None for tanh'),
+        ({"reach": 0.0}, "reach=0.0 must be above 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            dataclasses.replace(NATIVE, **changes)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -363,9 +405,11 @@ def trained(tmp_path_factory):
         activation=nn.elu,
     )
     networks = factory(4, 2, preprocess_observations_fn=running_statistics.normalize)
+    on_host({"policy": networks.policy_network, "value": networks.value_network}, 0)
     key = jax.random.PRNGKey(0)
     normalizer = running_statistics.init_state(specs.Array((4,), jnp.dtype("float32")))
-    normalizer = running_statistics.update(normalizer, jnp.asarray(SEEN + 1.0))
+    mean, std = RNG.uniform(0.5, 2.0, (2, 4)).astype(np.float32)
+    normalizer = normalizer.replace(mean=mean, std=std)
     params = (
         normalizer,
         networks.policy_network.init(key),
@@ -374,7 +418,7 @@ def trained(tmp_path_factory):
     make_policy = ppo_networks.make_inference_fn(networks)
     folder = tmp_path_factory.mktemp("brax")
     for step in (10, 200):
-        written = params if step == 200 else jax.tree.map(jnp.zeros_like, params)
+        written = params if step == 200 else jax.tree.map(np.zeros_like, params)
         config = ppo_checkpoint.network_config(4, 2, True, factory)
         ppo_checkpoint.save(folder, step, written, config)
     expected = make_policy(params, deterministic=True)(SEEN, key)[0]

@@ -21,7 +21,7 @@ from hybridctl.plants.linearize import float64, float64_on_host
 if TYPE_CHECKING:
     import control
 
-SETTLE, LATER, POINTS, CLOSE = 4, 1000, 32, 1e-9
+SETTLE, LATER, POINTS, CLOSE = 4, 1001, 32, 1e-9
 
 
 def to_control(
@@ -118,21 +118,28 @@ def _flat(
     def tick(k: Any, y: Any, u: Any, memory: Any = None) -> Tick:
         return Tick(k * dt, k, y, r, u, mode_of(memory), u_asked=u)
 
-    memory, u = controller.init(tick(0, x0, u0)), u0
-    for k in range(SETTLE):
-        memory, u = controller.step(memory, tick(jnp.int32(k), x0, u, memory))
+    @jax.jit
+    def settled() -> Any:
+        memory, u = controller.init(tick(jnp.int32(0), jnp.asarray(x0), u0)), u0
+        for k in range(SETTLE):
+            now = tick(jnp.int32(k), jnp.asarray(x0), u, memory)
+            memory, u = controller.step(memory, now)
+        return memory, u
+
+    memory, u = settled()
     shape("its input", u, u0.shape)
     numbers, rest = eqx.partition(memory, eqx.is_inexact_array)
     z0, back = jax.flatten_util.ravel_pytree((numbers, u))
 
-    @jax.jit
     def run(z: Any, y: Any, k: Any) -> Any:
         numbers, u = back(z)
         memory = eqx.combine(numbers, rest)
         memory, u = controller.step(memory, tick(k, y, u, memory))
         numbers, others = eqx.partition(memory, eqx.is_inexact_array)
         pairs = zip(jax.tree.leaves(others), jax.tree.leaves(rest), strict=True)
-        same = jnp.all(jnp.stack([jnp.asarray(True), *(a == b for a, b in pairs)]))
+        same = jnp.asarray(True)
+        for a, b in pairs:
+            same &= jnp.all(a == b)
         after = jax.flatten_util.ravel_pytree((numbers, u))[0]
         return jnp.where(same, after, jnp.nan), jnp.where(same, u, jnp.nan)
 
@@ -142,20 +149,22 @@ def _flat(
 def _matrices(run: Run, z0: NDArray, x0: NDArray, u0: NDArray) -> tuple[NDArray, ...]:
     """A, B, C, D about rest, held against what the controller does elsewhere."""
     k = jnp.int32(SETTLE)
-    z, u = run(z0, x0, k)
+    z, u = jax.jit(run)(z0, x0, k)
     at_rest = np.allclose(z, z0, rtol=0, atol=1e-6) and np.allclose(u, u0, atol=1e-6)
     require(
         bool(at_rest),
         f"this controller does not rest at {x0} with the input {u0}: its input goes on "
         f"to {np.asarray(u)}, or its memory moves; give the equilibrium= that it holds",
     )
-    (A, B), (C, D) = jax.tree.map(np.asarray, jax.jacfwd(run, (0, 1))(z0, x0, k))
+    slopes = jax.jit(jax.jacfwd(run, (0, 1)))(z0, x0, k)
+    (A, B), (C, D) = jax.tree.map(np.asarray, slopes)
     rng, n = np.random.default_rng(0), len(z0)
     away = rng.uniform(-1.0, 1.0, (POINTS, n + len(x0)))
     dz, e = away[:, :n], away[:, n:]
     expected = dz @ A.T + e @ B.T + z0, dz @ C.T + e @ D.T + u0
-    for when, why in ((SETTLE, "is not linear"), (LATER + 1, "changes with time")):
-        got = jax.vmap(run, (0, 0, None))(dz + z0, e + x0, jnp.int32(when))
+    several = jax.jit(jax.vmap(run, (0, 0, None)))
+    for when, why in ((SETTLE, "is not linear"), (LATER, "changes with time")):
+        got = several(dz + z0, e + x0, jnp.int32(when))
         pairs = zip(got, expected, strict=True)
         linear = all(np.allclose(a, b, rtol=CLOSE, atol=CLOSE) for a, b in pairs)
         require(linear, f"this controller {why}; python-control's systems are linear")

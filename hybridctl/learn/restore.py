@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from hybridctl.checks import fail, one_of, require
 from hybridctl.controllers import Controller, Features, Policy, Tick
@@ -134,7 +136,7 @@ def _tried(found: Trained) -> Trained:
     both = (True, False) if found.normalize is None else (found.normalize,)
     for name, normal in itertools.product(names, both):
         tried = found._replace(activation=name, normalize=normal)
-        u = _answers(_policy(tried, plain, None), seen)
+        u = np.asarray(_answers(_policy(tried, plain, None), seen))
         if u.shape == expected.shape and np.abs(u - expected).max() < 1e-4:
             return tried
     fail(
@@ -143,9 +145,10 @@ def _tried(found: Trained) -> Trained:
     )
 
 
-def _answers(policy: Policy, seen: np.ndarray) -> np.ndarray:
-    zero = np.zeros((), np.float32), np.int32(0)
-    return np.asarray(jax.vmap(lambda y: policy.step(None, Tick(*zero, y))[1])(seen))  # type: ignore[arg-type]
+@jax.jit
+def _answers(policy: Policy, seen: Array) -> Array:
+    t, k = jnp.zeros(()), jnp.int32(0)
+    return jax.vmap(lambda y: policy.step(None, Tick(t, k, y))[1])(seen)
 
 
 def _checkpoint(folder: Path) -> Path:

@@ -77,9 +77,11 @@ def run(
     require(is_concrete(x0, key, r), refusal(foreign_parts(controller)[0][0]))
     rows = jnp.atleast_2d(x0)
     states = _begin(loop, answered(controller), plant, rows, key, r)
-    shown = list(periods(loop, controller, states, steps, method))
-    x = _over_time(rows, *(period.after.x for period in shown))
-    both = x, jax.tree.map(_over_time, *(period.sample for period in shown))
+    x, samples = [rows], []
+    for period in periods(loop, controller, states, steps, method):
+        x.append(period.after.x)
+        samples.append(period.sample)
+    both = _over_time(*x), jax.tree.map(_over_time, *samples)
     return jax.tree.map(lambda a: a[0], both) if x0.ndim == 1 else both
 
 

@@ -21,22 +21,23 @@ _HOMES = {
         "Network Pendubot Pendulum Plant Thermostat"
     ),
     "controllers": (
-        "Argmax AugmentedFeedback Constant Controller EKF EnergySwingUp Features "
-        "Feedforward Hat Hold IntegralFeedback KalmanFilter LinearController Mix "
-        "MPC PID Policy Predictor SafetyFilter Sequence Shift Slot StateFeedback "
-        "StateMachine Switch Tick TrajectoryFeedback after beyond chosen demands "
-        "fill follow level machine near schedule"
+        "Argmax AugmentedFeedback Constant Controller EKF EnergySwingUp "
+        "Features Feedforward Foreign Hat Hold IntegralFeedback "
+        "KalmanFilter LinearController Mix MPC PID Policy Predictor "
+        "SafetyFilter Sequence Shift Slot StateFeedback StateMachine Switch "
+        "Tick TrajectoryFeedback after beyond chosen demands fill follow "
+        "level machine near schedule"
     ),
     "design": (
         "bode closed_loop discretize from_control linearize margins nyquist place "
-        "root_locus step_response"
+        "root_locus step_response to_control"
     ),
     "design.feedback": "lqr",
     "design.kalman": "kalman",
     "loop": "Actuator Disturbance Loop Sensor Trace referee simulate",
     "tasks": "Task evaluate",
     "strategies": "reference template",
-    "learn": "Env Run train",
+    "learn": "Env Run from_brax from_sb3 train",
     "compare.falsify": "falsify",
     "compare.over": "compare_over",
     "compare.tune": "tune",
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import EnergySwingUp as EnergySwingUp
     from hybridctl.controllers import Features as Features
     from hybridctl.controllers import Feedforward as Feedforward
+    from hybridctl.controllers import Foreign as Foreign
     from hybridctl.controllers import Hat as Hat
     from hybridctl.controllers import Hold as Hold
     from hybridctl.controllers import IntegralFeedback as IntegralFeedback
@@ -149,6 +151,7 @@ if TYPE_CHECKING:
     from hybridctl.design import place as place
     from hybridctl.design import root_locus as root_locus
     from hybridctl.design import step_response as step_response
+    from hybridctl.design import to_control as to_control
     from hybridctl.design.attraction import check_level as check_level
     from hybridctl.design.attraction import region_of_attraction as region_of_attraction
     from hybridctl.design.feedback import lqr as lqr
@@ -158,6 +161,8 @@ if TYPE_CHECKING:
     from hybridctl.design.trajectory import tvlqr as tvlqr
     from hybridctl.learn import Env as Env
     from hybridctl.learn import Run as Run
+    from hybridctl.learn import from_brax as from_brax
+    from hybridctl.learn import from_sb3 as from_sb3
     from hybridctl.learn import train as train
     from hybridctl.loop import Actuator as Actuator
     from hybridctl.loop import Disturbance as Disturbance

@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import warnings
 
 import gymnasium
 import jax
@@ -11,7 +12,7 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.utils.env_checker import check_env, data_equivalence
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatistics
 
 import hybridctl as hc
@@ -62,11 +63,28 @@ def test_there_is_an_id_for_every_task():
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_gymnasiums_own_checker_is_content(name):
-    env = gymnasium.make(env_id(name), render_mode="rgb_array")
-    check_env(env.unwrapped)
-    env.close()
-    env.close()
+@pytest.mark.parametrize("render_mode", [None, "rgb_array"])
+def test_gymnasiums_own_checker_is_content(name, render_mode):
+    env = gymnasium.make(env_id(name), render_mode=render_mode)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        check_env(env.unwrapped)
+        env.reset(seed=0)  # gymnasium.make wraps a checker of its own around it
+        env.step(env.action_space.sample())
+        env.render()
+        env.close()
+        env.close()
+    assert [str(warning.message) for warning in said] == []
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_id_has_lanes_that_declare_how_they_begin_anew(name):
+    for mode in ("NextStep", "SameStep"):
+        lanes = gymnasium.make_vec(env_id(name), num_envs=2, autoreset_mode=mode)
+        assert isinstance(lanes, VectorEnv) and lanes.num_envs == 2
+        assert lanes.metadata["autoreset_mode"] is AutoresetMode(mode)
+        assert lanes.metadata["render_modes"] == ["rgb_array"]
+        lanes.close()
 
 
 def test_the_step_limit_is_told_and_applied_once():

@@ -18,6 +18,7 @@ from hybridctl.controllers.follow import Feedforward as Feedforward
 from hybridctl.controllers.follow import Shift as Shift
 from hybridctl.controllers.follow import TrajectoryFeedback as TrajectoryFeedback
 from hybridctl.controllers.follow import follow as follow
+from hybridctl.controllers.foreign import Foreign as Foreign
 from hybridctl.controllers.guards import Guard as Guard
 from hybridctl.controllers.guards import Quadratic as Quadratic
 from hybridctl.controllers.guards import after as after

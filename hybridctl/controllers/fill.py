@@ -18,6 +18,7 @@ from hybridctl.controllers.controller import (
     Tick,
     output_of,
 )
+from hybridctl.controllers.foreign import answered
 from hybridctl.controllers.inspect import walk
 from hybridctl.controllers.machine import age_of, mode_of
 
@@ -67,7 +68,10 @@ def observed(template: Controller, memory: State, tick: Tick) -> Tick:
     Observers that the whole template stands behind come first: their estimate is
     what the agent sees. Mode and time in it are those of the enclosing machine.
     """
-    while isinstance(template, Series):
+    while isinstance(template, (Series, Filled)):
+        if isinstance(template, Filled):
+            template, memory = template.template, memory[0]
+            continue
         tick = tick.seeing(template.observer.step(memory[0], tick)[1])
         template, memory = template.inner, memory[1]
     mode, age = mode_of(memory), age_of(memory)
@@ -152,7 +156,8 @@ def _check_outputs(agent: Any, size: int) -> None:
     if not isinstance(agent, Controller):
         fail(f"a Slot takes a Controller, got {type(agent).__name__}")
     n_y, n_u = measurements(agent) or 1, applied_inputs(agent) or 1
-    given = output_of(agent, blank_tick(n_y, n_u, references(agent))).shape
+    tick = blank_tick(n_y, n_u, references(agent))
+    given = output_of(answered(agent), tick).shape
     require(
         given == (size,),
         f"the Slots take {size} outputs together, the agent gives shape {given}",

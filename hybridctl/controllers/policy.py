@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, one_of, positive, require
+from hybridctl.checks import as_float, fail, one_of, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.features import Features
 
@@ -26,7 +26,7 @@ def _arrays(values: Any) -> tuple:
 
 
 class Policy(Controller):
-    """u = tanh(MLP((φ(tick) - mean) / std)), every output within ±1.
+    """u = squash(MLP((φ(tick) - mean) / std)), every output within ±1.
 
     Args:
         features: φ, what is observed.
@@ -36,6 +36,8 @@ class Policy(Controller):
         std: of the observations in training, shape [features.size].
         activation: of the hidden layers: tanh, relu, swish or elu.
         dt: period [s] between two decisions that it was trained at.
+        squash: how outputs are kept within ±1: "clip" cuts them off; None: tanh.
+        reach: normalized observations are cut off at ± this; None: not at all.
 
     Raises:
         ValueError: layers do not fit together, or an unknown activation.
@@ -48,9 +50,15 @@ class Policy(Controller):
     std: Array = eqx.field(converter=as_float)
     activation: str = eqx.field(static=True, default="tanh")
     dt: float | None = eqx.field(static=True, default=None)
+    squash: str | None = eqx.field(static=True, default=None)
+    reach: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         one_of("activation", self.activation, ACTIVATIONS)
+        if self.squash not in (None, "clip"):
+            fail(f'squash={self.squash!r} is unknown; give "clip", or None for tanh')
+        if self.reach is not None:
+            positive("reach", self.reach)
         size = self.features.size
         positive("std", self.std)
         for name in ("mean", "std"):
@@ -80,9 +88,12 @@ class Policy(Controller):
         """Observe and decide."""
         state, obs = self.features.step(state, tick)
         h = (obs - self.mean) / self.std
+        if self.reach is not None:
+            h = jnp.clip(h, -self.reach, self.reach)
         activate = ACTIVATIONS[self.activation]
         layers = list(zip(self.weights, self.biases, strict=True))
         for w, b in layers[:-1]:
             h = activate(h @ w + b)
         w, b = layers[-1]
-        return state, jnp.tanh(h @ w + b)
+        u = h @ w + b
+        return state, jnp.tanh(u) if self.squash is None else jnp.clip(u, -1.0, 1.0)

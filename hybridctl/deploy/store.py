@@ -10,6 +10,7 @@ import numpy as np
 from hybridctl import __version__
 from hybridctl.checks import fail, is_concrete, require
 from hybridctl.controllers import Controller
+from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.controllers.inspect import design_dt, walk
 from hybridctl.deploy import disk, selftest
 from hybridctl.deploy.container import digest, pack, unpack
@@ -99,6 +100,7 @@ def to_bytes(controller: Controller) -> bytes:
         >>> from_bytes(to_bytes(3.0 * Slot(2)))
         Scaled(scale=f64[](numpy), inner=Slot(size=2))
     """
+    refuse_foreign(controller)
     arrays: Arrays = {}
     tree = encode(controller, ROOT, arrays)
     arrays |= selftest.record(controller, _test_dt(controller), _seed(tree, arrays))

@@ -16,3 +16,4 @@ from hybridctl.design.riccati import LQRDesign as LQRDesign
 from hybridctl.design.riccati import dlqr as dlqr
 from hybridctl.design.riccati import lqr as lqr
 from hybridctl.design.riccati import lqrd as lqrd
+from hybridctl.design.statespace import to_control as to_control

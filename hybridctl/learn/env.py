@@ -16,6 +16,7 @@ from hybridctl.controllers.fill import (
     engage,
     observed,
 )
+from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.loop import LoopState, step
@@ -77,6 +78,7 @@ class Env(base.Env):
             fail(f"expected a Controller, got {type(template).__name__}")
         size = action_size(template)
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
+        refuse_foreign(template)
         check_dt(template, task.loop.dt)
         check_output(task.plant, template)
         check_sight(template)

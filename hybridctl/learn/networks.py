@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from brax.envs import base
 
-from hybridctl.controllers import Policy
+from hybridctl.checks import require
+from hybridctl.controllers import Features, Policy
 from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
+from hybridctl.learn.observe import check_observed
 
 
 def activation_of(config: Config) -> Callable:
@@ -65,17 +67,48 @@ def policy_of(mean: Any, std: Any, parameters: Any, env: Env, config: Config) ->
     Returns:
         A controller whose outputs are the actions.
     """
+    scale = (mean, std) if config.normalize_observations else None
+    return brax_policy(
+        env.features, parameters, scale, config.activation, float(env.dt)
+    )
+
+
+def brax_policy(
+    features: Features,
+    parameters: Any,
+    scale: tuple[Any, Any] | None,
+    activation: str,
+    dt: float | None,
+) -> Policy:
+    """The mode of brax's tanh-normal distribution as a controller: tanh of the mean.
+
+    Args:
+        features: what is observed.
+        parameters: of brax's policy network, an MLP.
+        scale: mean and std of the observations; None: they are not normalized.
+        activation: of the hidden layers.
+        dt: period [s] between two decisions.
+
+    Raises:
+        ValueError: no such network, or it observes another number of features.
+    """
     named = parameters["params"]
-    layers = [named[f"hidden_{i}"] for i in range(len(config.hidden) + 1)]
-    weights = [np.asarray(layer["kernel"]) for layer in layers]
-    biases = [np.asarray(layer["bias"]) for layer in layers]
-    n = env.action_size  # the last layer gives mean and spread of every action
+    names = [f"hidden_{i}" for i in range(len(named))]
+    require(
+        set(named) == set(names)
+        and all({"kernel", "bias"} == set(named[n]) for n in names),
+        f"this network has the parts {sorted(named)}, expected an MLP of hidden_0, "
+        "hidden_1, ...; call it from Python instead: hc.Foreign(f, features)",
+    )
+    weights = [np.asarray(named[name]["kernel"]) for name in names]
+    biases = [np.asarray(named[name]["bias"]) for name in names]
+    n = len(biases[-1]) // 2  # the last layer gives mean and spread of every action
     weights[-1], biases[-1] = weights[-1][:, :n], biases[-1][:n]
-    mean, std = np.asarray(mean), np.asarray(std)
-    if not config.normalize_observations:
-        mean, std = np.zeros_like(mean), np.ones_like(std)
+    seen = len(weights[0])
+    check_observed(features, seen)
+    mean, std = scale or (np.zeros(seen), np.ones(seen))
     return Policy(
-        env.features, weights, biases, mean, std, config.activation, float(env.dt)
+        features, weights, biases, np.asarray(mean), np.asarray(std), activation, dt
     )
 
 

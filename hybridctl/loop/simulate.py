@@ -21,8 +21,10 @@ from hybridctl.checks import (
 from hybridctl.controllers import Controller
 from hybridctl.controllers.controller import output_of
 from hybridctl.controllers.fill import blank_tick, measurements, references
+from hybridctl.controllers.foreign import answered, asks
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
+from hybridctl.loop import host
 from hybridctl.loop.cache import enable_cache
 from hybridctl.loop.events import refuse_chatter
 from hybridctl.loop.integrate import SOLVERS, motion_of
@@ -90,7 +92,8 @@ def simulate(
     enable_cache()
     arrays = cast((plant, controller, loop)), x0, key, r
     steps = _steps(seconds, loop.dt)
-    x, sample = _run(*arrays, steps=steps, method=(solver, rtol, atol))
+    run = host.run if asks(controller) else _run
+    x, sample = run(*arrays, steps=steps, method=(solver, rtol, atol))
     t = np.arange(steps + 1) * loop.dt
     names = plant.events if isinstance(plant, HybridPlant) else ()
     refuse_chatter(sample.hits, loop, solver, names)
@@ -183,7 +186,7 @@ def check_output(plant: Plant, controller: Controller) -> None:
             f"gives {plant.n_x}: {', '.join(plant.states)}",
         )
         tick = blank_tick(plant.n_x, plant.n_u, references(controller))
-        given = output_of(controller, tick).shape
+        given = output_of(answered(controller), tick).shape
         require(
             given == (plant.n_u,),
             f"the controller gives an input of shape {given}, {type(plant).__name__} "

@@ -11,11 +11,13 @@ from jax import Array
 
 from hybridctl.checks import cast, fail, require
 from hybridctl.controllers import Controller, Slot
+from hybridctl.controllers.foreign import answered, asks
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
+from hybridctl.loop.host import periods
 from hybridctl.loop.simulate import check_output
-from hybridctl.tasks.margin import reach
-from hybridctl.tasks.task import Task, holds, judge, start_episode
+from hybridctl.tasks.tally import Tally, count, nothing_yet
+from hybridctl.tasks.task import Task, start_episode
 
 EVALUATION = 0xE7A1  # stream that keeps evaluation starts apart from training
 
@@ -51,21 +53,6 @@ class Scores(NamedTuple):
     rest: np.ndarray | None = None
 
 
-class _Tally(NamedTuple):
-    """Running sums of one episode."""
-
-    live: Any
-    unsettled: Any  # last tick outside the settling box
-    cost: Any
-    effort: Any
-    peak_x: Any
-    length: Any
-    reward: Any
-    finite: Any
-    peak: Any = None
-    rest: Any = None
-
-
 def episode_keys(seed: int, n: int) -> Array:
     """Keys of the evaluation episodes: the same for every controller. [n, 2]."""
     root = jax.random.fold_in(jax.random.PRNGKey(seed), EVALUATION)
@@ -99,7 +86,11 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     check_pair(task, controller)
     require(n > 0, f"n={n} episodes; give at least 1")
     enable_cache()
-    sums = _episodes(*cast((task, controller)), episode_keys(seed, n))
+    keys = episode_keys(seed, n)
+    if asks(controller):
+        sums = _hosted(cast(task), cast(controller), keys)
+    else:
+        sums = _episodes(*cast((task, controller)), keys)
     return _scores(task, jax.tree.map(np.asarray, sums))
 
 
@@ -154,10 +145,10 @@ def _alike(controllers: Sequence[Controller]) -> bool:
         (jax.tree.structure(c), tuple(np.shape(leaf) for leaf in jax.tree.leaves(c)))
         for c in controllers
     }
-    return len(kinds) == 1
+    return len(kinds) == 1 and not any(map(asks, controllers))
 
 
-def _scores(task: Task, tally: "_Tally") -> Scores:
+def _scores(task: Task, tally: Tally) -> Scores:
     """From the sums of the episodes to what they count."""
     settled = tally.live & (tally.unsettled < task.steps)
     settle = (tally.unsettled + 1) * task.loop.dt
@@ -223,75 +214,60 @@ def check_pair(task: Any, controller: Any) -> None:
 @functools.partial(jax.jit, static_argnames="margins")
 def _episodes(
     task: Task, controller: Controller, keys: Array, margins: bool = False
-) -> _Tally:
+) -> Tally:
     one = functools.partial(_episode, task, controller, margins=margins)
     return jax.vmap(one)(keys)
 
 
 @jax.jit
-def _all_episodes(task: Task, controllers: Controller, keys: Array) -> _Tally:
+def _all_episodes(task: Task, controllers: Controller, keys: Array) -> Tally:
     return jax.vmap(lambda controller: _episodes(task, controller, keys))(controllers)
 
 
 @functools.partial(jax.jit, static_argnames="margins")
 def _of_all_tasks(
     tasks: Task, controller: Controller, keys: Array, margins: bool
-) -> _Tally:
+) -> Tally:
     of_one = lambda task, keys: _episodes(task, controller, keys, margins)  # noqa: E731
     return jax.vmap(of_one)(tasks, keys)
 
 
-def _episode(task: Task, controller: Controller, key: Array, margins: bool) -> _Tally:
-    start = start_episode(task, controller, key)
-    zero = jnp.zeros((), start.x.dtype)
-    first = jnp.where(holds(task.settled, start.x), -1, 0)
-    tally = _Tally(
-        jnp.asarray(True), first, zero, zero, jnp.nan_to_num(jnp.abs(start.x[0])),
-        jnp.int32(0), zero, jnp.asarray(True), *((zero, zero) if margins else ()),
-    )  # fmt: skip
-
-    def body(carry: tuple[LoopState, _Tally], _: None) -> tuple:
+def _episode(task: Task, controller: Controller, key: Array, margins: bool) -> Tally:
+    def body(carry: tuple[LoopState, Tally], _: None) -> tuple:
         return _period(task, controller, *carry), None
 
-    return jax.lax.scan(body, (start, tally), None, task.steps)[0][1]
+    start = _begin(task, controller, key, margins)
+    return jax.lax.scan(body, start, None, task.steps)[0][1]
 
 
-def _margins(task: Task, x: Array, tally: _Tally) -> dict[str, Array]:
-    """How near to failing and how far from settled, where it is asked for."""
-    if tally.peak is None:
-        return {}
-    peak, rest = 1.0 / reach(task.failure, x), reach(task.settled, x)
-    return {
-        "peak": jnp.maximum(tally.peak, jnp.where(tally.live, peak, 0.0)),
-        "rest": jnp.where(tally.live, rest, tally.rest),
-    }
+def _begin(
+    task: Task, controller: Controller, key: Array, margins: bool = False
+) -> tuple[LoopState, Tally]:
+    start = start_episode(task, controller, key)
+    return start, nothing_yet(task, start.x, margins)
 
 
-def _counted(task: Task, k: Array, cost: Array) -> Array:
-    """The cost of period k where J counts, 0 before."""
-    first = round(task.cost_after / task.loop.dt)
-    return jnp.where(k >= first, cost, 0.0) if first else cost
+def _hosted(task: Task, controller: Controller, keys: Array) -> Tally:
+    """`_episodes` where Python is asked in between."""
+    states, tally = _begin_all(task, answered(controller), keys)
+    for period in periods(task.loop, controller, states, task.steps):
+        tally = _count_all(task, tally, *period)
+    return tally
+
+
+@jax.jit
+def _begin_all(task: Task, controller: Controller, keys: Array) -> tuple:
+    return jax.vmap(functools.partial(_begin, task, controller))(keys)
+
+
+@jax.jit
+def _count_all(task: Task, tally: Tally, *period: Any) -> Tally:
+    return jax.vmap(functools.partial(count, task))(tally, *period)
 
 
 def _period(
-    task: Task, controller: Controller, state: LoopState, tally: _Tally
-) -> tuple[LoopState, _Tally]:
-    """One control period, and the sums after it; nothing counts once it failed."""
+    task: Task, controller: Controller, state: LoopState, tally: Tally
+) -> tuple[LoopState, Tally]:
+    """One control period, and the sums after it."""
     after, sample = step(task.loop, controller, state)
-    outcome = judge(task, state.x, sample, after.x)
-    live = tally.live
-    add = lambda total, value: total + jnp.where(live, value, 0.0)  # noqa: E731
-    effort = task.loop.dt * jnp.sum(jnp.where(outcome.finite, sample.u, 0.0) ** 2)
-    x, outside = after.x, ~holds(task.settled, after.x)
-    far = jnp.where(live & outcome.finite, jnp.abs(x[0]), 0.0)
-    return after, _Tally(
-        live=live & ~outcome.failed,
-        unsettled=jnp.where(outside, after.k, tally.unsettled),
-        cost=add(tally.cost, _counted(task, state.k, outcome.cost)),
-        effort=add(tally.effort, effort),
-        peak_x=jnp.maximum(tally.peak_x, far),
-        length=tally.length + live,
-        reward=add(tally.reward, outcome.reward),
-        finite=tally.finite & (outcome.finite | ~live),
-        **_margins(task, x, tally),
-    )
+    return after, count(task, tally, state, sample, after)

@@ -94,3 +94,19 @@ def deviation(kind: str, allowed: float, found: dict[str, dict]) -> str:
     )
     more = f"; beyond that {beyond}" if beyond else ""
     return f"{name} {largest:.0e} ({allowing}{more})"
+
+
+def adapters() -> str:
+    """Gymnasium's checker, and a policy of stable-baselines3 read back."""
+    result = load("sb3")
+    trained, differ, scores = (result[k] for k in ("trained", "difference", "scores"))
+    faster = scores["predict"]["seconds"] / scores["policy"]["seconds"]
+    return (
+        f"**Adapters.** Gymnasium's `check_env` passes over {len(result['check_env'])} "
+        f"ids with {result['warnings']} warnings. stable-baselines3's PPO trains "
+        f"{trained['steps']} steps on `{trained['id']}` in {trained['seconds']:.1f} s; "
+        f"as a `Policy` it answers as its `predict` does within "
+        f"{differ['random']['largest']:.0e} on {differ['random']['observations']} "
+        f"observations, and {result['episodes']} episodes take 1/{faster:.0f} of the "
+        "time (`benchmarks/sb3.py`)."
+    )

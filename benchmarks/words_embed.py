@@ -90,7 +90,7 @@ def deviation(kind: str, allowed: float, found: dict[str, dict]) -> str:
     name = "Python" if kind == "python" else f"C {kind}"
     allowing = f"{allowed:.0e} allowed; {edges} periods on an edge"
     beyond = ", ".join(
-        f"{who} {row['largest']:.0e}" for who, row in found.items() if "failed" in row
+        f"{who} {row['largest']:.1e}" for who, row in found.items() if "failed" in row
     )
     more = f"; beyond that {beyond}" if beyond else ""
     return f"{name} {largest:.0e} ({allowing}{more})"

@@ -105,7 +105,7 @@ def _header(data: bytes) -> Any:
         "the controller has too many parts",
     )
     try:
-        return json.loads(data[8 : 8 + size])
+        return json.loads(data[8 : 8 + size].decode())  # bytes may be any UTF
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not a safetensors file: its header is no JSON "
                          f"({error})") from error  # fmt: skip

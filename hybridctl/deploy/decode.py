@@ -12,6 +12,8 @@ import numpy as np
 from hybridctl.checks import fail, require
 from hybridctl.deploy.encode import Arrays, check_depth
 from hybridctl.deploy.registry import class_of
+from hybridctl.plants.mjcf import check_alone
+from hybridctl.plants.mujoco import MuJoCoPlant
 
 PARTS = 1000  # so that a crafted file does not compile for minutes
 
@@ -65,6 +67,8 @@ def _decode_module(node: Any, path: str, arrays: Arrays, depth: int) -> eqx.Modu
     require(isinstance(name, str), f"{path}: a class needs a name, got {name!r}")
     cls, fields = class_of(name), _by_name(node["fields"], path, arrays, depth)
     try:
+        if cls is MuJoCoPlant:  # whose XML may name other files
+            check_alone(fields.get("mjcf"))
         return _with_leaves(cls(**fields), fields)
     except Exception as error:  # constructors of users may raise anything
         raise ValueError(

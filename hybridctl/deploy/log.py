@@ -16,15 +16,7 @@ NAME = "log.txt"
 
 
 def note(folder: Path, text: str) -> None:
-    """Add a line; a disk that does not take it is no reason to stop.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     note(Path(folder), "began")
-        ...     (Path(folder) / NAME).read_text().split(" ", 1)[1]
-        'began\\n'
-    """
+    """Add a line; a disk that does not take it is no reason to stop."""
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     with contextlib.suppress(OSError):
         disk.append(folder / NAME, f"{now} {plain(text)}\n".encode())

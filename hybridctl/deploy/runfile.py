@@ -9,9 +9,11 @@ from hybridctl import __version__
 from hybridctl.checks import fail, plain, require
 from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.deploy.container import pack, unpack
+from hybridctl.deploy.deadline import at_most
 from hybridctl.deploy.decode import check_size, decode
 from hybridctl.deploy.encode import Arrays, encode
 from hybridctl.deploy.records import columns
+from hybridctl.deploy.selftest import SECONDS
 from hybridctl.tasks import Task
 from hybridctl.tasks.statistics import Interval
 
@@ -48,7 +50,8 @@ def from_bytes(data: bytes) -> tuple["Run", str | None]:
     manifest, arrays = unpack(data, ROOT)
     try:
         check_size(manifest[ROOT])
-        tree = decode(manifest[ROOT], ROOT, arrays)
+        with at_most(SECONDS):
+            tree = decode(manifest[ROOT], ROOT, arrays)
         require(not arrays, f"arrays that no part uses: {', '.join(sorted(arrays))}")
         return _run(tree)
     except Exception as error:  # whatever is missing, or of another type

@@ -1,7 +1,7 @@
 """What a controller answered when it was saved, asked again when it is loaded."""
 
 import contextlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +18,14 @@ from hybridctl.controllers.fill import (
     references,
 )
 from hybridctl.controllers.machine import age_of, mode_of
+from hybridctl.deploy.deadline import at_most
 from hybridctl.deploy.encode import Arrays
 from hybridctl.loop import enable_cache
 
 TICKS, LONGEST, DRAWS, GUESSES = 32, 1000, 8, 32
 LARGEST = 2**26  # numbers in one array: a file could ask for any
+EQUATIONS, WORK = 20_000, 2**31  # to compile and to compute; an MPC has 3,500 and 6e7
+SECONDS = 5.0  # to trace a controller; an MPC takes 0.7
 TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
 NUDGE = np.float32(1 + 1e-6)
 REFERENCE = 0.1  # every reference, where the controller follows some
@@ -78,7 +81,8 @@ def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
         y.dtype == np.float32 and y.ndim == 2 and 0 < y.size and len(y) <= LONGEST,
         f"the self-test has measurements of shape {y.shape}, expected [T, n_y]",
     )
-    shape = (len(y), *_shape(controller, y.shape[1]))
+    with at_most(SECONDS):
+        shape = (len(y), *_shape(controller, y.shape[1]))
     require(
         u.shape == shape,
         f"the self-test has outputs of shape {u.shape}, the controller gives {shape}",
@@ -96,9 +100,10 @@ def replay(controller: Controller, y: np.ndarray, dt: float) -> np.ndarray:
     enable_cache()
     host = jax.tree.map(np.asarray, controller)
     with _cpu(), jax.default_matmul_precision("highest"):
-        arguments = cast(host), jnp.asarray(y, float), dt
-        size = _largest(runs(_replay.trace, *arguments).jaxpr)
-        require(size <= LARGEST, f"the controller makes arrays of {size} numbers")
+        arguments = runs(cast, host), jnp.asarray(y, float), dt
+        with at_most(SECONDS):
+            program = runs(_replay.trace, *arguments).jaxpr
+        _check_size(_size(program))
         return np.asarray(runs(_replay, *arguments))
 
 
@@ -124,13 +129,46 @@ def _replay(controller: Controller, y: Array, dt: float) -> Array:
     return jax.lax.scan(body, (memory, rest), (jnp.arange(len(y)), y))[1]
 
 
-def _largest(program: Any) -> int:
-    """Numbers in the largest array that a program makes, before it makes it."""
+class Size(NamedTuple):
+    """Of a program, before it is compiled.
+
+    Attributes:
+        largest: numbers in the largest array that it makes.
+        equations: of it and of what it calls.
+        work: numbers that it makes, each turn of a loop of known length counted.
+    """
+
+    largest: int
+    equations: int
+    work: int
+
+
+def _check_size(size: Size) -> None:
+    """Refuse what would fill the memory, or compile or run for minutes."""
+    for found, most, what in (
+        (size.largest, LARGEST, "arrays of {} numbers"),
+        (size.equations, EQUATIONS, "a program of {} steps"),
+        (size.work, WORK, "{} numbers in all"),
+    ):
+        text = what.format(found)
+        require(
+            found <= most, f"the controller makes {text}; at most {most} are tested"
+        )
+
+
+def _size(program: Any) -> Size:
+    """How large a program is, without running it."""
     steps = getattr(program, "jaxpr", program).eqns
-    made = [getattr(v.aval, "size", 0) for step in steps for v in step.outvars]
-    values = jax.tree.leaves([list(step.params.values()) for step in steps])
-    inner = (v for v in values if hasattr(getattr(v, "jaxpr", v), "eqns"))
-    return max([0, *made, *map(_largest, inner)])
+    largest, equations, work = 0, len(steps), 0
+    for step in steps:
+        made = [int(getattr(v.aval, "size", 0)) for v in step.outvars]
+        values = jax.tree.leaves(list(step.params.values()))
+        inner = [_size(v) for v in values if hasattr(getattr(v, "jaxpr", v), "eqns")]
+        turns = step.params.get("length", 1) if step.primitive.name == "scan" else 1
+        largest = max([largest, *made, *(i.largest for i in inner)])
+        equations += sum(i.equations for i in inner)
+        work += sum(made) + turns * sum(i.work for i in inner)
+    return Size(largest, equations, work)
 
 
 def _n_y(controller: Controller) -> int:

@@ -13,6 +13,7 @@ from hybridctl.controllers import Controller
 from hybridctl.controllers.inspect import design_dt, walk
 from hybridctl.deploy import disk, selftest
 from hybridctl.deploy.container import digest, pack, unpack
+from hybridctl.deploy.deadline import at_most
 from hybridctl.deploy.decode import check_size, decode
 from hybridctl.deploy.encode import Arrays, encode
 from hybridctl.plants import Plant
@@ -118,7 +119,8 @@ def from_bytes(data: bytes) -> Controller:
     """
     manifest, arrays = unpack(data)
     try:
-        controller = _rebuild(manifest, arrays)
+        with at_most(selftest.SECONDS):
+            controller = _rebuild(manifest, arrays)
         selftest.verify(controller, _test_dt(controller), arrays)
     except Exception as error:  # a stranger's file makes code raise anything
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "

@@ -74,6 +74,8 @@ def craft(random: Random, kind: str, manifest: dict, arrays: dict) -> None:
 def change_node(random: Random, tree: Node) -> None:
     """Any value of the tree becomes a nasty one, or is lost, doubled or renamed."""
     places = list(_places(tree))
+    if not places:
+        return
     inside, key = places[random.integers(len(places))]
     way = random.random()
     if way < 0.15:

@@ -23,8 +23,9 @@ from hybridctl.deploy.encode import Arrays
 from hybridctl.loop import enable_cache
 
 TICKS, LONGEST, DRAWS, GUESSES = 32, 1000, 8, 32
+WIDEST = 256  # measurements and outputs: laws are unrolled
 LARGEST = 2**26  # numbers in one array: a file could ask for any
-EQUATIONS, WORK = 20_000, 2**31  # to compile and to compute; an MPC has 3,500 and 6e7
+EQUATIONS, WORK = 10_000, 2**31  # to compile and to compute; an MPC has 3,500 and 6e7
 SECONDS = 5.0  # to trace a controller; an MPC takes 0.7
 TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
 NUDGE = np.float32(1 + 1e-6)
@@ -59,6 +60,7 @@ def record(controller: Controller, dt: float, seed: int) -> Arrays:
     for _ in range(DRAWS):
         y = random.standard_normal(shape, np.float32)
         u, nudged = (replay(controller, row, dt) for row in (y, y * NUDGE))
+        _check_width(y, u)
         if np.isfinite(u).all():
             best = {Y: y, U: u}
             if _distance(u, nudged) <= TOLERANCE / 2:
@@ -67,6 +69,12 @@ def record(controller: Controller, dt: float, seed: int) -> Arrays:
         "the controller's output is not finite, so it is not saved; look for NaN in "
         "its parameters"
     )
+
+
+def _check_width(y: np.ndarray, u: np.ndarray) -> None:
+    for what, array in (("measurements", y), ("outputs", u)):
+        size = array[:1].size
+        require(size <= WIDEST, f"{size} {what}, at most {WIDEST} can be saved")
 
 
 def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
@@ -81,6 +89,7 @@ def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
         y.dtype == np.float32 and y.ndim == 2 and 0 < y.size and len(y) <= LONGEST,
         f"the self-test has measurements of shape {y.shape}, expected [T, n_y]",
     )
+    _check_width(y, u)
     with at_most(SECONDS):
         shape = (len(y), *_shape(controller, y.shape[1]))
     require(

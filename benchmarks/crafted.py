@@ -154,7 +154,9 @@ def long_test(random: Random, kind: str, manifest: dict, arrays: dict) -> None:
 
 def deep_policy(random: Random, kind: str, manifest: dict, arrays: dict) -> None:
     """A network of many layers, or of wide ones."""
-    layers, width = ((900, 1), (60, 1), (2, 2000), (1, 10**6))[random.integers(4)]
+    layers, width = ((900, 1), (250, 1), (60, 1), (2, 2000), (1, 10**6))[
+        random.integers(5)
+    ]
     sizes = [4, *[width] * layers]
     manifest[kind] = _policy(kind, sizes, arrays)
 

@@ -54,8 +54,10 @@ def unpack(data: bytes, kind: str = "controller") -> tuple[dict[str, Any], Array
     Raises:
         ValueError: not a file of `pack`, of a newer schema, or damaged.
     """
-    manifest = _manifest(_metadata(_header(data)))
+    header = _header(data)
+    manifest = _manifest(_metadata(header))
     _check_schema(manifest)
+    _check_names(header, manifest)
     arrays = _arrays(data)
     require(
         manifest.get("arrays") == describe(arrays)
@@ -139,6 +141,15 @@ def _check_schema(manifest: Any) -> None:
         f"schema {plain(given, 40)} of hybridctl "
         f"{plain(manifest.get('hybridctl'), 40)} is newer than this hybridctl "
         f"{__version__} reads ({known}); update hybridctl",
+    )
+
+
+def _check_names(header: dict[str, Any], manifest: dict[str, Any]) -> None:
+    """Before any array is made: a header may name very many."""
+    told, known = set(header) - {"__metadata__"}, manifest.get("arrays")
+    require(
+        isinstance(known, dict) and told == set(known),
+        "damaged: its arrays are not those of the manifest",
     )
 
 

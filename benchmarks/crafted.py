@@ -7,6 +7,7 @@ import numpy as np
 Random = np.random.Generator
 Node = Any
 BIG = 10**9
+LAYERS = ((900, 1), (250, 1), (60, 1), (2, 2000), (1, 10**6))  # how many, how wide
 NUMBERS = (
     *(0, -1, 1, 2, True, False, None, 2**31, 2**63, 10**18, 10**400, -BIG, BIG),
     *(1e308, 5e-324, -0.0, 1e-9, 0.5, {"float": "nan"}, {"float": "inf"}),
@@ -154,9 +155,7 @@ def long_test(random: Random, kind: str, manifest: dict, arrays: dict) -> None:
 
 def deep_policy(random: Random, kind: str, manifest: dict, arrays: dict) -> None:
     """A network of many layers, or of wide ones."""
-    layers, width = ((900, 1), (250, 1), (60, 1), (2, 2000), (1, 10**6))[
-        random.integers(5)
-    ]
+    layers, width = LAYERS[random.integers(len(LAYERS))]
     sizes = [4, *[width] * layers]
     manifest[kind] = _policy(kind, sizes, arrays)
 

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import tyro
 from about import about
-from mutants import CANARY, Mutant, Source, mutant
+from disguises import CANARY
+from mutants import Mutant, Source, mutant
 
 import hybridctl as hc
 from hybridctl.deploy import runfile, store
@@ -91,19 +92,20 @@ class Reader:
         kind = self.good[bad.name].kind
         self.path.write_bytes(bad.data)
         self.events.clear()
-        before, began = peak(), time.perf_counter()
+        before, began, cpu = peak(), time.perf_counter(), time.process_time()
         self.armed, found, error = True, None, None
         try:
             found = self._load(kind)
         except Exception as caught:
             error = caught
         self.armed = False
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
         outcome = self._refusal(error) if error else self._loaded(bad, kind, found)
         ran = self.events or (self.folder / CANARY).exists()
         return {
             "outcome": "ran code" if ran else outcome,
             "seconds": seconds,
+            "cpu": cpu,
             "mib": max(peak(False) - before, 0.0),
             "message": f"{type(error).__name__}: {error}" if error else "",
             "events": list(self.events),
@@ -204,7 +206,13 @@ def _follow(process: subprocess.Popen, rows: list[dict[str, Any]]) -> int | None
     code = process.wait()
     if begun is not None or code != 0:
         outcome = "hang" if code == -9 else "crash"
-        missing = {"seconds": PATIENCE, "mib": 0.0, "message": str(code), "events": []}
+        missing = {
+            "seconds": PATIENCE,
+            "cpu": PATIENCE,
+            "mib": 0.0,
+            "message": str(code),
+            "events": [],
+        }
         rows.append({"i": begun, "family": "?", "outcome": outcome} | missing)
     return begun
 
@@ -223,17 +231,22 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    seconds = np.array([row["seconds"] for row in rows])
     return {
         "files": len(rows),
         "outcomes": dict(collections.Counter(row["outcome"] for row in rows)),
-        "seconds": {
-            "median": round(float(np.median(seconds)), 5),
-            "p99": round(float(np.quantile(seconds, 0.99)), 4),
-            "largest": round(float(seconds.max()), 3),
-            f"above {LIMIT:g}": int((seconds > LIMIT).sum()),
-        },
+        "seconds": _times(rows, "seconds"),
+        "of_this_process": _times(rows, "cpu"),
         "largest_mib": round(max(row["mib"] for row in rows), 1),
+    }
+
+
+def _times(rows: list[dict[str, Any]], name: str) -> dict[str, float]:
+    seconds = np.array([row[name] for row in rows])
+    return {
+        "median": round(float(np.median(seconds)), 5),
+        "p99": round(float(np.quantile(seconds, 0.99)), 4),
+        "largest": round(float(seconds.max()), 3),
+        f"above {LIMIT:g}": int((seconds > LIMIT).sum()),
     }
 
 

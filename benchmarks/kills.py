@@ -32,7 +32,7 @@ LONG = tuple(  # a training that nobody waits for, with many validations
     "--task balance --template ppo --steps 40_000_000 --set num_evals=9001 "
     "--set target=inf --set num_eval_envs=16 --set hidden=8,8".split()
 )
-MOST = 15.0  # [s] from its start until a process is killed, at most
+MOST = 30.0  # [s] from its start until a process is killed, at most
 ROOM = "size=10m"
 
 

@@ -5,24 +5,18 @@ then what a stranger does who knows the format, hash included.
 """
 
 import copy
-import gzip
-import io
 import json
-import pickle
 import struct
-import tarfile
-import zipfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import safetensors.numpy
 from crafted import craft
+from disguises import disguise
 
 from hybridctl.deploy.container import METADATA, pack, unpack
 
 Random = np.random.Generator
-CANARY = "canary"  # the file that a pickle which is run makes
 DTYPES = ["F64", "BF16", "F8_E4M3", "I128", "O", "U8", "BOOL", ""]
 SCHEMAS = ["2", "0", "-1", "1.0", "true", "NaN", "[1]", "9" * 4000, "9" * 9000]
 HUGE = (2**31, 2**53, 2**63 - 1, 2**64, 10**18, 10**400, -1, -(2**63))
@@ -138,69 +132,6 @@ def break_manifest(random: Random, data: bytes, other: bytes) -> bytes:
     text = ways[random.integers(len(ways))]
     header = json.loads(_json(data)) | {"__metadata__": {METADATA: text}}
     return _file(json.dumps(header), _body(data))
-
-
-# ---------------------------------------------------------------- disguises
-
-
-class Trap:
-    """A pickle that makes a file where it is loaded."""
-
-    def __reduce__(self) -> Any:
-        """Code to run."""
-        return open, (CANARY, "w")
-
-
-def disguise(random: Random, data: bytes, other: bytes) -> bytes:
-    """Another format under our name; half of them behind one of our headers."""
-    trap = pickle.dumps(Trap(), int(random.integers(0, 6)))
-    objects = io.BytesIO()
-    np.save(objects, np.array([Trap()], dtype=object), allow_pickle=True)
-    kinds = [
-        b"",
-        trap,
-        b"\x80\x02ctypes\nFunctionType\n.",
-        b"cos\nsystem\n(S'touch " + CANARY.encode() + b"'\ntR.",
-        objects.getvalue(),
-        _zipped({"archive/data.pkl": trap, "archive/version": b"3"}),
-        _zipped({"w.npy": objects.getvalue()}),
-        _zipped({"model.safetensors": data}),
-        gzip.compress(bytes(10**6)),
-        gzip.compress(data),
-        _tarred({"x": trap}),
-        b"\x89HDF\r\n\x1a\n" + random.bytes(500),
-        b"\x7fELF\x02\x01\x01" + random.bytes(500),
-        b"MZ" + random.bytes(500),
-        b"#!/bin/sh\ntouch " + CANARY.encode() + b"\n",
-        f"import os\nopen('{CANARY}', 'w')\n".encode(),
-        f"!!python/object/apply:os.system ['touch {CANARY}']\n".encode(),
-        b"\x93NUMPY\x01\x00" + random.bytes(200),
-        b"\x89PNG\r\n\x1a\n" + random.bytes(200),
-        b"GGUF" + random.bytes(200),
-        random.bytes(int(random.integers(1, 5000))),
-        safetensors.numpy.save({"w": np.ones(3)}, {"a": "b"}),
-        safetensors.numpy.save({}, {METADATA: "hello"}),
-    ]
-    found = kinds[random.integers(len(kinds))]
-    return _head(data) + found if random.random() < 0.3 else found
-
-
-def _zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
-
-
-def _tarred(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 # ---------------------------------------------------------------- headers

@@ -45,7 +45,8 @@ def test_no_mutated_file_is_trusted(reader, monkeypatch):
 
 
 def test_the_harness_sees_what_goes_wrong(reader, monkeypatch):
-    from mutants import CANARY, Mutant
+    from disguises import CANARY
+    from mutants import Mutant
 
     monkeypatch.chdir(reader.folder)
     other = to_bytes(hc.Slot(3))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from hybridctl.checks import fail, plain, require
 from hybridctl.controllers import Controller
-from hybridctl.deploy import disk, lock, log, runfile
+from hybridctl.deploy import disk, lock, runfile
+from hybridctl.deploy.log import Log
 from hybridctl.deploy.records import curve_csv, run_json
 from hybridctl.deploy.store import to_bytes
 from hybridctl.tasks import Task
@@ -68,7 +69,7 @@ class RunFolder:
         self._lock: lock.Lock | None = None
         self._stays, self._made = False, False
         self._packed: tuple[object, bytes] | None = None
-        self._logged: tuple[int, str] | None = None
+        self._log = Log(self.path)
         self._alone = threading.RLock()
 
     def __repr__(self) -> str:
@@ -112,13 +113,12 @@ class RunFolder:
             held = self._lock is not None
             if not held:
                 self._take()
-            self._logged = None
+            self._log.begin(curve)
         try:
             self._begin(seed, curve)
             yield
         except BaseException as error:
-            if self._logged is not None:
-                log.note(self.path, f"ends: {type(error).__name__}: {error}")
+            self._log.note(f"ends: {type(error).__name__}: {error}")
             raise
         finally:
             self._seed = None
@@ -250,13 +250,11 @@ class RunFolder:
             files = {self.path / n: data for n, data in self._files(run).items()}
             disk.write_all(files, follow=False)
         except ValueError as error:
-            first = self._logged is None
-            if first and not isinstance(error, OSError):  # it will never be kept
-                raise
-            if not first:
-                log.note(self.path, f"not written: {error}")
+            if self._log.told is None and not isinstance(error, OSError):
+                raise  # it will never be kept
+            self._log.note(f"not written: {error}")
             raise disk.NotWritten(f"{error}; {self.last_good()}") from error
-        self._log(run)
+        self._log.tell(run, self.template)
 
     def _files(self, run: "Run") -> dict[str, bytes]:
         if self._packed is None or self._packed[0] is not run.policy:
@@ -273,12 +271,3 @@ class RunFolder:
             CURVE: curve_csv(run),
             FACTS: run_json(run, self.template),
         }
-
-    def _log(self, run: "Run") -> None:
-        now, before = (len(run.curve), run.stopped), self._logged
-        lines = [log.begins(run, self.template)] if before is None else []
-        lines += [log.validated(run)] if before is None or before[0] != now[0] else []
-        lines += [log.ended(run)] if now != before and run.stopped != "running" else []
-        for line in lines:
-            log.note(self.path, line)
-        self._logged = now

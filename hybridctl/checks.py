@@ -58,6 +58,17 @@ def require(ok: bool, message: str) -> None:
         fail(message)
 
 
+def plain(text: Any, most: int = 500) -> str:
+    """A text of anybody as one line for a terminal: no control characters, cut short.
+
+    Example:
+        >>> plain(f"a  b{chr(27)}[31m{chr(10)}c", 10)
+        'a b [31m c'
+    """
+    seen = "".join(c if c.isprintable() else " " for c in str(text)[: 2 * most])
+    return " ".join(seen.split())[:most]
+
+
 def finite(name: str, value: Any) -> None:
     """Refuse NaN and Inf; None (an absent part) passes."""
     if value is not None and is_concrete(value):

@@ -282,8 +282,10 @@ def main(arguments: list[str] | None = None) -> None:
     except (ValueError, OSError) as error:
         print(f"hybridctl: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("hybridctl: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(
+            "; ".join(["hybridctl: interrupted", *map(str, stop.args)]), file=sys.stderr
+        )
         sys.exit(130)
 
 

@@ -102,8 +102,8 @@ def test_train_compare_and_report(tmp_path, capsys):
     folder = tmp_path / "tiny"
     run("train", "--template", "residual", "--steps", 9000, "--out", folder)
     names = {path.name for path in folder.iterdir()}
-    saved = {"controller.safetensors", "checkpoint.safetensors"}
-    assert names == saved | {"curve.csv", "run.json", "curve.png"}
+    saved = {f"{name}.safetensors" for name in ("controller", "last", "checkpoint")}
+    assert names == saved | {"curve.csv", "run.json", "curve.png", "log.txt"}
     out = tmp_path / "report"
     run(
         "report",

@@ -28,10 +28,11 @@ from hybridctl.commands.shared import labels_of
 from hybridctl.commands.stop import Stopper
 from hybridctl.deploy import disk, lock, runfile
 from hybridctl.deploy.container import pack, unpack
-from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS
+from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS, LAST
+from hybridctl.deploy.log import NAME as LOG
 
 pytestmark = pytest.mark.xdist_group("folder")  # its tests share trainings
-FILES = {CHECKPOINT, CONTROLLER, CURVE, FACTS}
+FILES = {CHECKPOINT, CONTROLLER, LAST, CURVE, FACTS, LOG}
 BALANCE = hc.tasks.get("balance")
 TEMPLATE = hc.template("ppo", BALANCE)
 
@@ -75,7 +76,8 @@ def assert_same(a, b):
         assert (one.dtype, one.shape) == (other.dtype, other.shape)
         assert one.tobytes() == other.tobytes()
     assert a.checkpoint.steps == b.checkpoint.steps
-    parts = {"controller", "policy", "curve", "checkpoint"}
+    assert zoo.bits(a.last) == zoo.bits(b.last)
+    parts = {"controller", "last", "policy", "curve", "checkpoint"}
     for field in dataclasses.fields(a):
         if field.name not in parts:
             assert getattr(a, field.name) == getattr(b, field.name), field.name
@@ -86,7 +88,9 @@ def snapshot(run, **changes):
 
 
 def content(folder):
-    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    """What a folder holds, but for the log of what happened to it."""
+    paths = (path for path in Path(folder).iterdir() if path.name != LOG)
+    return {path.name: path.read_bytes() for path in paths}
 
 
 # ---------------------------------------------------------------- what is in it
@@ -257,7 +261,7 @@ class Killed(BaseException):
     """What `kill -9` leaves: nothing after it runs."""
 
 
-@pytest.mark.parametrize("n", range(8))
+@pytest.mark.parametrize("n", range(10))
 def test_a_kill_at_any_step_of_writing_leaves_a_run(trained, n, tmp_path, monkeypatch):
     first, second = trained.told[0], trained.told[2]
     folder, steps = hc.RunFolder(tmp_path), []
@@ -278,7 +282,7 @@ def test_a_kill_at_any_step_of_writing_leaves_a_run(trained, n, tmp_path, monkey
         patch.setattr(Path, "unlink", lambda *_, **__: None)
         with pytest.raises(Killed):
             folder(second)
-    assert_same(hc.RunFolder(tmp_path).load(), second if n > 5 else first)
+    assert_same(hc.RunFolder(tmp_path).load(), second if n > 7 else first)
     hc.load(tmp_path / CONTROLLER)
     folder.close()
     with hc.RunFolder(tmp_path) as again:
@@ -454,7 +458,7 @@ replace, n = os.replace, []
 def killed(*paths):
     if ".tmp" in str(paths[0]) and sys.argv[1] in str(paths[1]):
         n.append(paths)
-        if len(n) == 10:  # after the second file of the third validation
+        if len(n) == 13:  # after the second file of the third validation
             os.kill(os.getpid(), signal.SIGKILL)
     replace(*paths)
 os.replace = killed
@@ -518,8 +522,10 @@ def test_sigterm_keeps_the_best_and_a_second_run_is_refused(tmp_path, capsys):
     printed, errors = process.communicate(timeout=300)
     assert process.returncode == 130 and "Traceback" not in errors
     assert "stopping at the next validation" in errors
-    assert "time to jit" in printed and f"--resume --out {out}" in printed
     run = hc.RunFolder(out).load(BALANCE, TEMPLATE)
+    assert "time to jit" in printed
+    assert f"checkpoint is {out / CHECKPOINT}, of {run.steps:,} decisions" in errors
+    assert f"go on with: hybridctl train --resume --out {out}" in errors
     assert run.stopped == "interrupted" and run.better_than_base is not None
     assert set(os.listdir(out)) == FILES | {"curve.png"}
     assert "holds a run already" in refused(capsys, "train", "--out", out)

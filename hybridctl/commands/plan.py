@@ -140,13 +140,17 @@ def _fresh(stem: str) -> Path:
 
 
 def _check_free(folder: Path) -> None:
-    there = (folder / CHECKPOINT, *folder.glob(f"seed-*/{CHECKPOINT}"))
-    for path in there:
-        require(
-            not path.exists(),
+    for path in checkpoints(folder):
+        fail(
             f"{path.parent} holds a run already; go on with it by --resume, or choose "
-            "another --out",
+            "another --out"
         )
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Those in a folder: of its run, or of its seeds."""
+    seeds = sorted(folder.glob(f"seed-*/{CHECKPOINT}"))
+    return [path for path in (folder / CHECKPOINT, *seeds) if path.exists()]
 
 
 def _latest() -> Path:

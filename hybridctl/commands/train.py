@@ -3,21 +3,23 @@
 import contextlib
 import functools
 import io
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybridctl import cli, show
-from hybridctl.commands.plan import Plan, begin, go_on
+from hybridctl.commands.plan import Plan, begin, checkpoints, go_on
 from hybridctl.commands.shared import console, saved
 from hybridctl.commands.stop import Stopper
 from hybridctl.deploy import RunFolder, RunFolders, disk
-from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS
+from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS, LAST
+from hybridctl.deploy.log import NAME as LOG
 
 if TYPE_CHECKING:
     from hybridctl.learn import Run
 
 PICTURE = "curve.png"
-FILES = (CONTROLLER, CHECKPOINT, CURVE, FACTS, PICTURE)
+FILES = (CONTROLLER, LAST, CHECKPOINT, CURVE, FACTS, LOG, PICTURE)
 
 
 def train(command: cli.Train, given: frozenset[str] = frozenset()) -> None:
@@ -29,6 +31,7 @@ def train(command: cli.Train, given: frozenset[str] = frozenset()) -> None:
 
     Raises:
         ValueError: bad input; the sentence says what to do.
+        OSError: the folder cannot be written to; it has what it had.
         KeyboardInterrupt: it was interrupted; the folder has the best so far.
     """
     plan = go_on(command, given) if command.resume else begin(command)
@@ -36,11 +39,33 @@ def train(command: cli.Train, given: frozenset[str] = frozenset()) -> None:
         with Stopper() as stopper:
             train = _one if command.seeds is None else _several
             stopped = train(plan, stopper, command.tensorboard)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_left(plan.folder)) from None
+    except OSError as error:  # which names the last good checkpoint
+        raise disk.NotWritten("; ".join([str(error), *_ways(plan.folder)])) from error
     finally:
         with contextlib.suppress(OSError):
             plan.folder.rmdir()  # if nothing came of it
     if stopped:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(_left(plan.folder))
+
+
+def _left(folder: Path) -> str:
+    """What an interruption left, and how to go on with it."""
+    kept = [RunFolder(path.parent).last_good() for path in checkpoints(folder)]
+    none = (
+        f"there is no checkpoint in {folder}, as the first one is written at the first "
+        "validation; train anew"
+    )
+    return "; ".join([*kept, *_ways(folder)]) or none
+
+
+def _ways(folder: Path) -> list[str]:
+    """Commands that go on with what is in a folder."""
+    return [
+        f"go on with: hybridctl train --resume --out {shlex.quote(str(path.parent))}"
+        for path in checkpoints(folder)
+    ]
 
 
 def _one(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
@@ -62,10 +87,7 @@ def _one(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
         folder(result)  # once more: the disk may have been full
     _draw(plan.folder, result)
     saved(*(plan.folder / name for name in FILES))
-    stopped = result.stopped == "interrupted"
-    if stopped:
-        console.print(f"go on with: hybridctl train --resume --out {plan.folder}")
-    return stopped
+    return result.stopped == "interrupted"
 
 
 def _several(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:

@@ -8,10 +8,10 @@ import numpy as np
 import safetensors.numpy
 
 from hybridctl import __version__
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, plain, require
 from hybridctl.deploy.encode import Arrays
+from hybridctl.deploy.migrations import migrate, schema
 
-SCHEMA = 1  # raise it with every change of the manifest, and read the older ones
 FILE_CAP, HEADER_CAP = 256 * 2**20, 2**20  # bytes
 METADATA = "hybridctl"  # where the manifest is in the metadata
 KINDS = {  # what a file may hold: the keys of its manifest
@@ -34,7 +34,7 @@ def pack(manifest: dict[str, Any], arrays: Arrays) -> bytes:
         >>> unpack(pack(manifest, {"y": np.zeros(3)}))[0]["arrays"]
         {'y': {'dtype': 'float64', 'shape': [3]}}
     """
-    versions = {"schema": SCHEMA, "hybridctl": __version__}
+    versions = {"schema": schema(), "hybridctl": __version__}
     manifest = {**versions, **manifest, "arrays": describe(arrays)}
     manifest["sha256"] = digest(manifest, arrays)
     return safetensors.numpy.save(arrays, {METADATA: canonical(manifest)})
@@ -48,20 +48,25 @@ def unpack(data: bytes, kind: str = "controller") -> tuple[dict[str, Any], Array
         kind: what it should hold: "controller" or "run".
 
     Returns:
-        The manifest, and the arrays by name.
+        The manifest, and the arrays by name; those of an older schema are brought up
+        to the present one, once their hash was found right.
 
     Raises:
         ValueError: not a file of `pack`, of a newer schema, or damaged.
     """
-    manifest = _manifest(_metadata(_header(data)))
-    _check_schema(manifest, kind)
+    header = _header(data)
+    manifest = _manifest(_metadata(header))
+    _check_schema(manifest)
+    _check_names(header, manifest)
     arrays = _arrays(data)
     require(
-        manifest["arrays"] == describe(arrays)
-        and manifest["sha256"] == digest(manifest, arrays),
+        manifest.get("arrays") == describe(arrays)
+        and manifest.get("sha256") == digest(manifest, arrays),
         "damaged: the content does not match its hash; take a good copy, or save anew",
     )
-    return manifest, arrays
+    manifest, arrays = migrate(manifest, arrays)
+    _check_kind(manifest, kind)
+    return {**manifest, "arrays": describe(arrays)}, arrays
 
 
 def canonical(manifest: dict[str, Any]) -> str:
@@ -102,7 +107,7 @@ def _header(data: bytes) -> Any:
         "the controller has too many parts",
     )
     try:
-        return json.loads(data[8 : 8 + size])
+        return json.loads(data[8 : 8 + size].decode())  # bytes may be any UTF
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not a safetensors file: its header is no JSON "
                          f"({error})") from error  # fmt: skip
@@ -126,15 +131,29 @@ def _manifest(text: str) -> Any:
     return manifest
 
 
-def _check_schema(manifest: Any, kind: str) -> None:
-    schema = manifest.get("schema") if isinstance(manifest, dict) else None
-    if type(schema) is not int or schema < 1:
-        fail(f"damaged: the manifest's schema is {schema!r}, expected 1 to {SCHEMA}")
+def _check_schema(manifest: Any) -> None:
+    known = schema()
+    given = manifest.get("schema") if isinstance(manifest, dict) else None
+    if type(given) is not int or given < 1:
+        fail(f"damaged: its schema is {plain(repr(given), 40)}, expected 1 to {known}")
     require(
-        schema <= SCHEMA,
-        f"schema {schema} of hybridctl {manifest.get('hybridctl')} is newer than "
-        f"this hybridctl {__version__} reads ({SCHEMA}); update hybridctl",
+        given <= known,
+        f"schema {plain(given, 40)} of hybridctl "
+        f"{plain(manifest.get('hybridctl'), 40)} is newer than this hybridctl "
+        f"{__version__} reads ({known}); update hybridctl",
     )
+
+
+def _check_names(header: dict[str, Any], manifest: dict[str, Any]) -> None:
+    """Before any array is made: a header may name very many."""
+    told, known = set(header) - {"__metadata__"}, manifest.get("arrays")
+    require(
+        isinstance(known, dict) and told == set(known),
+        "damaged: its arrays are not those of the manifest",
+    )
+
+
+def _check_kind(manifest: dict[str, Any], kind: str) -> None:
     for other, keys in KINDS.items():
         same = other != kind and keys == set(manifest)
         require(
@@ -143,7 +162,7 @@ def _check_schema(manifest: Any, kind: str) -> None:
             "hc.RunFolder reads runs",
         )
     keys = ", ".join(sorted(KINDS[kind] ^ set(manifest)))
-    require(not keys, f"damaged: keys of the manifest lacking or unknown: {keys}")
+    require(not keys, f"keys of the manifest lacking or unknown: {plain(keys, 200)}")
 
 
 def _arrays(data: bytes) -> Arrays:

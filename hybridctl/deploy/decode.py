@@ -12,8 +12,10 @@ import numpy as np
 from hybridctl.checks import fail, require
 from hybridctl.deploy.encode import Arrays, check_depth
 from hybridctl.deploy.registry import class_of
+from hybridctl.plants.mjcf import check_alone
+from hybridctl.plants.mujoco import MuJoCoPlant
 
-PARTS = 1000  # so that a crafted file does not compile for minutes
+PARTS, ROW = 1000, 256  # so that a crafted file does not compile for minutes
 
 
 def decode(node: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
@@ -47,7 +49,7 @@ def check_size(node: Any) -> None:
     """Refuse a tree that would take minutes to build and compile.
 
     Raises:
-        ValueError: more than `PARTS` parts, or as many values in a row.
+        ValueError: more than `PARTS` parts, or `ROW` values in a row.
     """
     stack, parts = [node], 0
     while stack:
@@ -55,8 +57,8 @@ def check_size(node: Any) -> None:
         parts += isinstance(top, dict) and "class" in top
         inside = list(top.values()) if isinstance(top, dict) else top
         if isinstance(inside, list):
-            widest = max(parts, len(inside))
-            require(widest <= PARTS, f"more than {PARTS} parts, or values in a row")
+            small = parts <= PARTS and len(inside) <= ROW
+            require(small, f"more than {PARTS} parts, or {ROW} values in a row")
             stack += inside
 
 
@@ -65,6 +67,8 @@ def _decode_module(node: Any, path: str, arrays: Arrays, depth: int) -> eqx.Modu
     require(isinstance(name, str), f"{path}: a class needs a name, got {name!r}")
     cls, fields = class_of(name), _by_name(node["fields"], path, arrays, depth)
     try:
+        if cls is MuJoCoPlant:  # whose XML may name other files
+            check_alone(fields.get("mjcf"))
         return _with_leaves(cls(**fields), fields)
     except Exception as error:  # constructors of users may raise anything
         raise ValueError(

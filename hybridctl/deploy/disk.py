@@ -11,6 +11,8 @@ from hybridctl.checks import fail, require
 from hybridctl.deploy.container import FILE_CAP
 
 SUFFIX = ".safetensors"
+PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Flags of files in folders of strangers, where a link or a pipe may lie."""
 LEFT = re.compile(r"\.[0-9a-f]{16}\.tmp")  # names of files that are being written
 
 
@@ -49,8 +51,13 @@ def write(path: Path, data: bytes) -> None:
     write_all({path: data})
 
 
-def write_all(files: dict[Path, bytes]) -> None:
+def write_all(files: dict[Path, bytes], follow: bool = True) -> None:
     """Replace files of one folder, once all of the new ones are safely on the disk.
+
+    Args:
+        files: bytes by path.
+        follow: write to where a link leads; False: replace the link, which may be a
+            stranger's.
 
     Raises:
         NotWritten: one cannot be written; what was there is as it was.
@@ -59,7 +66,7 @@ def write_all(files: dict[Path, bytes]) -> None:
     path = Path()
     try:
         for given, data in files.items():
-            path = Path(os.path.realpath(given))  # a link stays a link
+            path = Path(os.path.realpath(given)) if follow else given
             ready[path] = path.with_name(f".{secrets.token_hex(8)}.tmp")
             _fill(ready[path], data)
         for path, temporary in ready.items():
@@ -82,6 +89,19 @@ def _fill(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add to a file of our own, which is not a link.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | PLAIN, 0o644)
+    try:
+        os.write(handle, data)
+    finally:
+        os.close(handle)
 
 
 def sweep(folder: Path) -> None:

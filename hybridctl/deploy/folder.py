@@ -3,13 +3,15 @@
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, plain, require
 from hybridctl.controllers import Controller
 from hybridctl.deploy import disk, lock, runfile
+from hybridctl.deploy.log import Log
 from hybridctl.deploy.records import curve_csv, run_json
 from hybridctl.deploy.store import to_bytes
 from hybridctl.tasks import Task
@@ -18,17 +20,20 @@ if TYPE_CHECKING:
     from hybridctl.learn import Run
 
 CHECKPOINT, CONTROLLER = "checkpoint.safetensors", "controller.safetensors"
-CURVE, FACTS = "curve.csv", "run.json"
+LAST, CURVE, FACTS = "last.safetensors", "curve.csv", "run.json"
+Curve = list[dict[str, float]]
 
 
 class RunFolder:
     """A folder that keeps a training: give it to `train` as `on_validation`.
 
     After every validation it holds `controller.safetensors` (the best so far, for
-    `hc.load`), `checkpoint.safetensors` (all that `load` needs), `curve.csv` and
-    `run.json`. Each file is replaced at once, so that a training which is killed
-    leaves a folder that loads. One process writes at a time, which the file `lock`
-    sees to: from the first validation to the last, or as long as `with` lasts.
+    `hc.load`), `last.safetensors` (the one of this validation),
+    `checkpoint.safetensors` (all that `load` needs), `curve.csv`, `run.json` with
+    the settings, and `log.txt`. Each file is replaced at once, so that a training
+    which is killed leaves a folder that loads. One process writes at a time, which
+    the file `lock` sees to: from before a training compiles to its end, or as long
+    as `with` lasts. What cannot be written does not end a training, but is said.
 
     A training that goes on from `load` knows networks and normalizer, but not the
     optimizer's moments, the episodes under way and the random stream: it does not
@@ -60,10 +65,11 @@ class RunFolder:
             not self.path.exists() or self.path.is_dir(),
             f"{self.path} is a file; a run needs a folder",
         )
-        self._written: Run | None = None
+        self._seed: int | None = None  # of the training under way
         self._lock: lock.Lock | None = None
         self._stays, self._made = False, False
         self._packed: tuple[object, bytes] | None = None
+        self._log = Log(self.path)
         self._alone = threading.RLock()
 
     def __repr__(self) -> str:
@@ -84,15 +90,40 @@ class RunFolder:
         with self._alone:
             if self._lock is None:
                 self._take()
-            self._check_seed(run)
-            if self._written is None:
-                self._check_continues(run)
+            self._begin(run.seed, run.curve)
             self._write(run)
-            self._written = run
             if run.stopped != "running":
-                self._written = None
+                self._seed = None
                 if not self._stays:
                     self.close()
+
+    @contextlib.contextmanager
+    def training(self, seed: int, curve: Curve) -> Iterator[None]:
+        """Around a training: it may not begin where it could not be kept.
+
+        Args:
+            seed: of the training.
+            curve: of the run that it goes on from, or empty.
+
+        Raises:
+            ValueError: the folder holds another run, or somebody else writes there.
+            OSError: it cannot be written to.
+        """
+        with self._alone:
+            held = self._lock is not None
+            if not held:
+                self._take()
+            self._log.begin(curve)
+        try:
+            self._begin(seed, curve)
+            yield
+        except BaseException as error:
+            self._log.note(f"ends: {type(error).__name__}: {error}")
+            raise
+        finally:
+            self._seed = None
+            if not held:
+                self.close()
 
     def load(
         self, task: Task | None = None, template: Controller | None = None
@@ -132,7 +163,7 @@ class RunFolder:
             run, name = runfile.from_bytes(data)
         except ValueError as error:
             raise ValueError(
-                f"cannot load {path}: {str(error)[:500]}; take a good copy of the "
+                f"cannot load {path}: {plain(error)}; take a good copy of the "
                 "folder, or train anew in another one"
             ) from error
         try:
@@ -141,12 +172,23 @@ class RunFolder:
             raise ValueError(f"{self.path}: {error}") from error
         return run, name
 
+    def last_good(self) -> str:
+        """What can be gone on from, in words."""
+        path = self.path / CHECKPOINT
+        try:
+            steps = self.load().steps
+        except FileNotFoundError:
+            return f"there is no checkpoint in {self.path} yet"
+        except ValueError as error:
+            return str(error)
+        return f"the last good checkpoint is {path}, of {steps:,} decisions"
+
     def close(self) -> None:
         """Give the lock back; a folder that stayed empty goes."""
         with self._alone:
             if self._lock is not None:
                 self._lock.release()
-            self._lock, self._written = None, None
+            self._lock, self._seed = None, None
             if self._made:
                 with contextlib.suppress(OSError):
                     self.path.rmdir()
@@ -179,22 +221,25 @@ class RunFolder:
             ) from error
         disk.sweep(self.path)
 
-    def _check_seed(self, run: "Run") -> None:
-        seed = run.seed if self._written is None else self._written.seed
+    def _begin(self, seed: int, curve: Curve) -> None:
+        """One training at a time, which is new or goes on from the one kept here."""
+        if self._seed is None:
+            self._check_continues(curve)
+            self._seed = seed
         require(
-            run.seed == seed,
-            f"{self.path} is one folder for the seeds {seed} and {run.seed}; each "
+            seed == self._seed,
+            f"{self.path} is one folder for the seeds {self._seed} and {seed}; each "
             "needs its own: on_validation=hc.RunFolders(path)",
         )
 
-    def _check_continues(self, run: "Run") -> None:
+    def _check_continues(self, curve: Curve) -> None:
         """Refuse to replace a run by one that does not go on from it."""
         if self.replace or not self.begun:
             return
         known, name = self.read()
         self.template = self.template or name
         old = [repr(point) for point in known.curve]
-        if old != [repr(point) for point in run.curve[: len(old)]]:
+        if old != [repr(point) for point in curve[: len(old)]]:
             fail(
                 f"{self.path} holds another run; go on with it (resume=folder.load()), "
                 "choose another folder, or let it go: RunFolder(path, replace=True)"
@@ -202,18 +247,26 @@ class RunFolder:
 
     def _write(self, run: "Run") -> None:
         try:
-            files = self._files(run)
+            files = {self.path / n: data for n, data in self._files(run).items()}
+            disk.write_all(files, follow=False)
         except ValueError as error:
-            if self._written is None:
-                raise
-            raise OSError(str(error)) from error  # no reason to lose a training
-        disk.write_all({self.path / name: data for name, data in files.items()})
+            if self._log.told is None and not isinstance(error, OSError):
+                raise  # it will never be kept
+            self._log.note(f"not written: {error}")
+            raise disk.NotWritten(f"{error}; {self.last_good()}") from error
+        self._log.tell(run, self.template)
 
     def _files(self, run: "Run") -> dict[str, bytes]:
         if self._packed is None or self._packed[0] is not run.policy:
             self._packed = (run.policy, to_bytes(run.controller))
+        best, last = self._packed[1], run.last
+        if last is None or last is run.controller:
+            latest = best
+        else:
+            latest = to_bytes(last)
         return {
-            CONTROLLER: self._packed[1],
+            CONTROLLER: best,
+            LAST: latest,
             CHECKPOINT: runfile.to_bytes(run, self.template),
             CURVE: curve_csv(run),
             FACTS: run_json(run, self.template),

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, plain, require
+from hybridctl.deploy.disk import PLAIN
 
 try:
     import fcntl as _fcntl
@@ -34,7 +35,7 @@ class Owner(NamedTuple):
     host: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
+        return f"process {self.pid} on {plain(self.host, 80)}"
 
 
 class Lock:
@@ -70,7 +71,7 @@ def me() -> Owner:
 def _open(path: Path) -> int:
     """A handle of the file, held by this process."""
     for _ in range(TRIES):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | PLAIN, 0o644)
         try:
             _hold(path, handle)
             if _is_there(path, handle):
@@ -130,7 +131,7 @@ def _read(handle: int) -> Owner | None:
         os.lseek(handle, 0, os.SEEK_SET)
         found: Any = json.loads(os.read(handle, CAP))
         return Owner(int(found["pid"]), str(found["host"]))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except Exception:  # whatever lies there
         return None
 
 

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 PACKAGES = ("jax", "brax", "numpy")
 
 
+def columns(run: "Run") -> tuple[str, ...]:
+    """Names in its curve: another hybridctl may have begun with others."""
+    return tuple(dict.fromkeys(name for row in run.curve for name in row))
+
+
 def curve_csv(run: "Run") -> bytes:
     """A row a validation."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(run.curve[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, columns(run), math.nan, lineterminator="\n")
     writer.writeheader()
     writer.writerows(run.curve)
     return text.getvalue().encode()

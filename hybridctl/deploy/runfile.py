@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hybridctl import __version__
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, plain, require
 from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.deploy.container import pack, unpack
+from hybridctl.deploy.deadline import at_most
 from hybridctl.deploy.decode import check_size, decode
 from hybridctl.deploy.encode import Arrays, encode
+from hybridctl.deploy.records import columns
+from hybridctl.deploy.selftest import SECONDS
 from hybridctl.tasks import Task
 from hybridctl.tasks.statistics import Interval
 
@@ -45,23 +48,25 @@ def from_bytes(data: bytes) -> tuple["Run", str | None]:
         ValueError: damaged, foreign, too large, or of a newer hybridctl.
     """
     manifest, arrays = unpack(data, ROOT)
-    check_size(manifest[ROOT])
-    tree = decode(manifest[ROOT], ROOT, arrays)
-    require(not arrays, f"arrays that no part uses: {', '.join(sorted(arrays))}")
     try:
+        check_size(manifest[ROOT])
+        with at_most(SECONDS):
+            tree = decode(manifest[ROOT], ROOT, arrays)
+        require(not arrays, f"arrays that no part uses: {', '.join(sorted(arrays))}")
         return _run(tree)
     except Exception as error:  # whatever is missing, or of another type
         raise ValueError(
             f"no run that hybridctl {__version__} knows ({type(error).__name__}: "
-            f"{error}); read it with hybridctl {manifest['hybridctl']}"
+            f"{plain(error, 300)}); read it with the hybridctl that saved it, "
+            f"{plain(manifest['hybridctl'], 40)}"
         ) from error
 
 
 def _fields(run: "Run") -> dict[str, Any]:
     """A run's fields as plain data, arrays and controllers."""
     fields = {f.name: getattr(run, f.name) for f in dataclasses.fields(run)}
-    names = tuple(run.curve[0])
-    rows = [[float(row[name]) for name in names] for row in run.curve]
+    names = columns(run)
+    rows = [[float(row.get(name, np.nan)) for name in names] for row in run.curve]
     fields["curve"] = {"names": names, "rows": np.array(rows, np.float64)}
     for name in ("config", "better_than_base", "checkpoint"):
         part = fields[name]
@@ -92,6 +97,7 @@ def _check(run: "Run", template: Any) -> None:
     for name, ok in {
         "policy": isinstance(run.policy, Policy),
         "controller": isinstance(run.controller, Controller),
+        "last": run.last is None or isinstance(run.last, Controller),
         "config": run.config is not None,
         "task": isinstance(run.task, str) and isinstance(run.stopped, str),
         "template": template is None or isinstance(template, str),

@@ -2,11 +2,12 @@
 
 import os
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from hybridctl.deploy.folder import RunFolder
+from hybridctl.deploy.folder import Curve, RunFolder
 
 if TYPE_CHECKING:
     from hybridctl.learn import Run
@@ -52,6 +53,10 @@ class RunFolders:
     def __call__(self, run: "Run") -> None:
         """Write the run so far into the folder of its seed; see `RunFolder`."""
         self[run.seed](run)
+
+    def training(self, seed: int, curve: Curve) -> AbstractContextManager:
+        """Around the training of a seed; see `RunFolder`."""
+        return self[seed].training(seed, curve)
 
     def close(self) -> None:
         """Give all locks back."""

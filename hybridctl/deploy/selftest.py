@@ -1,7 +1,7 @@
 """What a controller answered when it was saved, asked again when it is loaded."""
 
 import contextlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +18,15 @@ from hybridctl.controllers.fill import (
     references,
 )
 from hybridctl.controllers.machine import age_of, mode_of
+from hybridctl.deploy.deadline import at_most
 from hybridctl.deploy.encode import Arrays
 from hybridctl.loop import enable_cache
 
 TICKS, LONGEST, DRAWS, GUESSES = 32, 1000, 8, 32
+WIDEST = 256  # measurements and outputs: laws are unrolled
 LARGEST = 2**26  # numbers in one array: a file could ask for any
+EQUATIONS, WORK = 10_000, 2**31  # to compile and to compute; an MPC has 3,500 and 6e7
+SECONDS = 5.0  # to trace a controller; an MPC takes 0.7
 TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
 NUDGE = np.float32(1 + 1e-6)
 REFERENCE = 0.1  # every reference, where the controller follows some
@@ -56,6 +60,7 @@ def record(controller: Controller, dt: float, seed: int) -> Arrays:
     for _ in range(DRAWS):
         y = random.standard_normal(shape, np.float32)
         u, nudged = (replay(controller, row, dt) for row in (y, y * NUDGE))
+        _check_width(y, u)
         if np.isfinite(u).all():
             best = {Y: y, U: u}
             if _distance(u, nudged) <= TOLERANCE / 2:
@@ -64,6 +69,12 @@ def record(controller: Controller, dt: float, seed: int) -> Arrays:
         "the controller's output is not finite, so it is not saved; look for NaN in "
         "its parameters"
     )
+
+
+def _check_width(y: np.ndarray, u: np.ndarray) -> None:
+    for what, array in (("measurements", y), ("outputs", u)):
+        size = array[:1].size
+        require(size <= WIDEST, f"{size} {what}, at most {WIDEST} can be saved")
 
 
 def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
@@ -78,12 +89,8 @@ def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
         y.dtype == np.float32 and y.ndim == 2 and 0 < y.size and len(y) <= LONGEST,
         f"the self-test has measurements of shape {y.shape}, expected [T, n_y]",
     )
-    shape = (len(y), *_shape(controller, y.shape[1]))
-    require(
-        u.shape == shape,
-        f"the self-test has outputs of shape {u.shape}, the controller gives {shape}",
-    )
-    off = _distance(u, replay(controller, y, dt))
+    _check_width(y, u)
+    off = _distance(u, replay(controller, y, dt, u.shape))
     require(
         off <= TOLERANCE,
         f"the self-test failed: outputs are off by {off:.1e} of the largest one, "
@@ -91,14 +98,32 @@ def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
     )
 
 
-def replay(controller: Controller, y: np.ndarray, dt: float) -> np.ndarray:
-    """Outputs [T, ...] on measurements y [T, n_y], from a fresh memory, on the CPU."""
+def replay(
+    controller: Controller, y: np.ndarray, dt: float, shape: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Outputs [T, ...] on measurements y [T, n_y], from a fresh memory, on the CPU.
+
+    Args:
+        controller: the controller.
+        y: measurements.
+        dt: control period [s].
+        shape: that the outputs have to have, where it is known.
+
+    Raises:
+        ValueError: the controller does not run, is too large, or has other outputs.
+    """
     enable_cache()
     host = jax.tree.map(np.asarray, controller)
     with _cpu(), jax.default_matmul_precision("highest"):
-        arguments = cast(host), jnp.asarray(y, float), dt
-        size = _largest(runs(_replay.trace, *arguments).jaxpr)
-        require(size <= LARGEST, f"the controller makes arrays of {size} numbers")
+        arguments = runs(cast, host), jnp.asarray(y, float), dt
+        with at_most(SECONDS):
+            program = runs(_replay.trace, *arguments)
+        given = program.out_info.shape
+        require(
+            shape in ((), given),
+            f"the self-test has outputs of shape {shape}, the controller gives {given}",
+        )
+        _check_size(_size(program.jaxpr))
         return np.asarray(runs(_replay, *arguments))
 
 
@@ -124,13 +149,46 @@ def _replay(controller: Controller, y: Array, dt: float) -> Array:
     return jax.lax.scan(body, (memory, rest), (jnp.arange(len(y)), y))[1]
 
 
-def _largest(program: Any) -> int:
-    """Numbers in the largest array that a program makes, before it makes it."""
+class Size(NamedTuple):
+    """Of a program, before it is compiled.
+
+    Attributes:
+        largest: numbers in the largest array that it makes.
+        equations: of it and of what it calls.
+        work: numbers that it makes, each turn of a loop of known length counted.
+    """
+
+    largest: int
+    equations: int
+    work: int
+
+
+def _check_size(size: Size) -> None:
+    """Refuse what would fill the memory, or compile or run for minutes."""
+    for found, most, what in (
+        (size.largest, LARGEST, "arrays of {} numbers"),
+        (size.equations, EQUATIONS, "a program of {} steps"),
+        (size.work, WORK, "{} numbers in all"),
+    ):
+        text = what.format(found)
+        require(
+            found <= most, f"the controller makes {text}; at most {most} are tested"
+        )
+
+
+def _size(program: Any) -> Size:
+    """How large a program is, without running it."""
     steps = getattr(program, "jaxpr", program).eqns
-    made = [getattr(v.aval, "size", 0) for step in steps for v in step.outvars]
-    values = jax.tree.leaves([list(step.params.values()) for step in steps])
-    inner = (v for v in values if hasattr(getattr(v, "jaxpr", v), "eqns"))
-    return max([0, *made, *map(_largest, inner)])
+    largest, equations, work = 0, len(steps), 0
+    for step in steps:
+        made = [int(getattr(v.aval, "size", 0)) for v in step.outvars]
+        values = jax.tree.leaves(list(step.params.values()))
+        inner = [_size(v) for v in values if hasattr(getattr(v, "jaxpr", v), "eqns")]
+        turns = step.params.get("length", 1) if step.primitive.name == "scan" else 1
+        largest = max([largest, *made, *(i.largest for i in inner)])
+        equations += sum(i.equations for i in inner)
+        work += sum(made) + turns * sum(i.work for i in inner)
+    return Size(largest, equations, work)
 
 
 def _n_y(controller: Controller) -> int:

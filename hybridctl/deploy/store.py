@@ -8,12 +8,13 @@ import jax
 import numpy as np
 
 from hybridctl import __version__
-from hybridctl.checks import fail, is_concrete, require
+from hybridctl.checks import fail, is_concrete, plain, require
 from hybridctl.controllers import Controller
 from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.controllers.inspect import design_dt, walk
 from hybridctl.deploy import disk, selftest
 from hybridctl.deploy.container import digest, pack, unpack
+from hybridctl.deploy.deadline import at_most
 from hybridctl.deploy.decode import check_size, decode
 from hybridctl.deploy.encode import Arrays, encode
 from hybridctl.plants import Plant
@@ -87,9 +88,7 @@ def load(path: str | os.PathLike) -> Controller:
     try:
         return from_bytes(data)
     except ValueError as error:
-        raise ValueError(
-            f"cannot load {os.fspath(path)}: {str(error)[:500]}"
-        ) from error
+        raise ValueError(f"cannot load {os.fspath(path)}: {plain(error)}") from error
 
 
 def to_bytes(controller: Controller) -> bytes:
@@ -122,12 +121,14 @@ def from_bytes(data: bytes) -> Controller:
     """
     manifest, arrays = unpack(data)
     try:
-        controller = _rebuild(manifest, arrays)
+        with at_most(selftest.SECONDS):
+            controller = _rebuild(manifest, arrays)
         selftest.verify(controller, _test_dt(controller), arrays)
-    except ValueError as error:
-        saved = manifest["hybridctl"]
+    except Exception as error:  # a stranger's file makes code raise anything
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        saved = plain(manifest["hybridctl"], 40)
         note = "" if saved == __version__ else f" (saved by hybridctl {saved})"
-        raise ValueError(f"{error}{note}") from error
+        raise ValueError(f"{kind}{plain(error, 400)}{note}") from error
     return controller
 
 

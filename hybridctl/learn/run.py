@@ -34,6 +34,8 @@ class Run:
             its Slots empty, in pairs on episodes that did not choose the policy;
             true where all of the 95 % interval is above 0. None while running.
         checkpoint: what `train(..., resume=run)` goes on from.
+        last: the template with its Slots filled by the policy of the last
+            validation; `controller` itself where that is the best.
     """
 
     controller: Controller
@@ -48,6 +50,7 @@ class Run:
     confirmed: float | None = None
     better_than_base: Interval | None = None
     checkpoint: Checkpoint | None = None
+    last: Controller | None = None
 
     @property
     def score(self) -> float:

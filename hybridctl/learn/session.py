@@ -1,10 +1,12 @@
 """One training under supervision: validate, keep the best, stop where that is due."""
 
+import contextlib
 import dataclasses
 import math
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -25,6 +27,22 @@ from hybridctl.tasks.statistics import Interval, bootstrap_mean
 VALIDATION, CONFIRMATION, ELECTION = 1_000_001, 1_000_002, 1_000_003
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
 Listener = Callable[[Run], None]
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A listener with something to prepare, such as a folder on a disk."""
+
+    def training(
+        self, seed: int, curve: list[dict[str, float]]
+    ) -> contextlib.AbstractContextManager:
+        """Entered before anything compiles; may refuse.
+
+        Args:
+            seed: of the training.
+            curve: of the run that it goes on from, or empty.
+        """
+        ...
 
 
 class Stop(Exception):
@@ -63,6 +81,7 @@ class Session:
         if resume is not None:
             self.policies[resume.best] = resume.policy
         self.checkpoint = None if resume is None else resume.checkpoint
+        self.last = None if resume is None else resume.last
         self.confirmed: float | None = None
         self.spent = self.curve[-1]["seconds"] if self.curve else 0.0
         self.totals: Totals | None = None
@@ -129,6 +148,7 @@ class Session:
         point = self.point(offer, scores)
         self.curve.append(point)
         self.policies[len(self.curve) - 1] = offer.policy
+        self.last = fill(self.template, offer.policy)
         arrays, name = offer.arrays, self.config.algorithm
         self.checkpoint = Checkpoint(name, offer.steps, arrays)
         ranked = sorted(self.policies, key=self._rank, reverse=True)
@@ -226,8 +246,9 @@ class Session:
     def snapshot(self) -> Run:
         """The run so far."""
         policy = self.policies[self.best]
+        newest = self.last if self.best == len(self.curve) - 1 else None
         return Run(
-            controller=fill(self.template, policy),
+            controller=fill(self.template, policy) if newest is None else newest,
             policy=policy,
             curve=list(self.curve),
             timing=self.timing(),
@@ -238,6 +259,7 @@ class Session:
             best=self.best,
             confirmed=self.confirmed,
             checkpoint=self.checkpoint,
+            last=self.last,
         )
 
     def timing(self) -> dict[str, float]:

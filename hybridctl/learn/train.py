@@ -1,7 +1,10 @@
 """`train`: fill the Slots of a template by learning on a task."""
 
+import contextlib
 import dataclasses
+import itertools
 import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any, overload
 
@@ -13,7 +16,7 @@ from hybridctl.learn.env import Env
 from hybridctl.learn.presets import meant_for, preset
 from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run, Runs
-from hybridctl.learn.session import Listener, Session
+from hybridctl.learn.session import Keeper, Listener, Session
 from hybridctl.loop import enable_cache
 from hybridctl.loop.cache import cores
 from hybridctl.tasks import Goal, Task
@@ -75,11 +78,12 @@ def train(
         task, known if config is None else config, algorithm, steps, settings
     )
     _check_seeds(seed, seeds, resume, config)
-    env = Env(_with_goal(task, template, config), template, features)
-    enable_cache()
     several = isinstance(on_validation, tuple)
     listeners = on_validation if several else (on_validation,)
-    with Watch(progress) as watch:
+    numbers = range(seed, seed + (seeds or 1))
+    env = Env(_with_goal(task, template, config), template, features)
+    enable_cache()
+    with _prepared(listeners, numbers, resume), Watch(progress) as watch:
 
         def session(number: int, name: str) -> Session:
             bar = watch.bar(name, config.steps)
@@ -88,9 +92,20 @@ def train(
 
         if seeds is None:
             return session(seed, f"train {config.algorithm}").run(env)
-        return _side_by_side(
-            [session(s, f"seed {s}") for s in range(seed, seed + seeds)], env
-        )
+        return _side_by_side([session(s, f"seed {s}") for s in numbers], env)
+
+
+@contextlib.contextmanager
+def _prepared(
+    listeners: tuple[Listener, ...], seeds: Iterable[int], resume: Run | None
+) -> Iterator[None]:
+    """Listeners that are ready, or refuse before anything compiles."""
+    curve = [] if resume is None else resume.curve
+    keepers = [listener for listener in listeners if isinstance(listener, Keeper)]
+    with contextlib.ExitStack() as stack:
+        for seed, keeper in itertools.product(seeds, keepers):
+            stack.enter_context(keeper.training(seed, curve))
+        yield
 
 
 def _side_by_side(sessions: list[Session], env: Env) -> Runs:

@@ -1,5 +1,6 @@
 """MuJoCo's model format: the cart-pole in it, and what a model calls its signals."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, plain, require
 from hybridctl.plants.cartpole import CartPole
 
 Model = Any  # a mujoco.MjModel; mujoco carries no types
@@ -33,6 +34,13 @@ CARTPOLE = """<mujoco model="cart-pole">
   </actuator>
 </mujoco>
 """
+ALONE = frozenset(  # elements of a model that needs no other file
+    """mujoco compiler option flag size statistic visual global quality map scale
+    headlight rgba default worldbody body frame inertial joint geom site camera light
+    contact pair exclude equality connect weld actuator motor position velocity
+    general damper sensor jointpos jointvel keyframe key""".split()
+)
+MOST = 400  # tags
 PARAMETERS = ("m_c", "m_p", "L", "g", "cart_friction", "pole_friction")
 
 
@@ -83,6 +91,32 @@ def read(source: str) -> Model:
         return load(source)
     except ValueError as error:
         fail(f"MuJoCo cannot read this MJCF: {error}; correct the XML")
+
+
+def check_alone(source: Any) -> None:
+    """Refuse XML that reads other files, or that makes much of little.
+
+    What is left are bodies on hinges and slides with plain shapes and motors: a file
+    with that from a stranger can do no harm.
+
+    Args:
+        source: XML of a model that is kept in a file.
+
+    Raises:
+        ValueError: no XML, an element that is not among `ALONE`, or too many.
+    """
+    if not isinstance(source, str) or not source.lstrip().startswith("<"):
+        fail("a file keeps a MuJoCo model as XML alone, not as a path; merge its files")
+    names = re.findall(r"<[\s/]*([^\s/>]*)", source)
+    other = sorted(set(names) - ALONE)
+    for name in other:
+        fail(
+            f"a file keeps MuJoCo models of plain parts alone, not <{plain(name, 40)}>"
+        )
+    require(
+        len(names) <= MOST,
+        f"a file keeps MuJoCo models of at most {MOST} tags, got {len(names)}",
+    )
 
 
 def import_mujoco() -> Any:

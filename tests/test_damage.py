@@ -1,0 +1,209 @@
+"""A short form of benchmarks/damage.py, and what it has found."""
+
+import collections
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import golden
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import hybridctl as hc
+from hybridctl.deploy import deadline, lock, selftest
+from hybridctl.deploy.container import pack, unpack
+from hybridctl.deploy.store import from_bytes, to_bytes
+
+sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
+
+N = 300
+
+
+@pytest.fixture(scope="module")
+def reader():
+    from damage import Reader, sources
+
+    good = {k: v for k, v in sources().items() if k in ("filled", "slot", "run")}
+    with tempfile.TemporaryDirectory() as folder:
+        yield Reader(good, Path(folder))
+
+
+def test_no_mutated_file_is_trusted(reader, monkeypatch):
+    from mutants import mutant
+
+    monkeypatch.chdir(reader.folder)
+    rows = [(i, reader.read(mutant(i, reader.good))) for i in range(N)]
+    outcomes = collections.Counter(row["outcome"] for _, row in rows)
+    fine = {"refused", "same", "as it says", "as it says, defaults added"}
+    assert set(outcomes) <= fine, [r for r in rows if r[1]["outcome"] not in fine]
+    assert outcomes["refused"] > 0.9 * N
+    slow = [(i, row["seconds"]) for i, row in rows if row["seconds"] > 1.0]
+    assert len(slow) <= 2, slow  # of a machine that does other things, too
+
+
+def test_the_harness_sees_what_goes_wrong(reader, monkeypatch):
+    from disguises import CANARY
+    from mutants import Mutant
+
+    monkeypatch.chdir(reader.folder)
+    other = to_bytes(hc.Slot(3))
+    assert reader.read(Mutant("", "slot", other))["outcome"] == "silently wrong"
+    assert reader.read(Mutant("", "slot", other, True))["outcome"] == "as it says"
+
+    def run(path):
+        open(CANARY, "w").close()
+        raise ValueError("a sentence of some length")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hc, "load", run)
+        row = reader.read(Mutant("", "slot", other))
+    assert row["outcome"] == "ran code" and row["events"][0].startswith("open")
+    (reader.folder / CANARY).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(hc, "load", lambda path: 1 / 0)
+        assert reader.read(Mutant("", "slot", b""))["outcome"] == "other exception"
+
+
+# ---------------------------------------------------------------- what it has found
+
+
+def crafted(controller, arrays=None, **fields):
+    """A file with a right hash and other fields."""
+    manifest, kept = unpack(to_bytes(controller))
+    manifest["controller"]["fields"].update(fields)
+    rest = {k: v for k, v in manifest.items() if k not in ("sha256", "arrays")}
+    return pack(rest, kept | (arrays or {}))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32-be", "utf-8-sig"])
+def test_the_header_is_utf_8(encoding):
+    data = to_bytes(hc.Slot(1))
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = data[8:end].decode().encode(encoding)
+    with pytest.raises(ValueError, match="its header is no JSON"):
+        from_bytes(len(header).to_bytes(8, "little") + header + data[end:])
+
+
+def test_messages_are_one_line_without_control_characters(tmp_path):
+    text = json.dumps({"schema": 9, "hybridctl": "\x1b[31m\n9" * 999}, sort_keys=True)
+    text = text.replace(": ", ":").replace(", ", ",")
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(safetensors.numpy.save({}, {"hybridctl": text}))
+    with pytest.raises(ValueError, match="schema 9 of hybridctl") as caught:
+        hc.load(path)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("xml", "message"),
+    [
+        ("/etc/passwd", "as XML alone, not as a path"),
+        ('<mujoco><include file="/etc/passwd"/></mujoco>', "not <include>"),
+        ("<mujoco>< include file='x'/></mujoco>", "not <include>"),
+        ("<!DOCTYPE a><mujoco/>", "not <!DOCTYPE>"),
+        ("<mujoco><asset><mesh/></asset></mujoco>", "not <asset>"),
+        (f"<mujoco>{'<body/>' * 999}</mujoco>", "at most 400 tags, got 1001"),
+        (7, "as XML alone"),
+    ],
+)
+def test_a_model_of_a_stranger_reads_no_files(xml, message):
+    known = to_bytes(hc.Hold(hc.Slot(1), 2))
+    manifest, arrays = unpack(known)
+    plant = {"class": "MuJoCoPlant", "fields": {"mjcf": xml}}
+    manifest["controller"]["fields"]["controller"] = plant
+    rest = {k: v for k, v in manifest.items() if k not in ("sha256", "arrays")}
+    with pytest.raises(ValueError, match=message):
+        from_bytes(pack(rest, arrays))
+
+
+def test_what_would_compile_for_hours_is_refused_soon():
+    gain = hc.StateFeedback(np.zeros((1, 300)), np.zeros(300), np.zeros(1))
+    with pytest.raises(ValueError, match="300 measurements, at most 256"):
+        to_bytes(gain)
+    with pytest.raises(ValueError, match="300 outputs, at most 256"):
+        to_bytes(hc.Constant(np.zeros(300)))
+    plant = hc.CartPole()
+    slow = hc.Predictor(plant, 0.02, 1, 10.0, substeps=10**7) >> hc.Slot(1)
+    with pytest.raises(ValueError, match=r"makes \d+ numbers in all; at most"):
+        to_bytes(slow)
+    with pytest.raises(ValueError, match="a program of 10001 steps; at most 10000 "):
+        selftest._check_size(selftest.Size(1, selftest.EQUATIONS + 1, 1))
+
+
+def test_code_that_takes_too_long_is_interrupted():
+    with deadline.at_most(60.0):
+        pass
+    with pytest.raises(deadline.TooLong, match="too long to build"):
+        with deadline.at_most(0.1):
+            while True:
+                pass
+
+
+# ---------------------------------------------------------------- run folders
+
+
+GARBAGE = {
+    "empty": b"",
+    "noise": bytes(range(256)) * 20,
+    "infinite": b'{"pid": 1e999, "host": "x"}',
+    "huge": b'{"pid": ' + b"9" * 4000 + b', "host": "x"}',
+    "list": b"[1]",
+    "deep": b"[" * 4000,
+    "nothing": b'{"pid": null, "host": null}',
+    "escape": b'{"pid": 1, "host": "\\u001b[31m\\n' + b"x" * 2000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_in_a_run_folder(name, tmp_path):
+    for file in ("lock", "run.json", "curve.csv", "log.txt"):
+        (tmp_path / file).write_bytes(GARBAGE[name])
+    (tmp_path / "checkpoint.safetensors").write_bytes(
+        golden.path(golden.RUN, 1).read_bytes()
+    )
+    folder = hc.RunFolder(tmp_path)
+    run = folder.load()
+    try:
+        with folder:
+            folder(run)
+    except ValueError as error:  # the lock of another machine
+        assert name in ("escape", "huge") and str(error).isprintable()
+        assert "is locked by process" in str(error)
+    else:
+        assert (tmp_path / "curve.csv").read_text().startswith("steps,")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links and named pipes")
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_a_run_folder_of_a_stranger_writes_nowhere_else(kind, tmp_path):
+    mine, folder = tmp_path / "mine", tmp_path / "run"
+    mine.write_text("precious")
+    folder.mkdir()
+    names = (lock.NAME, "log.txt", "controller.safetensors", "curve.csv")
+    for name in names:
+        if kind == "link":
+            (folder / name).symlink_to(mine)
+        elif kind == "pipe":
+            os.mkfifo(folder / name)
+        else:
+            (folder / name).mkdir()
+    data = golden.path(golden.RUN, 1).read_bytes()
+    (folder / "checkpoint.safetensors").write_bytes(data)
+    run = hc.RunFolder(folder).load()
+    with pytest.raises(OSError, match="cannot write to"), hc.RunFolder(folder):
+        raise AssertionError
+    if kind == "folder":
+        (folder / lock.NAME).rmdir()
+    else:
+        (folder / lock.NAME).unlink(missing_ok=True)
+    with hc.RunFolder(folder) as own:
+        if kind == "folder":
+            with pytest.raises(OSError, match=r"cannot write .*the last good checkp"):
+                own(run)
+        else:
+            own(run)
+    assert mine.read_text() == "precious"
+    assert own.load().steps == run.steps

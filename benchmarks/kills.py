@@ -151,7 +151,8 @@ def end_by(folder: Path, number: int) -> dict[str, Any]:
 def early(folder: Path) -> dict[str, Any]:
     """Ctrl-C before there is anything to keep, and what `--resume` says of it."""
     training = Training(folder, resume=False)
-    time.sleep(4.0)
+    while not (folder / "lock").exists():  # it compiles from then on
+        time.sleep(0.01)
     code, text = training.end(signal.SIGINT)
     done = subprocess.run(
         [*TRAIN, folder, "--resume"], capture_output=True, text=True, check=False

@@ -10,6 +10,7 @@ while a training runs. Writes benchmarks/results/kills.json.
 import json
 import os
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -34,6 +35,7 @@ LONG = tuple(  # a training that nobody waits for, with many validations
 )
 MOST = 30.0  # [s] from its start until a process is killed, at most
 ROOM = "size=10m"
+TEMPORARY = re.escape(tempfile.gettempdir()) + r"/tmp\w+"
 
 
 class Training:
@@ -256,7 +258,8 @@ def main(kills: int = 20, seed: int = 0, out: Path = RESULT) -> None:
     for name in ("sigint", "sigterm", "early", "full_disk", "read_only"):
         print(name, found[name])
     found["survived"] = sum(row["loads_and_goes_on"] for row in rows)
-    out.write_text(json.dumps({"about": about(), **found}, indent=1) + "\n")
+    text = json.dumps({"about": about(), **found}, indent=1) + "\n"
+    out.write_text(re.sub(TEMPORARY, "FOLDER", text))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from words import load, with_interval
+from words_embed import adapters, files, latency, parity
 from words_suite import suite
 
 HERE = Path(__file__).parent
@@ -219,7 +220,8 @@ def measured() -> str:
     """The whole part, between its marks."""
     parts = (
         suite(), bounds(), statistics(), longer(), falsifier(), leaderboard(), films(),
-        design(), worlds(), learning(), speed(), machine(),
+        design(), worlds(), latency(), parity(), files(), adapters(), learning(), speed(),
+        machine(),
     )  # fmt: skip
     return "\n\n".join((BEGIN, *parts, END))
 

@@ -220,8 +220,8 @@ def measured() -> str:
     """The whole part, between its marks."""
     parts = (
         suite(), bounds(), statistics(), longer(), falsifier(), leaderboard(), films(),
-        design(), worlds(), latency(), parity(), files(), adapters(), learning(), speed(),
-        machine(),
+        design(), worlds(), latency(), parity(), files(), adapters(), learning(),
+        speed(), machine(),
     )  # fmt: skip
     return "\n\n".join((BEGIN, *parts, END))
 

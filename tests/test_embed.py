@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,8 @@ from pilots import CONTROLLERS, OWN, TASK
 
 import hybridctl as hc
 from hybridctl.deploy.cbuild import compiler
+from hybridctl.deploy.cfile import CFile
+from hybridctl.deploy.engines import CEngine
 from hybridctl.deploy.parity import check
 from hybridctl.deploy.program import program
 from hybridctl.deploy.recording import record
@@ -214,6 +217,22 @@ def test_a_division_by_zero_is_what_it_is_in_jax():
     assert pilot([0.0, 1e4, 4.0]) == [np.inf]
     assert np.isnan(pilot([1.0, 0.0, -4.0]))
     assert pilot([-0.5, 0.0, 4.0]) == [1.0]
+
+
+@needs_cc
+def test_sums_of_any_length_are_whole_in_c():
+    table = np.random.default_rng(3).normal(size=200)
+
+    def sums(y):
+        wide = jnp.sin(jnp.tile(y, 50) * table)
+        return jnp.stack([wide[:n] @ table[:n] for n in (129, 130, 131, 177, 200)])
+
+    made = program(_own(sums), zoo.DT)
+    kept = record(made, 0, 2, 80)
+    for kind in ("double", "float"):
+        pilot = hc.Pilot(made, CEngine(made, kind))
+        assert check(made, pilot, kind, recording=kept, loops=0).periods == 160
+    assert re.search(r"products\w*\[177\]", CFile(made, "pilot").source(""))
 
 
 def _own(step):

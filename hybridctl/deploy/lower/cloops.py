@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from hybridctl.deploy.lower.graph import FLOAT, Value
 
+LONG = 8  # a sum of as many
+
 
 def literal(number: Any, kind: str, real: str) -> str:
     """A number."""
@@ -102,8 +104,7 @@ def _part(
     indices, opened = nested(writer, shape)
     text = writer.element(source, place(*at, indices))
     writer.line(f"{name}[{place(*to, indices)}] = {text};")
-    for _ in range(opened):
-        writer.close()
+    _close(writer, opened)
 
 
 def _tabled(writer: Any, places: NDArray) -> str:
@@ -112,31 +113,60 @@ def _tabled(writer: Any, places: NDArray) -> str:
 
 
 def dot(writer: Any, name: str, value: Value) -> None:
-    """Sums of products; the last free axis is the innermost loop, side by side."""
+    """Sums of products; the last free axis is the innermost loop, side by side.
+
+    Where there is none, a long sum is one of halves, which do not wait for each other.
+    """
     a, b = value.args
     (ca, cb), (ba, bb) = value.info
     fa = [d for d in range(len(a.shape)) if d not in (*ca, *ba)]
     fb = [d for d in range(len(b.shape)) if d not in (*cb, *bb)]
-    outer = [a.shape[d] for d in (*ba, *fa)]
-    inner = [b.shape[d] for d in fb]
-    depth = [a.shape[d] for d in ca]
-    shape = (*outer, *inner) or (1,)
-    out = strides((*outer, *inner))
-    writer.over(value.size, name, lambda i: "0")
-    front, n_front = nested(writer, tuple(outer))
-    middle, n_middle = nested(writer, tuple(depth))
-    last, n_last = nested(writer, tuple(inner))
-    at_a = dict(zip([*ba, *fa], front, strict=True)) | dict(
-        zip(ca, middle, strict=True)
-    )
-    at_b = dict(zip(fb, last, strict=True)) | dict(zip(cb, middle, strict=True))
-    at_b |= dict(zip(bb, front[: len(ba)], strict=True))
+    outer = tuple(a.shape[d] for d in (*ba, *fa))
+    inner = tuple(b.shape[d] for d in fb)
+    deep = tuple(a.shape[d] for d in ca)
+    steps = strides((*outer, *inner))
+    halved = math.prod(inner) == 1 and math.prod(deep) >= LONG
+    if not halved:
+        writer.over(value.size, name, lambda i: "0")
+    front, n_front = nested(writer, outer)
+    products = _declared(writer, value, math.prod(deep)) if halved else ""
+    middle, n_middle = nested(writer, deep)
+    last, n_last = nested(writer, inner)
+    at_a = dict(zip((*ba, *fa, *ca), (*front, *middle), strict=True))
+    at_b = dict(zip((*bb, *fb, *cb), (*front[: len(ba)], *last, *middle), strict=True))
     row_a = place(0, strides(a.shape), [at_a[d] for d in range(len(a.shape))])
     row_b = place(0, strides(b.shape), [at_b[d] for d in range(len(b.shape))])
-    target = place(0, out, [*front, *last]) if len(shape) and out else "0"
     product = f"{writer.element(a, row_a, 11)} * {writer.element(b, row_b, 12)}"
-    writer.line(f"{name}[{target}] += {product};")
-    for _ in range(n_front + n_middle + n_last):
+    target = f"{name}[{place(0, steps, [*front, *last])}]"
+    if halved:
+        writer.line(f"{products}[{place(0, strides(deep), middle)}] = {product};")
+        _close(writer, n_middle + n_last)
+        _halves(writer, products, math.prod(deep))
+        writer.line(f"{target} = {products}[0];")
+        _close(writer, n_front)
+    else:
+        writer.line(f"{target} += {product};")
+        _close(writer, n_front + n_middle + n_last)
+
+
+def _declared(writer: Any, like: Value, size: int) -> str:
+    name = writer.names.new("products")
+    writer.line(f"{writer.types[like.kind]} {name}[{size}];")
+    return name
+
+
+def _halves(writer: Any, name: str, n: int) -> None:
+    """The sum of n numbers into the first: the second half onto the first, again."""
+    while n > 1:
+        half = (n + 1) // 2
+        writer.over(
+            n - half, name, lambda i, h=half: f"{name}[{i}] + {name}[{h} + {i}]"
+        )
+        n = half
+
+
+def _close(writer: Any, n: int) -> None:
+    for _ in range(n):
         writer.close()
 
 
@@ -159,8 +189,7 @@ def reduced(writer: Any, name: str, value: Value) -> None:
     item = writer.element(x, row, 12)
     if skip:
         writer.line(f"if ({skip}) {{ {target} = {_joined(op, target, item)}; }}")
-    for _ in range(n_back + n_front):
-        writer.close()
+    _close(writer, n_back + n_front)
 
 
 def _joined(op: str, a: str, b: str) -> str:
@@ -185,5 +214,4 @@ def window(writer: Any, name: str, value: Value) -> None:
     ]
     target = place(0, strides(value.shape), indices)
     writer.line(f"{name}[{target}] = {writer.element(source, ' + '.join(parts))};")
-    for _ in range(opened):
-        writer.close()
+    _close(writer, opened)

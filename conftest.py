@@ -19,6 +19,7 @@ SLOW = (  # sweeps that repeat what a quicker case shows; `make test-all` runs t
     *(f"[global-{name}]" for name in ("early_catch", "gate", "residual_machine")),
     *(f"[global-{name}]" for name in ("swing", "schedule", "slow modes")),
     *(f"base_bit_for_bit[{task}]" for task in ("swingup", "weak", "short_track")),
+    "base_bit_for_bit[push]",
     "every_other_trainer_of_brax",
     "brax_clones_the_behaviour",
     "[by mujoco]",

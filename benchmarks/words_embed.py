@@ -26,7 +26,7 @@ def latency() -> str:
     ]
     for name, row in result["controllers"].items():
         cells = (timed(row.get(way)) for way in WAYS)
-        inside = ", ".join(f"{row[f'inside c {r}']:.2g}" for r in ("double", "float"))
+        inside = ", ".join(shown(row[f"inside c {r}"]) for r in ("double", "float"))
         lines.append(f"| {name} | {' | '.join(cells)} | {inside} |")
     return "\n".join(
         [
@@ -41,7 +41,11 @@ def latency() -> str:
 
 
 def timed(spent: dict[str, float] | None) -> str:
-    return "–" if spent is None else f"{spent['p50']:.3g} ({spent['p99']:.3g})"
+    return "–" if spent is None else f"{shown(spent['p50'])} ({shown(spent['p99'])})"
+
+
+def shown(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.2g}"
 
 
 def ratios(result: dict[str, Any]) -> str:
@@ -93,7 +97,7 @@ def deviation(kind: str, allowed: float, found: dict[str, dict]) -> str:
         f"{who} {row['largest']:.1e}" for who, row in found.items() if "failed" in row
     )
     more = f"; beyond that {beyond}" if beyond else ""
-    return f"{name} {largest:.0e} ({allowing}{more})"
+    return f"{name} {largest:.1e} ({allowing}{more})"
 
 
 def adapters() -> str:

@@ -88,6 +88,13 @@ def score(task: hc.Task, controller: hc.Controller, n: int) -> dict[str, Any]:
     }
 
 
+def drawn(env: gymnasium.Env) -> np.ndarray:
+    """Random observations, [4096, n]."""
+    space = np.minimum(env.observation_space.high, 10.0)  # type: ignore[attr-defined]
+    rng = np.random.default_rng(0)
+    return rng.uniform(-space, space, (4096, len(space))).astype(np.float32)
+
+
 def main(name: str = "balance", steps: int = 2000, n: int = 128) -> None:
     """Check, train, compare and write the result.
 
@@ -107,10 +114,7 @@ def main(name: str = "balance", steps: int = 2000, n: int = 128) -> None:
     model.learn(steps)
     spent = time.perf_counter() - began
     policy, seen = hc.from_sb3(model), episode(env, model)
-    rng = np.random.default_rng(0)
-    space = np.minimum(env.observation_space.high, 10.0)  # type: ignore[attr-defined]
-    random = rng.uniform(-space, space, (4096, len(space))).astype(np.float32)
-    task = hc.tasks.get(name)
+    random, task = drawn(env), hc.tasks.get(name)
     foreign = hc.Foreign(
         lambda obs: model.predict(obs, deterministic=True)[0],
         policy.features, batched=True,

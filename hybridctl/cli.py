@@ -283,9 +283,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"hybridctl: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as stop:
-        print(
-            "; ".join(["hybridctl: interrupted", *map(str, stop.args)]), file=sys.stderr
-        )
+        told = ["hybridctl: interrupted", *map(str, stop.args)]
+        print("; ".join(told), file=sys.stderr)
         sys.exit(130)
 
 

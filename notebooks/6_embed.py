@@ -13,7 +13,8 @@
 #
 # A controller that was designed and compared here has to run somewhere else: in a
 # process without JAX, or on a small computer. `hc.embed` makes a *pilot* of it, which
-# needs NumPy only. `hc.export` writes it as Python or C, and checks what it wrote.
+# needs NumPy only. `hc.export` writes it as Python, C, ONNX or a JAX program, and
+# checks what it wrote.
 
 # %%
 # %matplotlib inline

@@ -272,3 +272,18 @@ def test_the_last_column_that_is_looked_at_counts():
     assert pilot([0.0, 0.0, 3.0]) == pilot([0.0, 0.0, 3.0, 9.0, 9.0]) == [-3.0]
     with pytest.raises(ValueError, match=r"y has shape \(2,\), expected \(3,\)"):
         pilot([0.0, 0.0])
+
+
+@pytest.mark.parametrize("kind", ["python", pytest.param("double", marks=needs_cc)])
+def test_counters_go_on_for_years(kind):
+    """A counter of 32 bits is over after 25 days at 1 kHz."""
+    late, y = 2**31 - 2, np.array([0.1, 3.0, 0.2, -0.1])
+    pilot = hc.Pilot(pilots.graphs("residual"), pilots.engine("residual", kind))
+    pilot(y)
+    ages = [name for name in pilot.state_dict() if name.endswith("age")]
+    old = {name: np.array(late) for name in ("tick", *ages)}
+    pilot.load_state_dict(pilot.state_dict() | old)
+    for _ in range(6):
+        assert np.isfinite(pilot(y)).all()
+    state = pilot.state_dict()
+    assert [state[name] for name in ("tick", *ages)] == [late + 6] * 3

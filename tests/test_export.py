@@ -132,7 +132,7 @@ int main(void) {
         const REAL y[4] = {(REAL)x[0], (REAL)x[1], (REAL)x[2], (REAL)x[3]};
         REAL u[1];
         NAME_step(&state, (REAL)(0.02 * k), y, u);
-        printf("%.17g %d\\n", (double)u[0], state.mode);
+        printf("%.17g %lld\\n", (double)u[0], state.mode);
         const double s = sin(x[1]), c = cos(x[1]);
         const double f = u[0] + 0.1 * s * (x[3] * x[3] + 9.81 * c);
         const double a = f / (1 + 0.1 * s * s);

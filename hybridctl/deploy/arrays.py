@@ -65,7 +65,7 @@ class ArrayEngine(Engine):
         pairs = (("applied", self.put), ("asked", self.asked))
         out = {f"{n}{i}": np.array(v, float) for n, u in pairs for i, v in enumerate(u)}
         for leaf, value in zip(self.program.memory, self.memory, strict=True):
-            out["memory." + leaf.name] = np.array(value, leaf.dtype)
+            out["memory." + leaf.name] = np.array(value, leaf.wide)
         return out
 
     def write(self, arrays: Arrays, k: int) -> None:

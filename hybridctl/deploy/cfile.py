@@ -1,22 +1,23 @@
 """The C header and source of an exported controller."""
 
+import math
 import re
 
 from hybridctl.deploy.lower import ctanh
-from hybridctl.deploy.lower.c import CWriter
+from hybridctl.deploy.lower.c import WHOLE, CWriter
 from hybridctl.deploy.lower.writer import Names
-from hybridctl.deploy.program import Leaf, Part, Program
+from hybridctl.deploy.program import Part, Program
 
 TAKEN = (
     ctanh.NAME,
     *("s", "t", "y", "r", "u", "k"),
     *"double else enum extern float for goto if inline int long register".split(),
     *"restrict return short signed sizeof static struct switch typedef".split(),
-    *"union unsigned void volatile while abs sin cos tan exp log pow sqrt".split(),
+    *"union unsigned void volatile while llabs sin cos tan exp log pow sqrt".split(),
     *("NAN", "INFINITY", "isfinite", "gamma", "y0", "y1", "yn", "j0", "j1", "jn"),
     *"auto break case char const continue default do".split(),
 )
-ARRAY = re.compile(r"\s*(?:const )?(double|float|int) \w+\[(\d+)\]")
+ARRAY = re.compile(r"\s*(?:const )?(double|float|int|long long) \w+\[(\d+)\]")
 HEADER = """\
 /* {comment}
  */
@@ -110,7 +111,7 @@ class CFile:
         """The text of the .c file."""
         body = "\n".join([*self._body, *self._begin, *self._init_lines])
         includes = "#include <math.h>\n" if re.search(r"\w\(|NAN|INF", body) else ""
-        includes += "#include <stdlib.h>\n" if re.search(r"\babs\(", body) else ""
+        includes += "#include <stdlib.h>\n" if "llabs(" in body else ""
         return SOURCE.format(
             comment=comment.replace("\n", "\n * "), name=self.name, real=self.real,
             tanh=ctanh.tanh_text(self.real) if f"{ctanh.NAME}(" in body else "",
@@ -123,7 +124,7 @@ class CFile:
     @property
     def stack(self) -> int:
         """Bytes of the arrays in `step`, at most: compilers let some share a place."""
-        size = {"double": 8, "float": 4, "int": 4}
+        size = {"double": 8, "float": 4, "int": 4, WHOLE: 8}
         found = (ARRAY.match(line) for line in self._body)
         return sum(size[at[1]] * int(at[2]) for at in found if at)
 
@@ -137,14 +138,14 @@ class CFile:
 
     def _struct(self) -> list[str]:
         n_u = self.program.sizes.n_u
-        lines = ["    int k; /* number of the coming period */"]
+        lines = [f"    {WHOLE} k; /* number of the coming period */"]
         lines += [
             "    int begun; /* whether there was a first measurement */"
         ] * self.lazy
         lines += [f"    {self.real} applied[{n_u}]; /* in the last period */"]
         lines += [f"    {self.real} asked[{n_u}]; /* in the last period */"]
         for leaf, field in zip(self.program.memory, self.fields, strict=True):
-            size = f"[{_size(leaf)}]" if leaf.shape else ""
+            size = f"[{math.prod(leaf.shape)}]" if leaf.shape else ""
             lines.append(f"    {self.writer.types[leaf.kind]} {field}{size};")
         return lines
 
@@ -289,10 +290,3 @@ class CFile:
     def _applied(self) -> str:
         n = range(self.program.sizes.n_u)
         return "\n".join(f"    s->applied[{i}] = u[{i}];" for i in n)
-
-
-def _size(leaf: Leaf) -> int:
-    out = 1
-    for n in leaf.shape:
-        out *= n
-    return out

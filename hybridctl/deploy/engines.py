@@ -88,7 +88,7 @@ class PythonEngine(Engine):
         at = len(self.fields)
         for leaf in self.memory:
             cells = self.state[at : at + leaf.cells]
-            value = np.array(cells if leaf.spread else cells[0], leaf.dtype)
+            value = np.array(cells if leaf.spread else cells[0], leaf.wide)
             out["memory." + leaf.name] = value.reshape(leaf.shape)
             at += leaf.cells
         return out
@@ -168,7 +168,7 @@ class CEngine(Engine):
             values = np.ctypeslib.as_array(getattr(self.state, head))
             out |= {f"{head}{i}": np.array(v, float) for i, v in enumerate(values)}
         for leaf, name in zip(self.memory, self.names, strict=True):
-            value = np.array(getattr(self.state, name), leaf.dtype)
+            value = np.array(getattr(self.state, name), leaf.wide)
             out["memory." + leaf.name] = value.reshape(leaf.shape)
         return out
 
@@ -193,7 +193,7 @@ def checked(arrays: Arrays, leaf: Leaf) -> NDArray:
     """An array of a memory, with its shape checked."""
     name = f"memory.{leaf.name}"
     require(name in arrays, f"the memory has no {name}; give all of it")
-    value = np.asarray(arrays[name], leaf.dtype)
+    value = np.asarray(arrays[name], leaf.wide)
     require(
         value.shape == leaf.shape,
         f"{name} has shape {value.shape}, expected {leaf.shape}",
@@ -207,9 +207,9 @@ def _pointer(array: NDArray) -> ctypes.c_void_p:
 
 def _struct(program: Program, file: CFile, number: Any) -> Any:
     """The struct of the header."""
-    kinds = {"float": number, "int": ctypes.c_int, "bool": ctypes.c_int}
+    kinds = {"float": number, "int": ctypes.c_longlong, "bool": ctypes.c_int}
     row = number * program.sizes.n_u
-    rows: list[Any] = [("k", ctypes.c_int)]
+    rows: list[Any] = [("k", ctypes.c_longlong)]
     rows += [("begun", ctypes.c_int)] * file.lazy
     rows += [("applied", row), ("asked", row)]
     for leaf, name in zip(program.memory, file.fields, strict=True):

@@ -55,6 +55,11 @@ class Leaf(NamedTuple):
         return kind_of(self.dtype)
 
     @property
+    def wide(self) -> np.dtype:
+        """In a pilot: whole numbers have 64 bits, as counters run for years."""
+        return np.dtype(np.int64) if self.kind == INT else self.dtype
+
+    @property
     def cells(self) -> int:
         """Values that it is kept in."""
         return int(np.prod(self.shape, dtype=int)) if self.spread else 1

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hybridctl.deploy.lower import ctanh
-from hybridctl.deploy.lower.cloops import dot, literal, moved, reduced, window
+from hybridctl.deploy.lower.cloops import PLACE, dot, literal, moved, reduced, window
 from hybridctl.deploy.lower.graph import BOOL, FLOAT, INT, If, Loop, Value
 from hybridctl.deploy.lower.writer import ATOM, REPEATED, Names, Text, Writer
 
@@ -21,6 +21,7 @@ MATH = (
 ELEMENTWISE = {
     *INFIX, *MATH, *REPEATED, "neg", "not", "abs", "select", "convert", "mod", "finite",
 }  # fmt: skip
+WHOLE = "long long"  # a period counter of 32 bits lasts 25 days at 1 kHz
 
 
 class CWriter(Writer):
@@ -36,7 +37,7 @@ class CWriter(Writer):
     def __init__(self, names: Names, real: str):
         super().__init__(names)
         self.real = real
-        self.types = {FLOAT: real, INT: "int", BOOL: "int"}
+        self.types = {FLOAT: real, INT: WHOLE, BOOL: "int", PLACE: "int"}
         self._parts: dict[Value, bool] = {}
 
     def line(self, text: str) -> None:
@@ -112,7 +113,7 @@ class CWriter(Writer):
         if value.kind == INT:
             if op == "mod":
                 return f"({args[0]}) % ({args[1]})", 11
-            return f"{op}({args[0]})", ATOM
+            return f"ll{op}({args[0]})", ATOM
         if op == "tanh":
             return f"{ctanh.NAME}({args[0]})", ATOM
         name = {"mod": "fmod", "abs": "fabs"}.get(op, op)

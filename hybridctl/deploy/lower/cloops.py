@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hybridctl.deploy.lower.graph import FLOAT, Value
 
 LONG = 8  # a sum of as many
+PLACE = "place"  # a kind of number: where in an array
 
 
 def literal(number: Any, kind: str, real: str) -> str:
@@ -109,7 +110,7 @@ def _part(
 
 def _tabled(writer: Any, places: NDArray) -> str:
     flat = np.ascontiguousarray(places.ravel())
-    return writer.table(Value("table", (), "int", flat.shape, flat, "places"))
+    return writer.table(Value("table", (), PLACE, flat.shape, flat, "places"))
 
 
 def dot(writer: Any, name: str, value: Value) -> None:

@@ -135,7 +135,8 @@ class CWriter(Writer):
             return f"{x} < {low} ? {low} : ({x} > {high} ? {high} : {x})"
         a, b = args  # NaN goes through, on either side
         sign = ">" if value.op == "max" else "<"
-        return f"({a} {sign} {b} || {a} != {a}) ? {a} : {b}"
+        broken = f" || {a} != {a}" if value.kind == FLOAT else ""
+        return f"({a} {sign} {b}{broken}) ? {a} : {b}"
 
     def element(self, value: Value, index: str, least: int = 0) -> str:
         """A number of an array, by an index into its row-major order."""

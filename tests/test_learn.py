@@ -54,7 +54,7 @@ print(json.dumps([digest, table.to_dict()], sort_keys=True))
 """
 
 
-def test_two_processes_with_one_seed_agree_bit_for_bit(tmp_path):
+def test_two_processes_with_one_seed_agree_bit_for_bit():
     command = [sys.executable, "-c", TWICE, str(zoo.__file__.rsplit("/", 1)[0])]
     runs = [subprocess.run(command, capture_output=True, check=True) for _ in range(2)]
     first, second = (run.stdout.decode().splitlines()[-1] for run in runs)

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from hybridctl.deploy.lower import ctanh
+from hybridctl.deploy.lower import cloops, ctanh
 from hybridctl.deploy.lower.cloops import PLACE, dot, literal, moved, reduced, window
 from hybridctl.deploy.lower.graph import BOOL, FLOAT, INT, If, Loop, Value
 from hybridctl.deploy.lower.writer import ATOM, REPEATED, Names, Text, Writer
@@ -133,10 +133,8 @@ class CWriter(Writer):
         if value.op == "clip":
             low, x, high = args
             return f"{x} < {low} ? {low} : ({x} > {high} ? {high} : {x})"
-        a, b = args  # NaN goes through, on either side
-        sign = ">" if value.op == "max" else "<"
-        broken = f" || {a} != {a}" if value.kind == FLOAT else ""
-        return f"({a} {sign} {b}{broken}) ? {a} : {b}"
+        a, b = args
+        return cloops.extreme(value.op, a, b, value.kind)
 
     def element(self, value: Value, index: str, least: int = 0) -> str:
         """A number of an array, by an index into its row-major order."""

@@ -189,17 +189,25 @@ def reduced(writer: Any, name: str, value: Value) -> None:
     skip = " || ".join(i for i in back if i != "0")
     item = writer.element(x, row, 12)
     if skip:
-        writer.line(f"if ({skip}) {{ {target} = {_joined(op, target, item)}; }}")
+        writer.line(
+            f"if ({skip}) {{ {target} = {_joined(op, target, item, value.kind)}; }}"
+        )
     _close(writer, n_back + n_front)
 
 
-def _joined(op: str, a: str, b: str) -> str:
+def _joined(op: str, a: str, b: str, kind: str) -> str:
     if op in ("add", "mul"):
         return f"{a} {'+' if op == 'add' else '*'} {b}"
     if op in ("and", "or"):
         return f"{a} {'&&' if op == 'and' else '||'} {b}"
+    return extreme(op, a, b, kind)
+
+
+def extreme(op: str, a: str, b: str, kind: str) -> str:
+    """The larger or smaller; NaN goes through, on either side."""
     sign = ">" if op == "max" else "<"
-    return f"({a} {sign} {b} || {a} != {a}) ? {a} : {b}"
+    broken = f" || {a} != {a}" if kind == FLOAT else ""
+    return f"({a} {sign} {b}{broken}) ? {a} : {b}"
 
 
 def window(writer: Any, name: str, value: Value) -> None:

@@ -18,7 +18,7 @@ def share_table() -> str:
         (
             f"What an episode costs (J), as a share of the tuned {against}’s on the "
             "same episodes: lower is better, bold is the best. In brackets, the share "
-            "of episodes that settle upright in the middle, where it is not 1.",
+            "of episodes that settle upright in the middle, where it is not 100 %.",
             table(("strategy", *heads), rows),
         )
     )
@@ -73,7 +73,7 @@ def share(task: dict[str, Any], name: str) -> str:
     text = f"{row['share']['value']:.2f}"
     success = row["success"]["value"]
     text = f"**{text}**" if name == task["best"] else text
-    return text if success == 1 else f"{text} ({success:.3g})".replace("(1)", "(0.999)")
+    return text if success == 1 else f"{text} ({min(100 * success, 99.9):.3g} %)"
 
 
 def contests(tasks: dict[str, Any]) -> list[str]:

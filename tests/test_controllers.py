@@ -11,6 +11,8 @@ from hybridctl.controllers.controller import output_of
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.machine import mode_of
 
+pytestmark = pytest.mark.numeric
+
 DT = 0.02
 PLANT = hc.CartPole()
 UP = PLANT.upright()

@@ -18,6 +18,8 @@ from hybridctl.loop import begin, step
 from hybridctl.plants.flow import fixed_step, rk4
 from hybridctl.tasks import Box, Cost
 
+pytestmark = pytest.mark.numeric
+
 IDLE = hc.Constant([0.0])
 TIGHT = {"solver": "dopri5", "rtol": 1e-10, "atol": 1e-12}
 FINE = {"solver": "dopri5", "rtol": 1e-12, "atol": 1e-13}

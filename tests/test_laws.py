@@ -13,6 +13,8 @@ import hybridctl as hc
 from hybridctl.deploy.store import from_bytes, to_bytes
 from hybridctl.learn import wrap
 
+pytestmark = pytest.mark.numeric
+
 TASK = zoo.task("global")
 CONTROLLERS = zoo.controllers(TASK)
 STARTS = np.random.default_rng(1).uniform(-1, 1, (5, 4)) * [1, 3, 1, 3]

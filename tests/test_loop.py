@@ -15,6 +15,8 @@ from scipy.integrate import solve_ivp
 import hybridctl as hc
 from hybridctl.loop.parts import SENSOR, noise_key
 
+pytestmark = pytest.mark.numeric
+
 DT, SECONDS = 0.02, 10.0
 START = [0.0, np.pi / 4, 0.0, 0.0]
 STEPS = 500

@@ -11,6 +11,8 @@ from scipy.optimize import minimize
 import hybridctl as hc
 from hybridctl.controllers.fill import blank_tick
 
+pytestmark = pytest.mark.numeric
+
 PLANT, DT = hc.CartPole(), 0.02
 UP = PLANT.upright()
 LQR = hc.lqr(PLANT, UP, [1, 10, 1, 1], 0.1, DT, limit=10.0)

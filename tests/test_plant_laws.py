@@ -11,6 +11,8 @@ import zoo
 import hybridctl as hc
 from hybridctl.plants.flow import rk4
 
+pytestmark = pytest.mark.numeric
+
 PLANTS = zoo.plants()
 MECHANICAL = [n for n, p in PLANTS.items() if isinstance(p, hc.MechanicalPlant)]
 N = 6

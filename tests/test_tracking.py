@@ -10,6 +10,8 @@ from hybridctl.design.discretize import sampled
 from hybridctl.design.tracking import dc_gains
 from hybridctl.design.wellposed import problem
 
+pytestmark = pytest.mark.numeric
+
 DT = 0.02
 PLANT = hc.CartPole()
 UP = PLANT.upright()

@@ -11,6 +11,7 @@ from hybridctl.checks import as_float, fail, finite, optional_float, positive, r
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import feed, within
+from hybridctl.describe import told
 
 
 def reference(tick: Tick, n_r: int) -> Array:
@@ -127,7 +128,7 @@ def follow(names: Any, *outputs: str) -> Shift:
         >>> follow(CartPole(), "x").gain.T
         array([[1., 0., 0., 0.]])
     """
-    return Shift(rows(names.states, outputs).T)
+    return told(Shift(rows(names.states, outputs).T), names)
 
 
 def rows(states: tuple[str, ...], outputs: tuple[str, ...]) -> np.ndarray:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hybridctl.checks import fail, not_negative, positive, require, shape
 from hybridctl.controllers.observers import KalmanFilter
+from hybridctl.describe import told
 from hybridctl.design.discretize import discretize, period
 from hybridctl.design.linearize import linearize
 from hybridctl.design.riccati import dlqr
@@ -64,7 +65,8 @@ def kalman(
     W = B @ np.diag(w**2) @ B.T + np.diag(drift**2)
     L = filter_gain(A, np.eye(plant.n_x)[list(columns)], W, np.diag(v**2))
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
-    return KalmanFilter(A, B, L, x0, u0, columns, equilibrium.angles, period(dt))
+    made = KalmanFilter(A, B, L, x0, u0, columns, equilibrium.angles, period(dt))
+    return told(made, plant)
 
 
 def filter_gain(A: ArrayLike, C: ArrayLike, W: ArrayLike, V: ArrayLike) -> NDArray:

@@ -7,11 +7,12 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import fail, require
+from hybridctl.describe import Shown
 from hybridctl.plants import Equilibrium
 from hybridctl.plants.hybrid import Hits
 
 
-class Trace(eqx.Module):
+class Trace(Shown, eqx.Module):
     """The signals of a closed loop over T control periods.
 
     Attributes:

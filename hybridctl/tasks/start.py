@@ -18,12 +18,13 @@ from hybridctl.checks import (
     positive,
     require,
 )
+from hybridctl.describe import Shown
 from hybridctl.plants import Plant
 
 CHOICE = 31  # stream of a start's key that chooses between two distributions
 
 
-class Start(eqx.Module):
+class Start(Shown, eqx.Module):
     """A distribution of starts."""
 
     @abc.abstractmethod
@@ -103,7 +104,7 @@ class Curriculum(Start):
 _WARPS = ("linear", "log", "square")
 
 
-class Vary(eqx.Module):
+class Vary(Shown, eqx.Module):
     """A random plant for every episode.
 
     Each named parameter is drawn from [low, high] with u ~ U(0, 1): linear is

@@ -69,7 +69,7 @@ def _edges(machine: Switch, known: Known) -> list[Edge]:
         return []
     for guard, a, b in zip(m.guards, m.sources, m.targets, strict=True):
         found.setdefault((a, b), []).append(label(guard, known))
-    return [Edge(a, b, " | ".join(guards)) for (a, b), guards in found.items()]
+    return [Edge(a, b, " or ".join(guards)) for (a, b), guards in found.items()]
 
 
 def _boxes(machine: Switch, known: Known) -> list[Box]:
@@ -108,7 +108,7 @@ def _spread(boxes: list[Box], edges: list[Edge]) -> list[Box]:
 def _wrapped(guard: str) -> list[str]:
     """A guard in lines, broken before its operators."""
     lines = [""]
-    for part in re.split(r" (?=[&|] )", guard):
+    for part in re.split(r" (?=(?:&|or) )", guard):
         fits = len(lines[-1]) + len(part) < WRAP
         if fits and lines[-1]:
             lines[-1] += f" {part}"
@@ -198,7 +198,7 @@ def _frame(
 ) -> str:
     """The whole picture, as large as what is in it."""
     lines = max((len(_wrapped(e.guard)) for e in edges), default=0)
-    above = 60 if keyed else 30 + LINE * lines if edges else 12
+    above = 20 if keyed else 30 + LINE * lines if edges else 12
     left = min(b.x - b.wide / 2 for b in boxes) - (60 if keyed else 26)
     right = max(b.x + b.wide / 2 for b in boxes) + (60 if keyed else 12)
     top = min(b.y for b in boxes) - TALL / 2 - above

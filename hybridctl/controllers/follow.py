@@ -12,6 +12,7 @@ from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import feed, within
 from hybridctl.describe import told
+from hybridctl.plants.signals import names as unique
 
 
 def reference(tick: Tick, n_r: int) -> Array:
@@ -134,6 +135,7 @@ def follow(names: Any, *outputs: str) -> Shift:
 def rows(states: tuple[str, ...], outputs: tuple[str, ...]) -> np.ndarray:
     """The matrix [n, n_x] that picks named states out of x."""
     require(bool(outputs), f"name at least one state: {', '.join(states)}")
+    unique("outputs", outputs)
     for name in outputs:
         if name not in states:
             fail(f"no state {name!r}; the states are {', '.join(states)}")

@@ -117,18 +117,18 @@ def _and(g: And, known: Known) -> str:
 
 def _closed(g: Guard, known: Known) -> str:
     told = label(g, known)
-    return f"({told})" if " | " in told else told
+    return f"({told})" if " or " in told else told
 
 
 @names
 def _or(g: Or, known: Known) -> str:
-    return f"{label(g.a, known)} | {label(g.b, known)}"
+    return f"{label(g.a, known)} or {label(g.b, known)}"
 
 
 @names
 def _not(g: Not, known: Known) -> str:
     if isinstance(g.a, Near):
-        return " | ".join(_distances(g.a, ">", known))
+        return " or ".join(_distances(g.a, ">", known))
     if isinstance(g.a, Level):
         return f"V >= {number(g.a.rho)}"
     if isinstance(g.a, Not):

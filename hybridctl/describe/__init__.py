@@ -15,6 +15,7 @@ from hybridctl.describe.cards import names as names
 from hybridctl.describe.cards import picture as picture
 from hybridctl.describe.cards import tells as tells
 from hybridctl.describe.cards import told as told
+from hybridctl.describe.data import plain_data as plain_data
 from hybridctl.describe.fields import call as call
 from hybridctl.describe.fields import fields_card as fields_card
 from hybridctl.describe.fields import units_of as units_of

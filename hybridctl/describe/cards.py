@@ -68,8 +68,11 @@ def told(thing: Any, source: Any) -> Any:
 
     Args:
         thing: a module.
-        source: a plant or an equilibrium.
+        source: a plant, an equilibrium, or what is known.
     """
+    if isinstance(source, Known):
+        object.__setattr__(thing, "_told", source)
+        return thing
     known = getattr(source, "_told", None) or Known(
         tuple(source.states), tuple(getattr(source, "inputs", ())),
         dict(getattr(source, "units", {})), tuple(source.angles),

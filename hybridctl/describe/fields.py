@@ -59,9 +59,10 @@ def units_of(cls: type) -> dict[str, str]:
         >>> units_of(CartPole)["cart_friction"]
         'N s/m'
     """
-    text, units = inspect.getdoc(cls) or "", {}
+    units: dict[str, str] = {}
     entry = r"^ +(\w+(?:, \w+)*): ((?:.|\n {6,})*)"
-    for named, words in re.findall(entry, text, re.MULTILINE):
+    docs = (inspect.cleandoc(vars(c).get("__doc__") or "") for c in cls.__mro__[::-1])
+    for named, words in re.findall(entry, "\n".join(docs), re.MULTILINE):
         found = re.search(r"\[([^\]\d][^\]]*)\]", words)
         if found and not found[1].startswith("n_"):
             units |= {name: found[1] for name in named.split(", ")}
@@ -85,13 +86,18 @@ def _is_empty(value: Any) -> bool:
 
 def _inside(name: str, value: Any) -> list[tuple[str, Any]]:
     """What has fields of its own, one by one."""
-    if has_fields(value):
+    if has_card(value):
         return [(name, value)]
     rows = value.items() if isinstance(value, dict) else ()
     if isinstance(value, tuple | list):
         rows = enumerate(value)
     named = [(f"{name}.{key}", part) for key, part in rows]
-    return named if named and all(has_fields(part) for _, part in named) else []
+    return named if named and all(has_card(part) for _, part in named) else []
+
+
+def has_card(value: Any) -> bool:
+    """Whether something is one of ours, and not a number for others' code."""
+    return hasattr(type(value), "_repr_html_") and has_fields(value)
 
 
 def has_fields(value: Any) -> bool:

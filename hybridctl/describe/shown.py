@@ -33,7 +33,8 @@ class Shown:
         return html(self)
 
     def _repr_svg_(self) -> str | None:
-        return picture(self)
+        drawn = picture(self)
+        return drawn if drawn and drawn.startswith("<svg") else None
 
 
 def text(thing: Any) -> str:
@@ -77,7 +78,12 @@ def html(thing: Any) -> str:
     """An object for a notebook: its card, and its picture where it has one."""
     known = known_of(thing)
     drawn = picture(thing, known)
-    body = _box(card(thing, known), drawn)
+    if type(thing).__str__ in (Shown.__str__, object.__str__, tuple.__str__):
+        body = _box(card(thing, known), drawn)
+    elif drawn and not drawn.startswith("<svg"):
+        body = drawn
+    else:  # it has words of its own
+        body = f"<pre>{markup.escape(str(thing))}</pre>{drawn or ''}"
     return _ascii(f'<div style="{OUTER}">{body}</div>')
 
 
@@ -99,7 +105,8 @@ def _box(found: Card, drawn: str | None = None, depth: int = 0) -> str:
         for name, part in (found.parts if depth < DEEPEST else ())
     )
     title = f"<strong>{_safe(found.title)}</strong>" if found.title else ""
-    return f"{title}{drawn or ''}{table}{parts}"
+    seen = f"<div>{drawn}</div>" if drawn else ""
+    return f"{title}{seen}{table}{parts}"
 
 
 def _titled(name: str, part: Card) -> str:

@@ -47,7 +47,8 @@ def _spread(array: np.ndarray) -> str:
         return f"{size} values"
     seen = array[np.isfinite(array)]
     low, high = (_digits(end.item()) for end in (seen.min(), seen.max()))
-    return f"{size} values from {low} to {high}" if low != high else f"{size} x {low}"
+    told = f"from {low} to {high}" if low != high else f"all {low}"
+    return f"{size} values {told}"
 
 
 def angle(value: Any) -> str:

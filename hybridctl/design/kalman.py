@@ -13,6 +13,7 @@ from hybridctl.design.discretize import discretize, period
 from hybridctl.design.linearize import linearize
 from hybridctl.design.riccati import dlqr
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.signals import names
 
 
 def kalman(
@@ -97,14 +98,13 @@ def filter_gain(A: ArrayLike, C: ArrayLike, W: ArrayLike, V: ArrayLike) -> NDArr
 
 
 def _columns(plant: Plant, outputs: Iterable[str] | None) -> tuple[int, ...]:
-    names = plant.states if outputs is None else tuple(outputs)
-    unknown = sorted(set(names) - set(plant.states))
+    seen = plant.states if outputs is None else names("outputs", outputs)
     require(
-        bool(names) and not unknown,
-        f"outputs={list(names)} must be states of {type(plant).__name__}: "
+        not set(seen) - set(plant.states),
+        f"outputs={list(seen)} must be states of {type(plant).__name__}: "
         f"{', '.join(plant.states)}",
     )
-    return tuple(plant.states.index(name) for name in names)
+    return tuple(plant.states.index(name) for name in seen)
 
 
 def _deviations(name: str, value: Any, n: int, check: Any) -> NDArray:

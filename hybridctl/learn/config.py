@@ -6,6 +6,7 @@ from typing import Any
 
 from hybridctl.checks import one_of, require
 from hybridctl.controllers.policy import ACTIVATIONS
+from hybridctl.describe import Shown
 
 ALGORITHMS = ("ppo", "sac")
 _POSITIVE = (
@@ -28,8 +29,8 @@ _CHOICES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Config:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Config(Shown):
     """Settings of a training run; the names are brax's and the field's own.
 
     Attributes:
@@ -122,6 +123,16 @@ class Config:
     num_eval_envs: int = 128
     target: float | None = None
     lock: float | None = None
+
+    @property
+    def short(self) -> str:
+        """The settings that say most: what learns, how long, and with what."""
+        layers = " - ".join(map(str, self.hidden))
+        return (
+            f"{self.algorithm}, at most {self.steps:,} decisions in {self.num_envs} "
+            f"environments, network {layers} {self.activation}, learning rate "
+            f"{self.learning_rate:g}"
+        )
 
     def __post_init__(self):
         for name, choices in _CHOICES.items():

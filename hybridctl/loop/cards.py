@@ -9,55 +9,68 @@ from hybridctl.describe import (
     Card,
     Known,
     draws,
-    fields_card,
     label,
     names,
     number,
     quantity,
     tells,
 )
+from hybridctl.describe.fields import fields_of
 from hybridctl.loop.loop import Loop, LoopState
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.loop.trace import Trace
 
 PARTS = ("sensor", "actuator", "disturbance")
-UNITS = {"lag": "s", "at": "s", "duration": "s", "every": "s"}
+UNITS = {"delay": "periods", "lag": "s", "at": "s", "duration": "s", "every": "s"}
+FORCES = (
+    "limit",
+    "step",
+    "force",
+)  # in the unit of u
 MOST = 12  # signals of a trace that are drawn and told
 
 
 @tells
 def _loop(loop: Loop, known: Known) -> Card:
     title = f"Loop: every {loop.dt:g} s, {loop.substeps} RK4 steps each"
-    return Card(title, loop_rows(loop))
+    return Card(title, loop_rows(loop, known))
 
 
-def loop_rows(loop: Loop) -> tuple[tuple[str, str], ...]:
+def loop_rows(loop: Loop, known: Known = Known()) -> tuple[tuple[str, str], ...]:  # noqa: B008
     """A row for each part that there is."""
     parts = ((name, getattr(loop, name, None)) for name in PARTS)
-    return tuple((name, _settings(part)) for name, part in parts if part is not None)
+    return tuple((n, _settings(part, known)) for n, part in parts if part is not None)
 
 
-def _settings(part: Any) -> str:
+def _settings(part: Any, known: Known) -> str:
     """What is set in a sensor, an actuator or a disturbance."""
-    rows = fields_card(part, Known()).rows
-    told = [f"{n} {v} {UNITS.get(n, '')}".strip() for n, v in rows if v != "False"]
-    told = [text for text in told if text not in ("delay 0",)]
+    unit = known.unit(known.inputs[0]) if len(known.inputs) == 1 else ""
+    units = UNITS | {name: unit for name in FORCES}
+    if isinstance(part, Disturbance) and part.force is None:
+        found = [("noise", part.noise)]
+    else:
+        found = fields_of(part)
+    told = [
+        f"{name.replace('_', ' ')} {quantity(value, units.get(name, ''))}"
+        for name, value in found
+        if is_tracer(value) or not (np.ndim(value) == 0 and value == 0)
+    ]
     return ", ".join(told) or "as it is"
 
 
 @tells
 def _part(part: Sensor | Actuator | Disturbance, known: Known) -> Card:
-    return Card(f"{type(part).__name__}: {_settings(part)}")
+    return Card(f"{type(part).__name__}: {_settings(part, known)}")
 
 
 @names
 def _name_part(part: Sensor | Actuator | Disturbance, known: Known) -> str:
-    return f"{type(part).__name__}({_settings(part)})"
+    return f"{type(part).__name__}({_settings(part, known)})"
 
 
 @names
 def _name_loop(loop: Loop, known: Known) -> str:
-    rows = [f"{name}: {told}" for name, told in loop_rows(loop)]
+    rows = [f"{name}: {told}" for name, told in loop_rows(loop, known)]
     return f"Loop({'; '.join([f'dt {loop.dt:g} s', *rows])})"
 
 

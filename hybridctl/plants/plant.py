@@ -12,6 +12,7 @@ from jax import Array
 
 from hybridctl.checks import as_float, shape
 from hybridctl.describe import Shown, told
+from hybridctl.plants.signals import names, signal_names
 
 if TYPE_CHECKING:
     from hybridctl.plants.function import FunctionPlant
@@ -52,6 +53,9 @@ class Plant(Shown, eqx.Module):
     units: eqx.AbstractVar[Mapping[str, str]]
     angles: eqx.AbstractVar[tuple[int, ...]]
     limits: eqx.AbstractVar[Mapping[str, float]]
+
+    def __check_init__(self):
+        signal_names(names("states", self.states), self.inputs)
 
     @abc.abstractmethod
     def ode(self, t: Array, x: Array, u: Array) -> Array:

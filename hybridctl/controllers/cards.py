@@ -17,6 +17,7 @@ from hybridctl.controllers.fill import Filled, action_size
 from hybridctl.controllers.guardwords import periods
 from hybridctl.controllers.integral import IntegralFeedback
 from hybridctl.controllers.machine import StateMachine, Switch
+from hybridctl.controllers.observers import KalmanFilter
 from hybridctl.controllers.pid import PID
 from hybridctl.controllers.policy import Policy
 from hybridctl.describe import (
@@ -43,9 +44,17 @@ def _controller(c: Controller, known: Known) -> Card:
     """Anybody's controller: its first words, its fields."""
     models = [(n, v) for n, v in fields_of(c) if isinstance(v, Plant)]
     title = f"{type(c).__name__}{_words(type(c))}"
-    found = fields_card(c, known, title, [name for name, _ in models])
-    told = tuple((name, label(plant, known)) for name, plant in models)
+    skip = [*(name for name, _ in models), "columns", "angles"]
+    found = fields_card(c, known, title, skip)
+    told = [(name, label(plant, known)) for name, plant in models]
+    columns = getattr(c, "columns", None) or ()
+    seen = ", ".join(map(known.measured, columns)) if _are_places(columns) else ""
+    told += [("measures", seen)] * bool(seen)
     return found._replace(rows=(*told, *found.rows, *_open(c)))
+
+
+def _are_places(columns: Any) -> bool:
+    return isinstance(columns, tuple) and all(isinstance(c, int) for c in columns)
 
 
 def _words(cls: type) -> str:
@@ -125,6 +134,21 @@ def limits(name: str, limit: Any, known: Known, n_u: int) -> list[tuple[str, str
     units = {known.unit(u) for u in known.u(n_u)}
     unit = units.pop() if len(units) == 1 else ""
     return [(name.replace("_", " "), f"+-{quantity(limit, unit)}")]
+
+
+@tells
+def _kalman(c: KalmanFilter, known: Known) -> Card:
+    """Which measurements correct which state, and how much."""
+    seen = [known.measured(column) for column in c.columns]
+    rows: list = [("measures", ", ".join(seen))]
+    if is_tracer(c.L) or np.ndim(c.L) != 2:
+        rows.append(("L", number(c.L)))
+    else:
+        named = zip(known.y(len(c.L)), np.asarray(c.L), strict=True)
+        rows += [(f"L of {name}", number(row)) for name, row in named]
+    rows.append(_holds(c, known))
+    law = "x = A x + B u, then x + L (y - C x)"
+    return Card(f"KalmanFilter: {law}{f'; dt = {c.dt:g} s' * bool(c.dt)}", tuple(rows))
 
 
 @tells

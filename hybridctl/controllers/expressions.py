@@ -11,6 +11,7 @@ from hybridctl.controllers.fill import Filled
 from hybridctl.controllers.foreign import Foreign
 from hybridctl.controllers.integral import IntegralFeedback
 from hybridctl.controllers.machine import StateMachine, Switch
+from hybridctl.controllers.observers import EKF, KalmanFilter
 from hybridctl.controllers.policy import Policy
 from hybridctl.describe import Known, label, names, number
 
@@ -108,3 +109,8 @@ def _name_feedback(c: FEEDBACKS, known: Known) -> str:
 def _name_policy(c: Policy, known: Known) -> str:
     sizes = [np.shape(c.weights[0])[-2], *(np.shape(w)[-1] for w in c.weights)]
     return f"Policy({'-'.join(map(str, sizes))} {c.activation})"
+
+
+@names
+def _name_observer(c: KalmanFilter | EKF, known: Known) -> str:
+    return type(c).__name__

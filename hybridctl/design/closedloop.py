@@ -145,7 +145,7 @@ def closed_loop(
         at.A, at.B, at.C, at.D, loop.dt,
         Equilibrium(at.x, at.u, plant.states, plant.angles),
         tuple(at.names[plant.n_x :]), plant.inputs,
-        tuple(f"r{i}" for i in range(len(r))), at.mode, plant.units,
+        tuple(f"r{i}" for i in range(len(r))), at.mode, dict(plant.units),
     )  # fmt: skip
 
 

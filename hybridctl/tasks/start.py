@@ -20,6 +20,7 @@ from hybridctl.checks import (
 )
 from hybridctl.describe import Shown
 from hybridctl.plants import Plant
+from hybridctl.plants.signals import names as unique
 
 CHOICE = 31  # stream of a start's key that chooses between two distributions
 
@@ -123,6 +124,7 @@ class Vary(Shown, eqx.Module):
     warps: tuple[str, ...] = eqx.field(static=True, converter=tuple, default=())
 
     def __check_init__(self):
+        unique("parameters that vary", self.names)
         n = (len(self.names),)
         require(
             np.shape(self.low) == np.shape(self.high) == n,

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
-    "exact", "checks", "plants", "controllers", "loop", "design", "tasks",
+    "exact", "checks", "cache", "plants", "controllers", "loop", "design", "tasks",
     "strategies", "learn", "compare", "deploy", "suites", "show", "gym", "commands",
 )  # fmt: skip
 FILES = [p for p in ROOT.rglob("*.py") if p.name not in ("__init__.py", "cli.py")]

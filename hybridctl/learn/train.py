@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any, overload
 
+from hybridctl.cache import cores
 from hybridctl.checks import fail, require
 from hybridctl.controllers import Controller, Features, StateFeedback
 from hybridctl.controllers.inspect import walk
@@ -18,7 +19,6 @@ from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
 from hybridctl.loop import enable_cache
-from hybridctl.loop.cache import cores
 from hybridctl.tasks import Goal, Task
 
 

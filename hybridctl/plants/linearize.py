@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.cache import enable_cache
 from hybridctl.checks import finite_entries, is_concrete, require, shape
 from hybridctl.plants.plant import Equilibrium, Plant
 
@@ -45,6 +46,7 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
+    enable_cache()
     with float64_on_host():
         dx, (A, B) = jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
     _at_rest(plant, dx)

@@ -228,9 +228,9 @@ def measured() -> str:
 
 def main() -> None:
     """Put the part into the README."""
-    text = README.read_text()
+    text = README.read_text(encoding="utf-8")
     start, end = text.index(BEGIN), text.index(END) + len(END)
-    README.write_text(text[:start] + measured() + text[end:])
+    README.write_text(text[:start] + measured() + text[end:], encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ def test_every_command_has_help_seed_and_out(command, capsys):
 def test_help_does_not_import_jax():
     watch = "import atexit, sys; atexit.register(lambda: print('jax' in sys.modules))"
     code = f"{watch}; from hybridctl import cli; cli.main(['--help'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0 and done.stdout.strip().endswith("False")
 
 
@@ -93,7 +95,7 @@ def test_design_then_simulate(tmp_path, capsys):
     assert "51.3603" in capsys.readouterr().out
     saved = tmp_path / "lqr.safetensors"
     run("simulate", "--controller", saved, "--task", "balance", "--out", tmp_path)
-    signals = json.loads((tmp_path / "trace.json").read_text())
+    signals = json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))
     assert len(signals["theta"]) == 1001 and (tmp_path / "trace.png").stat().st_size
     assert abs(signals["theta"][-1] - np.pi) < 1e-3
 
@@ -117,9 +119,9 @@ def test_train_compare_and_report(tmp_path, capsys):
         "--out",
         out,
     )
-    rows = json.loads((out / "balance.json").read_text())["rows"]
+    rows = json.loads((out / "balance.json").read_text(encoding="utf-8"))["rows"]
     assert set(rows) == {"lqr", "tiny"}
-    page = (out / "report.html").read_text()
+    page = (out / "report.html").read_text(encoding="utf-8")
     assert "tiny" in page and "algorithm = ppo" in page  # with its learning curve
     assert "success" in capsys.readouterr().out
 
@@ -144,7 +146,7 @@ def test_user_errors_are_one_sentence(arguments, message, tmp_path, capsys):
 
 def test_an_unwritable_out_and_a_corrupt_file(tmp_path, capsys):
     file = tmp_path / "file"
-    file.write_text("this is no controller")
+    file.write_text("this is no controller", encoding="utf-8")
     assert "cannot write to" in refused(capsys, "design", "--out", file / "deep")
     text = refused(capsys, "simulate", "--controller", file, "--out", tmp_path)
     assert "file" in text and len(text.strip().splitlines()) == 1
@@ -164,6 +166,8 @@ def test_export_writes_a_file_and_says_how_far_it_is_off(tmp_path, capsys):
     run("export", "lqr", "--task", "balance", "--out", tmp_path / "new" / "pilot.py")
     text = capsys.readouterr().out
     assert "largest difference 0.0e+00" in text and "wrote" in text
-    assert "def step(state, t, y" in (tmp_path / "new" / "pilot.py").read_text()
+    assert "def step(state, t, y" in (tmp_path / "new" / "pilot.py").read_text(
+        encoding="utf-8"
+    )
     text = refused(capsys, "export", "lqr", "--out", tmp_path / "pilot.txt")
     assert "unknown suffix" in text and ".py" in text

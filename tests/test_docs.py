@@ -14,7 +14,7 @@ sys.path.append(str(ROOT / "benchmarks"))  # behind python-control, our control.
 def test_the_readme_quotes_the_benchmarks():
     import readme
 
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.measured() in text
 
 
@@ -22,7 +22,9 @@ def test_the_reference_machine_has_the_tuned_gains():
     from hybridctl.strategies.model import UNKNOWN
     from hybridctl.strategies.reference import BY_PLANT, TUNED
 
-    found = json.loads((ROOT / "benchmarks" / "results" / "tune.json").read_text())
+    found = json.loads(
+        (ROOT / "benchmarks" / "results" / "tune.json").read_text(encoding="utf-8")
+    )
     gains = {name: dict(row["gains"]) for name, row in found["tasks"].items()}
     assert gains["ekf noisy"].pop("disturbance") == pytest.approx(10 * UNKNOWN)
     known = TUNED | BY_PLANT

@@ -151,9 +151,11 @@ def test_parameters_are_leaves_and_reach_mujoco():
 
 def test_a_file_is_a_model(tmp_path):
     path = tmp_path / "model.xml"
-    path.write_text(PLANT.mjcf)
+    path.write_text(PLANT.mjcf, encoding="utf-8")
     assert hc.MuJoCoPlant(path).mjcf == PLANT.mjcf
-    (tmp_path / "outer.xml").write_text('<mujoco><include file="model.xml"/></mujoco>')
+    (tmp_path / "outer.xml").write_text(
+        '<mujoco><include file="model.xml"/></mujoco>', encoding="utf-8"
+    )
     outer = hc.MuJoCoPlant(str(tmp_path / "outer.xml"))
     assert outer.states == PLANT.states and outer.mjcf.endswith("outer.xml")
 

@@ -72,7 +72,9 @@ def simulate(command: cli.Simulate) -> None:
         console.print(f"{t:7.2f} s  {source} → {target}")
     figure = trace.plot()
     figure.savefig(command.out / "trace.png", dpi=150)
-    (command.out / "trace.json").write_text(json.dumps(trace.to_dict()))
+    (command.out / "trace.json").write_text(
+        json.dumps(trace.to_dict()), encoding="utf-8"
+    )
     saved(command.out / "trace.png", command.out / "trace.json")
 
 

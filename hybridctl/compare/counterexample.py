@@ -92,7 +92,7 @@ class Counterexample:
             ValueError: no such file, or something else in it.
         """
         try:
-            given = json.loads(Path(path).read_text())
+            given = json.loads(Path(path).read_text(encoding="utf-8"))
             return Counterexample(**given | {"key": tuple(given["key"])})
         except OSError as error:
             fail(f"cannot read {path}: {error.strerror}")

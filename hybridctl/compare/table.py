@@ -162,7 +162,8 @@ def write_json(path: str | Path, content: Any) -> Path:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(content, indent=1) + "\n")
+        text = json.dumps(content, indent=1) + "\n"
+        target.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         fail(f"cannot write {target}: {error.strerror}; choose another place")
     return target

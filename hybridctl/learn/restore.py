@@ -164,7 +164,7 @@ def _read(folder: Path) -> Trained:
     """Arrays by orbax, settings from JSON."""
     from orbax import checkpoint as ocp
 
-    config = json.loads(next(folder.glob(f"*{CONFIG}")).read_text())
+    config = json.loads(next(folder.glob(f"*{CONFIG}")).read_text(encoding="utf-8"))
     options = config.get("network_factory_kwargs", {})
     kind = options.get("distribution_type", "tanh_normal")
     require(

@@ -74,7 +74,7 @@ def source(mjcf: "str | Path") -> str:
         return text
     path = Path(mjcf).expanduser()
     require(path.is_file(), f"there is no MJCF file {path}; give its path, or XML")
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8-sig", errors="replace")  # as MuJoCo does
     return str(path.resolve()) if 'file="' in text else text
 
 

@@ -79,10 +79,10 @@ def _end(found: Findings, name: str, episode: Episode, trace: Trace) -> str:
     J = number(episode.cost)
     if scores.failed[i]:
         end = f"failed after {float(trace.t[-1]):.2f} s, charged J = {J}"
-    elif episode.success:
+    elif scores.settled[i]:
         end = f"J = {J}, settled after {scores.settle[i]:.2f} s"
     else:
-        end = f"J = {J}, never settled"
+        end = f"J = {J}, to its end without failing, never settled"
     if (equals := int((scores.cost == scores.cost[i]).sum()) - 1) and not found.alike:
         end += f" like {equals} other{'s' if equals > 1 else ''}"
     changes = len(trace.switches())

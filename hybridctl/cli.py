@@ -201,8 +201,10 @@ class Compare:
             metavar="CONTROLLER ...",
         ),
     ] = ()
-    task: tuple[TaskName, ...] = ("balance", "swingup", "global")
-    """one or more"""
+    tasks: Annotated[
+        tuple[TaskName, ...],
+        _arg("one or more; balance, swingup and global by default", name="task"),
+    ] = ()
     n: int = 1024
     """episodes of each task"""
     seed: int = 7
@@ -219,8 +221,13 @@ class Compare:
         Flag,
         _arg("of the suite a form of some minutes: one training seed, few episodes"),
     ] = False
-    steps: int | None = None
-    """of the suite: decisions that every learned column trains on, at most"""
+    decisions: Annotated[
+        int | None,
+        _arg(
+            "of the suite: decisions that every learned column trains on, at most",
+            name="steps",
+        ),
+    ] = None
     jobs: int | None = None
     """of the suite: processes side by side; one a core by default"""
     out: Out = Path("runs/compare")
@@ -294,11 +301,13 @@ Command = (
     Demo | Design | Simulate | Render | Train | Compare | Report | Export
     | Tasks | Controllers | Presets
 )  # fmt: skip
+NAMES = tuple(kind.__name__.lower() for kind in typing.get_args(Command))
 OPENING = (
     "hybridctl demo: trains PPO to keep a pole up and a residual to bring it up, and "
     "compares them with the LQR and the state machine that were designed for that."
 )
 FORMER = {"--tasks": "--task", "--decisions": "--steps"}  # spellings that still work
+ENDS = ("For full helptext", "Perhaps you meant", "Arguments are applied")
 BARE = ("--controllers", "--controller", "--template")  # and words without an option
 
 
@@ -352,6 +361,10 @@ def _today(words: Iterable[str]) -> list[str]:
 
 def _parsed(typed: list[str]) -> Any:
     """The command that was typed; what is wrong with it in one sentence."""
+    if typed and not typed[0].startswith("-") and typed[0] not in NAMES:
+        raise ValueError(
+            f"unknown command {typed[0]!r}; choose one of: {', '.join(NAMES)}"
+        )
     heard = io.StringIO()
     try:
         with contextlib.redirect_stderr(heard):
@@ -363,12 +376,11 @@ def _parsed(typed: list[str]) -> Any:
 
 
 def _sentence(box: str, typed: list[str]) -> str:
-    """What stands in the box that tyro draws around an error, above its rule."""
-    lines = (line.strip("│| ") for line in box.splitlines()[1:])
-    told = " ".join(itertools.takewhile(lambda line: line[:1] not in "─-╰+", lines))
-    known = [kind.__name__.lower() for kind in typing.get_args(Command)]
-    name = " ".join(word for word in typed[:1] if word in known)
-    help_of = f"hybridctl {name}".strip()
+    """What stands in the box that tyro draws around an error, without its title."""
+    stripped = (line.strip("│| ") for line in box.splitlines())
+    lines = [line for line in stripped if line.strip("─-╰╯")]
+    told = " ".join(itertools.takewhile(lambda s: not s.startswith(ENDS), lines[1:]))
+    help_of = " ".join(["hybridctl", *(word for word in typed[:1] if word in NAMES)])
     return f"{told.rstrip('.')}; see {help_of} --help"
 
 

@@ -12,10 +12,11 @@ class Lenient(io.RawIOBase):
 
     Args:
         raw: to write to: a pipe whose reader may go, a file on a disk that may be full.
+        owner: that would close it, if nobody kept that.
     """
 
-    def __init__(self, raw: Any):
-        self.raw = raw
+    def __init__(self, raw: Any, owner: Any):
+        self.raw, self.owner = raw, owner
 
     def write(self, data: Any) -> int:
         """Write, or go on without."""
@@ -63,7 +64,7 @@ def _lenient(stream: Any) -> Any:
     if not isinstance(stream, io.TextIOWrapper) or buffer is None:
         return stream
     stream.flush()
-    raw = Lenient(getattr(buffer, "raw", buffer))
+    raw = Lenient(getattr(buffer, "raw", buffer), stream)
     return io.TextIOWrapper(
         io.BufferedWriter(raw), stream.encoding, "replace",
         line_buffering=stream.line_buffering or raw.isatty(),

@@ -246,7 +246,7 @@ def test_a_cell_is_the_comparison_on_that_plant(grid):
 
 def test_a_grid_as_text_and_json(grid, tmp_path):
     shown = [f"{100 * v:.3g}" for v in grid.of("success", "lqr").ravel()]
-    assert "success [%] of 8 episodes" in str(grid) and len(set(shown)) > 1
+    assert "survived [%] of 8 episodes" in str(grid) and len(set(shown)) > 1
     words = str(grid).split()
     assert all(words.count(text) >= shown.count(text) for text in shown)
     rows = json.loads(grid.to_json(tmp_path / "grid.json").read_text(encoding="utf-8"))[
@@ -293,7 +293,7 @@ def test_heat_maps(grid):
     texts = [t.get_text() for t in lqr.texts]
     shown = [f"{100 * v:.3g}" for v in grid.of("success", "lqr").ravel()]
     assert texts[:6] == shown and "framed: nominal" in texts
-    assert bar.get_ylabel() == "success [%]"
+    assert bar.get_ylabel() == "survived [%]"
     one = lqr.images[0], none.images[0]
     assert one[0].norm.vmax == one[1].norm.vmax == 100.0  # one scale
     never = hc.show.heat_maps(grid, "settle").axes[1]

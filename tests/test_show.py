@@ -80,8 +80,8 @@ def test_page_needs_nothing_but_itself(page):
 def test_page_tells_the_whole_story_in_order(page, table):
     html = page.read_text(encoding="utf-8")
     parts = [
-        "<h1>", "machine has the highest success", "8 episodes of 6 s",
-        "charged J = 600", "<table>", "settling, p95", "never", "One episode, the same",
+        "<h1>", "machine settles most often", "8 episodes of 6 s",
+        "charged J = 600", "<table>", ">settling<", "never", "One episode, the same",
         "phase portrait", "Settled for good", "The worst episode", "failed after",
         "residual, seed 5", "stopped at its target", "How this was made", "Python ",
         "mujoco", "CPU cores", "n = 8, seed = 1", "algorithm = ppo", "compare &lt;x",

@@ -11,6 +11,7 @@ from hybridctl.controllers import Controller
 from hybridctl.tasks import Task
 
 USUAL = ("lqr", "machine")
+TASKS = ("balance", "swingup", "global")
 
 
 def compare_and_keep(
@@ -26,7 +27,7 @@ def compare_and_keep(
 def compare_on_tasks(command: cli.Compare) -> list[Table]:
     """Compare on every task, write the tables as JSON and print them."""
     tables, labels = [], labels_of(command.controllers or USUAL)
-    for name in dict.fromkeys(command.task):
+    for name in dict.fromkeys(command.tasks or TASKS):
         task = tasks.get(name)
         known = {label: controller_of(c, task) for label, c in labels.items()}
         out = command.out

@@ -37,10 +37,10 @@ def suite_of(command: cli.Compare, given: frozenset[str]) -> suites.Suite:
         name: getattr(command, name) for name in ("n", "seed") if name in given
     }
     suite = suites.get(
-        command.suite or "", quick=command.quick, decisions=command.steps, **changes
+        command.suite or "", quick=command.quick, decisions=command.decisions, **changes
     )
-    if "task" in given:
-        suite = suite.only(command.task)
+    if command.tasks:
+        suite = suite.only(command.tasks)
     if not command.controllers:
         return suite
     labels = labels_of(command.controllers)

@@ -43,12 +43,19 @@ def meaning(key: str, task: Task, against: str) -> str:
     return f"{text}{own}"
 
 
-def legend(pairs: Iterable[tuple[str, str]], task: Task, against: str) -> list[str]:
-    """A line for each heading: what it says.
+def legend(
+    pairs: Iterable[tuple[str, str]], task: Task, against: str
+) -> list[tuple[str, str]]:
+    """Every heading with what it says.
 
     Args:
         pairs: headings, and the keys of what stands below them.
         task: of the table.
         against: whom differences are taken to.
     """
-    return [f"{heading}: {meaning(key, task, against)}." for heading, key in pairs]
+    return [(heading, meaning(key, task, against)) for heading, key in pairs]
+
+
+def lines(told: Iterable[tuple[str, str]]) -> list[str]:
+    """Headings and meanings for a terminal, a line each."""
+    return [f"{heading}: {text}." for heading, text in told]

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from hybridctl.checks import fail, one_of, require
-from hybridctl.compare.columns import legend, rates
+from hybridctl.compare.columns import legend, lines, rates
 from hybridctl.compare.crossed import crossed_mean
 from hybridctl.controllers import Controller
 from hybridctl.loop import Trace
@@ -156,7 +156,7 @@ class Table:
         """A line a column: what it says."""
         shares = [(f"{rate} %", rate) for rate in rates(self.task)]
         told = legend([*shares, *TERMINAL], self.task, self.against)
-        return [escape(line) for line in (*told, CAPTION)]
+        return [escape(line) for line in (*lines(told), CAPTION)]
 
     def __str__(self) -> str:
         """The table as text."""

@@ -82,13 +82,18 @@ def grid(found: Findings, looks: Mapping[str, Look]) -> dict[str, Any]:
             (name, looks[name]["color"], [_cell(found, k, name, best[k]) for k in used])
             for name in rows
         ],
-        "notes": _notes(found, {headings[key]: key for key in used}),
+        "legend": legend(
+            [(headings[key], _SETTLE.get(key, key)) for key in used],
+            task,
+            found.table.against,
+        ),
+        "notes": _notes(found),
     }
 
 
 def _cell(found: Findings, key: str, name: str, best: str | None) -> dict[str, Any]:
     value, interval = _texts(found, key, found.rows[name][key])
-    if key == "settle_median":
+    if key == "settle_median" and not found.alike:
         interval, _ = _texts(found, "settle_p95", found.rows[name]["settle_p95"])
     good = value == best and name in found.top
     return {"value": value, "interval": interval, "best": good}
@@ -131,17 +136,12 @@ _SHAPES = {
 }
 
 
-def _notes(found: Findings, headings: Mapping[str, str]) -> list[str]:
-    task, against = found.table.task, found.table.against
-    pairs = [(text, _SETTLE.get(key, key)) for text, key in headings.items()]
+def _notes(found: Findings) -> list[str]:
     notes = [
         "Brackets: 95% intervals (Wilson for shares, Student’s t for means); below "
         "settling, its 95th percentile.",
-        f"Bold: the best among those that {task.criterion} most often.",
-        *legend(pairs, task, against),
+        f"Bold: the best among those that {found.verbs[1]} most often.",
     ]
     broken = {name: row["not_finite"] for name, row in found.rows.items()}
     notes += [f"{n}: {k} episodes were not finite." for n, k in broken.items() if k]
-    if found.alike:
-        notes[0] = "Below settling: its 95th percentile."
-    return notes
+    return notes[1:] if found.alike else notes

@@ -19,12 +19,14 @@ from hybridctl.show.words import listed, number
 def overview(found: Findings, looks: Mapping[str, Look], key: str) -> dict[str, Any]:
     """Figures of all controllers: traces of one episode, phase portrait, settling."""
     table = found.table
-    episodes = {name: table.episode(name, 0) for name in table.controllers}
+    shown = telling(found)
+    episodes = {name: table.episode(name, shown) for name in table.controllers}
     traces = {name: counted(found, name, e) for name, e in episodes.items()}
-    failed = [name for name in traces if table.scores[name].failed[0]]
+    failed = [name for name in traces if table.scores[name].failed[shown]]
     options = {"target": table.task.target, "failed": failed, "looks": looks}
     alt = f"of {', '.join(traces)} on {found.title}"
     return {
+        "episode": shown,
         "start": start_text(next(iter(episodes.values()))),
         "failed": listed(failed) if failed else "",
         "same": _same(traces),
@@ -37,6 +39,13 @@ def overview(found: Findings, looks: Mapping[str, Look], key: str) -> dict[str, 
             settling_curve(table, looks), f"{key}s", f"Settled episodes over time {alt}"
         ),
     }
+
+
+def telling(found: Findings) -> int:
+    """The first episode that tells the controllers apart; the first where none does."""
+    costs = [scores.cost for scores in found.table.scores.values()]
+    met = min(map(len, costs))
+    return int(np.argmax(np.ptp([cost[:met] for cost in costs], axis=0) > 0))
 
 
 def _same(traces: Mapping[str, Trace]) -> str:

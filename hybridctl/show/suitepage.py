@@ -123,6 +123,7 @@ def _matrix(result: Result, looks: Mapping[str, Look]) -> dict[str, Any]:
             (n, looks[n]["color"], [_share(result, t, n, best[t]) for t in entries])
             for n in result.suite.columns
         ],
+        "legend": [],
         "notes": [
             f"J as a share of {result.suite.against}'s on the same episodes; below: "
             "the share of the episodes that do what the task asks for: survive on "
@@ -150,7 +151,6 @@ def _grid(result: Result, title: str, looks: Mapping[str, Look]) -> dict[str, An
     order, fair, shares = ranked(rows, list(rows)), eligible(rows), rates(task)
     pairs = [*((rate, rate) for rate in shares), *HEADINGS]
     notes = [
-        *legend(pairs, task, result.suite.against),
         "Brackets: 95 % intervals, of learned columns over seeds and episodes; below "
         "settling, its 95th percentile. *: sure (p < 0.05 by Holm).",
         f"Bold: the best of those whose share {task.criterion} is not told from the "
@@ -164,6 +164,7 @@ def _grid(result: Result, title: str, looks: Mapping[str, Look]) -> dict[str, An
             (n, looks[n]["color"], _cells(rows[n], shares, n == order[0] and n in fair))
             for n in order
         ],
+        "legend": legend(pairs, task, result.suite.against),
         "notes": notes,
     }
 

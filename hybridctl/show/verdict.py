@@ -127,8 +127,8 @@ def _costs(found: Findings, name: str, other: str, called: str = "") -> str:
         return f"{apart}, which may as well be nothing"
     more = "more" if gap["value"] > 0 else "less"
     than = called and f" than {called}"
-    share = f" ({abs(gap['value']) / base:.0%})" if base > 0 else ""
-    size = amount(found, gap, signed=False)
+    size, ratio = amount(found, gap, signed=False), abs(gap["value"]) / max(base, 1e-12)
+    share = f" ({ratio:.0%})" if ratio < 1 else ""  # many times as much says nothing
     return f"costs {size}{share} {more}{than}{_charged(found, name)}"
 
 

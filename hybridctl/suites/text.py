@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from hybridctl.compare.columns import VERBS, legend, rates
+from hybridctl.compare.columns import VERBS, legend, lines, rates
 from hybridctl.compare.table import interval, percents
 from hybridctl.suites.contest import eligible, ranked, wins
 
@@ -28,7 +28,8 @@ def table(result: "Result", title: str) -> RichTable:
     seeds = f"{suite.seeds} seed{'s' if suite.seeds > 1 else ''}"
     task = suite.entries[title].task
     pairs = [*((f"{rate} %", rate) for rate in rates(task)), *HEADINGS]
-    told = [*legend(pairs, task, suite.against), CAPTION.format(seeds=seeds)]
+    told = lines(legend(pairs, task, suite.against))
+    told.append(CAPTION.format(seeds=seeds))
     known = RichTable(
         title=f"{suite.entries[title].number} {title}", title_justify="left",
         caption="\n".join(map(escape, told)), caption_justify="left",

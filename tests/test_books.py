@@ -108,7 +108,7 @@ def test_a_mark_that_nothing_answers_is_refused():
 
 
 def test_links_of_the_sources_lead_somewhere():
-    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md"]:
+    for page in [ROOT / f"{n}.md" for n in ("README", "CHANGELOG", "CONTRIBUTING")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 

@@ -11,11 +11,13 @@ ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "benchmarks"))  # behind python-control, our control.py
 
 
-def test_the_readme_quotes_the_benchmarks():
-    import readme
+def test_page_and_readme_quote_the_benchmarks():
+    import measured
 
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.measured() in text
+    assert measured.PAGE.read_text(encoding="utf-8") == measured.page()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert measured.measured() in readme
+    assert len(readme.splitlines()) <= 200
 
 
 def test_the_reference_machine_has_the_tuned_gains():

@@ -245,7 +245,8 @@ def test_a_cell_is_the_comparison_on_that_plant(grid):
 
 
 def test_a_grid_as_text_and_json(grid, tmp_path):
-    shown = [f"{100 * v:.3g}" for v in grid.of("success", "lqr").ravel()]
+    rates = np.stack([grid.of("success", name) for name in ("lqr", "none")])
+    shown = [f"{100 * v:.3g}" for v in rates.ravel()]
     assert "survived [%] of 8 episodes" in str(grid) and len(set(shown)) > 1
     words = str(grid).split()
     assert all(words.count(text) >= shown.count(text) for text in shown)

@@ -188,7 +188,7 @@ def test_wrong_parameters_are_refused():
 
 
 def test_importing_mjx_prints_nothing():
-    code = "from hybridctl.plants.mujoco import import_mjx; import_mjx()"
+    code = "from hybridctl.plants.mjcf import import_mjx; import_mjx()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"")
 

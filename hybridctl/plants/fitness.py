@@ -20,11 +20,11 @@ BARE = (  # field of a model, its element, what MJX leaves out, the cure
     ("tendon_dampingpoly", "tendon", "polynomial damping", "make it linear"),
 )
 KINDS = (  # field, element, MuJoCo's enumeration, MJX's, the cure
-    ("actuator_trntype", "actuator", "mjtTrn", "TrnType", "drive a joint, tendon or site"),
-    ("actuator_gaintype", "actuator", "mjtGain", "GainType", 'give it gaintype="fixed"'),
-    ("actuator_biastype", "actuator", "mjtBias", "BiasType", 'give it biastype="none"'),
-    ("eq_type", "equality", "mjtEq", "EqType", "connect, weld, or tie joints or tendons"),
-    ("wrap_type", "", "mjtWrap", "WrapType", "lead tendons by sites, spheres, cylinders"),
+    ("actuator_trntype", "actuator", "mjtTrn", "TrnType", "drive a joint or tendon"),
+    ("actuator_gaintype", "actuator", "mjtGain", "GainType", 'write gaintype="fixed"'),
+    ("actuator_biastype", "actuator", "mjtBias", "BiasType", 'write biastype="none"'),
+    ("eq_type", "equality", "mjtEq", "EqType", "connect, weld, or tie joints"),
+    ("wrap_type", "", "mjtWrap", "WrapType", "lead it by sites, spheres"),
 )  # fmt: skip
 
 
@@ -123,7 +123,9 @@ def _collisions(model: Model) -> Iterator[tuple[str, str]]:
                 f"{_shape(shape(int(kind)))} {name_of(model, 'geom', int(i))!r}"
                 for i, kind in zip((first, second), kinds, strict=True)
             )
-            cure = 'make one a capsule or sphere, or give it contype="0" conaffinity="0"'
+            cure = (
+                'make one a capsule or sphere, or give it contype="0" conaffinity="0"'
+            )
             yield f"contact between {told}", cure
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from hybridctl.checks import fail, plain, require
+from hybridctl.checks import fail, plain
 from hybridctl.plants.mjcf import Model, import_mujoco
 
 Assets = Mapping[str, bytes]

@@ -24,7 +24,7 @@ MARK = 11  # column of a weld's data: its pose is that at the reference
 Mjx = Any  # a mjx.Model or mjx.Data
 
 
-def put(model: Model, friction: bool = False, free: bool = False) -> Mjx:
+def put(model: Model, friction: bool = False) -> Mjx:
     """A model as MJX takes it, arrays numpy float64.
 
     What does not touch the acceleration is left out: sensors, the energy flag, the
@@ -33,7 +33,6 @@ def put(model: Model, friction: bool = False, free: bool = False) -> Mjx:
     Args:
         model: as MuJoCo compiled it, and `check_fit` passed it.
         friction: give every joint a friction loss, whose size is a parameter.
-        free: without constraints.
 
     Raises:
         ValueError: MJX cannot run the model; with the element and the cure.
@@ -47,8 +46,6 @@ def put(model: Model, friction: bool = False, free: bool = False) -> Mjx:
     bare.opt.solver = mujoco.mjtSolver.mjSOL_NEWTON
     if friction:
         bare.dof_frictionloss[:] = 1.0
-    if free:
-        bare.opt.disableflags |= off.mjDSBL_CONSTRAINT
     if bare.opt.disableflags & (off.mjDSBL_CONSTRAINT | off.mjDSBL_CONTACT):
         bare.geom_type[:] = mujoco.mjtGeom.mjGEOM_SPHERE  # any that MJX knows
     for name in (quiet := silent(model)):

@@ -15,17 +15,19 @@ from jax import Array
 from hybridctl.checks import as_float, fail, finite, is_concrete, require, shape
 from hybridctl.plants.cartpole import CartPole
 from hybridctl.plants.fitness import check_fit
+from hybridctl.plants.linearize import Slopes, slopes
 from hybridctl.plants.mjcf import (
     Model,
     Signals,
-    import_mujoco,
     mjcf,
     name_of,
     signals,
 )
+from hybridctl.plants.mjhost import Bench, at, holding, unclamp, within_limits, write
 from hybridctl.plants.mjsource import Assets, Source, read, source
 from hybridctl.plants.mjx import acceleration, put, silent
 from hybridctl.plants.plant import Equilibrium, Plant
+from hybridctl.plants.trim import trim
 
 PARAMETERS = """body_mass body_inertia body_ipos body_pos qpos_spring jnt_stiffness
 dof_damping dof_armature dof_frictionloss actuator_gear actuator_gainprm
@@ -144,36 +146,64 @@ class MuJoCoPlant(Plant):
         write(model, {n: np.asarray(v) for n, v in self.parameters.items()})
         return model
 
-    def rest(self, **positions: float) -> Equilibrium:
-        """The equilibrium with these joint positions, and the least input for it.
+    def rest(self, near: Any = None, **held: float) -> Equilibrium:
+        """The equilibrium with these joint positions, or one near a guess.
 
         Args:
-            **positions: by joint name [m or rad]; the others are as in the XML.
+            near: a guess, from which Newton's method searches a rest in positions and
+                input (a trim point): a state [n_x], positions [n_q], an `Equilibrium`,
+                or values by name; what is not given is as in the XML. None: the
+                positions stay as told.
+            **held: positions by joint name [m or rad] that are to be met; without a
+                guess the others are as in the XML.
 
         Returns:
-            State and input at rest.
+            State and input at rest; where the positions are told, the least input.
 
         Raises:
-            ValueError: no such joint, or no input holds the plant there.
+            ValueError: an unknown name, no input that holds the plant there, or only
+                one beyond its range.
 
         Example:
             >>> MuJoCoPlant.cartpole().rest(theta=np.pi).x.round(3)
             array([0.   , 3.142, 0.   , 0.   ])
+            >>> MuJoCoPlant.cartpole().rest(near={"theta": 3.0}).x.round(3)
+            array([0.   , 3.142, 0.   , 0.   ])
         """
-        n = self.n_x // 2
+        n, model = self.n_x // 2, self.to_mujoco()
         joints = self.states[:n]
-        for name in positions:
-            require(name in joints, f"no joint {name!r}; there are {', '.join(joints)}")
-        model = self.to_mujoco()
-        start = zip(joints, model.qpos0, strict=True)
-        q = np.array([positions.get(name, value) for name, value in start])
-        u, acceleration = _holding(model, q)
+        start = dict(zip(joints, model.qpos0.tolist(), strict=True))
+        if near is None:
+            for name in held:
+                known = ", ".join(joints)
+                require(name in joints, f"no joint {name!r}; there are {known}")
+            found = self._held(start | held, held)
+        else:
+            bench = Bench(self.to_mujoco())
+            unclamp(bench.model)
+            guess = start | dict(near) if isinstance(near, Mapping) else near
+            if not isinstance(guess, Mapping | Equilibrium) and np.shape(guess) == (n,):
+                guess = np.append(guess, np.zeros(n))
+            found = trim(self, guess, held, lambda _, x, u: bench.slopes(x, u))
+        within_limits(model, self.inputs, np.asarray(found.u))
+        return found
+
+    def _held(self, positions: Mapping[str, float], told: Any) -> Equilibrium:
+        q = np.array([positions[name] for name in self.states[: self.n_x // 2]])
+        u, acceleration = holding(self.to_mujoco(), q)
         require(
             bool(np.all(np.abs(acceleration) <= 1e-6)),
-            f"no input of ({', '.join(self.inputs)}) holds {positions}: it leaves the "
-            f"acceleration {acceleration}; give positions in balance",
+            f"no input of ({', '.join(self.inputs)}) holds {told}: it leaves the "
+            f"acceleration {acceleration}; give positions in balance, or a guess, "
+            "rest(near=...)",
         )
-        return Equilibrium(np.append(q, np.zeros(n)), u, self.states, self.angles)
+        return Equilibrium(np.append(q, 0.0 * q), u, self.states, self.angles)
+
+
+@slopes.register
+def _(plant: MuJoCoPlant, x: np.ndarray, u: np.ndarray) -> Slopes:
+    """By MuJoCo's own engine: MJX's solver of constraints takes long to compile."""
+    return Bench(plant.to_mujoco()).slopes(x, u)
 
 
 class _Compiled(NamedTuple):
@@ -188,23 +218,21 @@ def _compiled(source: Source) -> _Compiled:
     model = read(source)
     names = signals(model)
     check_fit(model)
-    found = {name: np.array(_at(model, name)) for name in PARAMETERS}
+    found = {name: np.array(at(model, name)) for name in PARAMETERS}
     return _Compiled(model, {n: v for n, v in found.items() if v.size}, names)
 
 
 @functools.lru_cache(maxsize=64)
-def _on_mjx(source: Source, friction: bool, free: bool) -> tuple[Any, tuple[str, ...]]:
+def _on_mjx(source: Source, friction: bool) -> tuple[Any, tuple[str, ...]]:
     model = _compiled(source).model
-    return put(model, friction, free), silent(model)
+    return put(model, friction), silent(model)
 
 
-@functools.partial(jax.jit, static_argnames=("source", "free"))
-def _rates(
-    source: Source, parameters: dict[str, Array], x: Array, u: Array, free: bool = False
-) -> Array:
+@functools.partial(jax.jit, static_argnames="source")
+def _rates(source: Source, parameters: dict[str, Array], x: Array, u: Array) -> Array:
     """Jitted apart, so that a Runge-Kutta step traces it once and not four times."""
     q, dq = jnp.split(x, 2)
-    model, quiet = _on_mjx(source, FRICTION in parameters, free)
+    model, quiet = _on_mjx(source, FRICTION in parameters)
     loud = {n: v for n, v in parameters.items() if n not in quiet}
     return jnp.concatenate([dq, acceleration(model, loud, q, dq, u)])
 
@@ -220,37 +248,3 @@ def _check_simple(model: Model, ipos: Any) -> None:
             "compiled the body as a simple one, which has its centre of mass there; "
             'give the <body> simple="false", or the XML another centre of mass'
         )
-
-
-def write(model: Model, parameters: Mapping[str, np.ndarray]) -> None:
-    """Put parameters into a model, and what MuJoCo derives from them."""
-    same = [np.array_equal(_at(model, n), value) for n, value in parameters.items()]
-    if all(same):
-        return
-    for name, value in parameters.items():
-        _at(model, name)[...] = value
-    mujoco = import_mujoco()
-    mujoco.mj_setConst(model, mujoco.MjData(model))
-
-
-def _at(model: Any, name: str) -> np.ndarray:
-    return functools.reduce(getattr, name.split("."), model)
-
-
-def _holding(model: Model, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least input at rest at q, and the acceleration that it leaves."""
-    mujoco = import_mujoco()
-    data = mujoco.MjData(model)
-
-    def acceleration(u):
-        data.qpos[:], data.qvel[:], data.ctrl[:] = q, 0.0, u
-        mujoco.mj_forward(model, data)
-        return data.qacc.copy()
-
-    flags = model.opt.disableflags
-    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CLAMPCTRL
-    free = acceleration(np.zeros(model.nu))
-    columns = [acceleration(unit) - free for unit in np.eye(model.nu)]
-    u = np.linalg.lstsq(np.stack(columns, axis=1), -free, rcond=None)[0] + 0.0
-    model.opt.disableflags = flags
-    return u, acceleration(u)

@@ -20,6 +20,7 @@ from hybridctl.plants.linearize import float64_on_host
 from hybridctl.plants.mjcf import Model, import_mjx, import_mujoco
 
 TINY = 1e-15  # mjMINVAL
+SLIDES = 2  # of body_simple
 MARK = 11  # column of a weld's data: its pose is that at the reference
 Mjx = Any  # a mjx.Model or mjx.Data
 
@@ -135,13 +136,11 @@ def constants(host: Mjx, model: Mjx, data: Mjx) -> dict[str, Array]:
 
     def body(i):
         moves, turns = support.jac(model, data, data.xipos[i], i)
-        means = [jnp.mean(seen(J.T)) for J in (moves, turns)]
-        return _neither_zero(jnp.stack(means))
+        return jnp.stack([jnp.mean(seen(J.T)) for J in (moves, turns)])
 
+    joints, bodies = jnp.diag(inverse), jax.vmap(body)(jnp.arange(model.nbody))
     moment = data._impl.actuator_moment
-    return {
-        "dof_invweight0": jnp.diag(inverse),
-        "body_invweight0": jax.vmap(body)(jnp.arange(model.nbody)),
+    return _weights(host, model, joints, bodies) | {
         "tendon_invweight0": seen(data._impl.ten_J),
         "tendon_length0": data.ten_length,
         "actuator_acc0": jnp.sqrt(jnp.sum((moment @ inverse) ** 2, axis=-1)),
@@ -149,10 +148,25 @@ def constants(host: Mjx, model: Mjx, data: Mjx) -> dict[str, Array]:
     }
 
 
-def _neither_zero(pair: Array) -> Array:
-    """A body that only turns, or only moves, has one weight for both."""
-    other = pair[::-1]
-    return jnp.where((pair < TINY) & (other > TINY), other, pair)
+def _weights(
+    host: Mjx, model: Mjx, joints: Array, bodies: Array
+) -> dict[str, Array]:
+    """The inverse weights with MuJoCo's two exceptions.
+
+    A body that only slides, alone, has that of its mass. Where a body cannot turn, or
+    cannot move, some versions give it the other weight for both; whether this one
+    does is seen in the model.
+    """
+    slides = np.asarray(host.body_simple) == SLIDES
+    mass = jnp.maximum(model.body_mass, TINY)
+    alone = jnp.stack([1.0 / mass, jnp.zeros_like(mass)], axis=1)
+    other = (bodies < TINY) & (np.asarray(host.body_invweight0) > 0.0)
+    bodies = jnp.where(other, bodies[:, ::-1], bodies)
+    of = np.asarray(host.dof_bodyid)
+    return {
+        "dof_invweight0": jnp.where(slides[of], alone[of, 0], joints),
+        "body_invweight0": jnp.where(slides[:, None], alone, bodies),
+    }
 
 
 def _anchors(host: Mjx, model: Mjx, data: Mjx) -> Array:

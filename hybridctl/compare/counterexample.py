@@ -96,7 +96,7 @@ class Counterexample(Shown):
             ValueError: no such file, or something else in it.
         """
         try:
-            given = json.loads(Path(path).read_text())
+            given = json.loads(Path(path).read_text(encoding="utf-8"))
             numbers = {n: math.nan for n in NUMBERS if given.get(n, 0) is None}
             return Counterexample(**given | numbers | {"key": tuple(given["key"])})
         except OSError as error:

@@ -54,8 +54,8 @@ class Grid(Shown):
         """A controller's measure in every cell, shaped as the axes.
 
         Args:
-            measure: "success" (share), "J" (mean), or "settle" (median [s], infinite
-                where most episodes never settle).
+            measure: "success" (share, by the task's criterion), "J" (mean), or
+                "settle" (median [s], infinite where most episodes never settle).
             name: of the controller.
 
         Raises:
@@ -101,8 +101,9 @@ class Grid(Shown):
         return write_json(path, self.to_dict())
 
     def __str__(self) -> str:
-        """Success in percent, one block a controller."""
-        head = f"{self.task.name}: success [%] of {self.n} episodes, seed {self.seed}"
+        """What the task asks for in percent, one block a controller."""
+        about = f"{self.n} episodes, seed {self.seed}"
+        head = f"{self.task.name}: {self.task.criterion} [%] of {about}"
         (first, down), *rest = self.axes.items()
         second, across = rest[0] if rest else ("", (0.0,))
         title = f"{first} \\ {second}" if second else first
@@ -156,7 +157,7 @@ def compare_over(
         >>> task = hc.tasks.get("balance", seconds=4.0)
         >>> known = {"lqr": hc.reference("lqr", task)}
         >>> print(hc.compare_over(task, known, L=[0.5, 1.0, 8.0], n=16))
-        balance: success [%] of 16 episodes, seed 0
+        balance: survived [%] of 16 episodes, seed 0
         <BLANKLINE>
         lqr
                  L

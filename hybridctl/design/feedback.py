@@ -64,7 +64,7 @@ def lqr(
         plant: linearized by autodiff in float64.
         equilibrium: where, for example `plant.upright()`.
         Q: state weight, [n_x] (a diagonal) or [n_x, n_x].
-        R: input weight, scalar, [n_u] or [n_u, n_u].
+        R: input weight, scalar, [n_u] or [n_u, n_u]; with dt it may be 0.
         dt: control period [s]; None: a continuous design.
         N: cross weight [n_x, n_u], or None.
         limit: clip the input to ±limit.

@@ -17,7 +17,7 @@ from hybridctl.describe import told
 from hybridctl.design.discretize import period
 from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import weight
-from hybridctl.design.riccati import design, held
+from hybridctl.design.riccati import held, regulator
 from hybridctl.design.wellposed import Problem, detectable, stabilizable
 from hybridctl.plants import Equilibrium, Plant
 
@@ -108,7 +108,7 @@ def lqi(
         plant: linearized by autodiff in float64.
         equilibrium: that is held at r = 0.
         Q: state weight, [n_x] (a diagonal) or [n_x, n_x].
-        R: input weight, scalar, [n_u] or [n_u, n_u].
+        R: input weight, scalar, [n_u] or [n_u, n_u]; it may be 0.
         dt: control period [s].
         outputs: states that follow r, as deviations from the equilibrium.
         Qi: weight of the integrals, scalar, [n_r] or [n_r, n_r].
@@ -155,4 +155,4 @@ def _integrating(p: Problem, C: NDArray, Qi: NDArray, dt: float) -> NDArray:
     whole = Problem(A, B, Q, p.R, N)
     stabilizable(A, B, discrete=True)
     detectable(whole, discrete=True)
-    return design(whole, discrete=True).K
+    return regulator(whole).K

@@ -169,6 +169,10 @@ class Env(Shown, base.Env):
             return jnp.asarray(True)
         return jnp.all(jnp.isfinite(loop.measured))
 
+    def tick_of(self, state: Any) -> Tick:
+        """What a controller in the agent's place would be told."""
+        return self._tick(state.pipeline_state.loop)
+
     def _tick(self, loop: LoopState) -> Tick:
         tick = loop.tick(self.task.loop.dt)
         return observed(self.template, loop.controller, tick)

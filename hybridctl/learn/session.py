@@ -16,6 +16,7 @@ from hybridctl.describe import told
 from hybridctl.learn.brax import IMPORT_SECONDS
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
+from hybridctl.learn.devices import shortfall
 from hybridctl.learn.engine import Offer, engine
 from hybridctl.learn.env import Env
 from hybridctl.learn.progress import Bar
@@ -93,6 +94,9 @@ class Session:
 
     def run(self, env: Env) -> Run:
         """Train until the end, the target, Ctrl-C or divergence."""
+        idle = shortfall(self.config)
+        if idle:
+            self.bar.say(idle)
         try:
             train = engine(self.config.algorithm)
             train(env, self.config, self._seed(), self.take, self.checkpoint)

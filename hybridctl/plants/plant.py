@@ -118,6 +118,32 @@ class Plant(Shown, eqx.Module):
         shape("u", u, (self.n_u,))
         return told(Equilibrium(x, u, self.states, self.angles), self)
 
+    def rest(self, near: Any = None, **held: float) -> Equilibrium:
+        """A state and input at which this plant rests, near a guess.
+
+        Newton's method in x and u, which changes both as little as it can.
+
+        Args:
+            near: the guess: a state [n_x], an `Equilibrium`, or values by name of
+                states and inputs; what is not given starts at 0.
+            **held: states and inputs by name that stay at these values.
+
+        Returns:
+            The equilibrium (trim point).
+
+        Raises:
+            ValueError: an unknown name, or no rest near the guess.
+
+        Example:
+            >>> from hybridctl.plants import Pendulum
+            >>> at = Pendulum(m=1.0, L=1.0, g=10.0).rest(theta=np.pi / 6)
+            >>> print(at.x.round(3), at.u.round(3))
+            [0.524 0.   ] [5.]
+        """
+        from hybridctl.plants.trim import trim  # which needs this module
+
+        return trim(self, near, held)
+
     @staticmethod
     def from_function(
         f: Callable[..., Any],

@@ -84,7 +84,9 @@ class Result:
             "kind": self.suite.columns[name].kind,
             "n": n,
             "seeds": seeds,
-            "success": self._success(s),
+            "success": self._rate(s.success),
+            "survived": self._rate(s.survived),
+            "settled": self._rate(s.settled),
             "success_worst": float(s.success.mean(axis=1).min()),
             "settle_median": quantile(s.settle, 0.5),
             "settle_p95": quantile(s.settle, 0.95),
@@ -101,14 +103,15 @@ class Result:
             "decisions": self._decisions(title, name),
         }
 
-    def _success(self, s: Scores) -> dict[str, float]:
-        rate = float(s.success.mean())
-        if s.success.size == 1:
+    def _rate(self, met: np.ndarray) -> dict[str, float]:
+        """How often something holds [S, n], over seeds and episodes."""
+        rate = float(met.mean())
+        if met.size == 1:
             low = high = rate
-        elif len(s.success) == 1:
-            low, high = wilson(int(s.success.sum()), s.success.shape[1])
+        elif len(met) == 1:
+            low, high = wilson(int(met.sum()), met.shape[1])
         else:
-            _, low, high, _ = crossed_mean(s.success)
+            _, low, high, _ = crossed_mean(met)
         return {"value": rate, "low": max(low, 0.0), "high": min(high, 1.0)}
 
     def _iqm(self, cost: np.ndarray) -> dict[str, float] | None:
@@ -227,6 +230,7 @@ class Result:
         rows = self.rows[title]
         return {
             "number": self.suite.entries[title].number,
+            "criterion": self.suite.entries[title].task.criterion,
             "best": ranked(rows, list(rows))[0],
             "contest": self.contests.get(title),
             "sentence": text.sentence(self, title),

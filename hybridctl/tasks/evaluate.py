@@ -27,9 +27,9 @@ class Scores(NamedTuple):
     """What N episodes scored, in the order of their starts; NumPy, [N] each.
 
     Attributes:
-        success: never failed and settled at the end.
+        success: by the task's own criterion: `survived` or `settled`.
         failed: ended early.
-        settle: time [s] from which the state stayed settled, inf without success.
+        settle: time [s] from which the state stayed settled, inf where it never did.
         cost: integral J of the running cost; a failed episode is charged.
         effort: ∫ u² dt [N² s].
         peak_x: largest |x|, the first state.
@@ -52,6 +52,16 @@ class Scores(NamedTuple):
     finite: np.ndarray
     peak: np.ndarray | None = None
     rest: np.ndarray | None = None
+
+    @property
+    def survived(self) -> np.ndarray:
+        """Which did not fail before their end."""
+        return ~self.failed
+
+    @property
+    def settled(self) -> np.ndarray:
+        """Which never failed and ended settled."""
+        return np.isfinite(self.settle)
 
     def __str__(self) -> str:
         return text(self)
@@ -165,7 +175,7 @@ def _scores(task: Task, tally: Tally) -> Scores:
     settle = (tally.unsettled + 1) * task.loop.dt
     cost = tally.cost.astype(np.float64)
     return Scores(
-        success=settled,
+        success=tally.live if task.criterion == "survived" else settled,
         failed=~tally.live,
         settle=np.where(settled, settle, np.inf),
         cost=np.where(tally.live, cost, np.asarray(task.failure_cost)[..., None]),

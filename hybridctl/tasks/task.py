@@ -41,8 +41,8 @@ class Task(Shown, eqx.Module):
         start: where evaluation episodes start.
         cost: running cost, whose integral J is what benchmarks charge.
         failure: guard on the state that ends an episode.
-        settled: guard on the state; an episode succeeds if it ends inside it and
-            never failed.
+        settled: guard on the state; an episode settles if it ends inside it and
+            never failed. Whether that is a success, `criterion` says.
         seconds: horizon [s]; reaching it truncates an episode.
         train_start: where training episodes start; None: as in evaluation.
         reward: "alive" (1 a period) or "cost" (minus the cost of the period).
@@ -79,6 +79,15 @@ class Task(Shown, eqx.Module):
             self.cost_after < self.seconds,
             f"cost_after={self.cost_after} leaves nothing of {self.seconds} s to count",
         )
+
+    @property
+    def criterion(self) -> str:
+        """What makes an episode a success.
+
+        "survived": it did not fail before its end, where being alive is what is
+        rewarded; "settled" elsewhere: it also ended inside `settled`.
+        """
+        return "survived" if self.reward == "alive" else "settled"
 
     @property
     def limits(self) -> dict[str, float]:

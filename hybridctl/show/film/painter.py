@@ -98,7 +98,7 @@ def trouble(backend: str) -> str:
     try:
         done = subprocess.run(
             [sys.executable, "-P", gl.__file__, backend], capture_output=True,
-            text=True, timeout=PATIENCE,
+            encoding="utf-8", errors="replace", timeout=PATIENCE,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)

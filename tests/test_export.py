@@ -44,7 +44,7 @@ def loaded(path: Path):
 def test_a_python_file_says_what_it_is_and_runs(folder, capsys):
     path = hc.export(MACHINE, folder / "machine.py", DT)
     assert "machine.py: largest difference" in capsys.readouterr().out
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     head = text.split('"""')[1]
     for words in (
         "a Switch exported by hybridctl 0.1.0", "dt = 0.02 s", "theta [rad]",
@@ -94,15 +94,18 @@ def test_numpy_is_all_that_a_python_file_imports(folder):
 def test_a_c_file_runs_in_a_closed_loop_of_its_own(folder, real):
     """A C program with the file, a plant and a loop ends where Python does."""
     path = hc.export(MACHINE, folder / f"machine_{real}.c", DT, real=real)
-    assert "theta [rad]" in path.with_suffix(".h").read_text()
+    assert "theta [rad]" in path.with_suffix(".h").read_text(encoding="utf-8")
     (folder / "main.c").write_text(
-        MAIN.replace("NAME", path.stem).replace("REAL", real)
+        MAIN.replace("NAME", path.stem).replace("REAL", real),
+        encoding="utf-8",
     )
     program = folder / f"loop_{real}"
     cc = str(compiler())
     files = [str(path), str(folder / "main.c"), "-o", str(program), "-lm"]
     subprocess.run([cc, *STRICT, "-O2", *files], check=True)
-    out = subprocess.run([str(program)], capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [str(program)], capture_output=True, encoding="utf-8", check=True
+    )
     rows = np.array([[float(v) for v in r.split()] for r in out.stdout.splitlines()])
     pilot, x = hc.embed(MACHINE, DT), np.array([0.0, 2.5, 0.0, 0.0])
     expected = []
@@ -187,7 +190,7 @@ def test_a_program_of_jax_is_checked_and_comes_with_a_warning(folder, capsys):
     with pytest.warns(UserWarning, match="only from somebody you trust"):
         path = hc.export(MACHINE, folder / "machine.jax", DT)
     assert "machine.jax: largest difference" in capsys.readouterr().out
-    told = json.loads((folder / "machine.jax.json").read_text())
+    told = json.loads((folder / "machine.jax.json").read_text(encoding="utf-8"))
     assert "theta [rad]" in told["y"] and "4 closed loops" in told["checked"]
     memory = [np.full(row["shape"], 7, row["dtype"]) for row in told["memory"]]
     pilot, zeros = hc.embed(MACHINE, DT), np.zeros(told["shapes"]["applied"])

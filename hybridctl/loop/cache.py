@@ -8,10 +8,11 @@ from pathlib import Path
 import jax
 from platformdirs import user_cache_dir
 
+from hybridctl.checks import not_forked
+
 SWITCH = "HYBRIDCTL_CACHE"
 
 
-@functools.cache
 def enable_cache() -> Path | None:
     """Turn the compilation cache on, once, unless the user has decided otherwise.
 
@@ -20,7 +21,16 @@ def enable_cache() -> Path | None:
 
     Returns:
         The folder in use, None where the cache is off.
+
+    Raises:
+        RuntimeError: nothing can be compiled in this process; see `not_forked`.
     """
+    not_forked()
+    return _enabled()
+
+
+@functools.cache
+def _enabled() -> Path | None:
     choice = os.environ.get(SWITCH, "")
     if choice.lower() in ("off", "0", "no", "false"):
         return None

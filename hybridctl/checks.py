@@ -1,11 +1,13 @@
 """Checks on user input: each failure is one sentence with the cure in it."""
 
+import os
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import jax
 import jax.core
 import numpy as np
+from jax._src import xla_bridge
 
 
 def as_float(value: Any) -> Any:
@@ -35,6 +37,7 @@ def as_int(value: Any) -> Any:
 
 def cast(tree: Any) -> Any:
     """Every array of a tree as a JAX array: the one cast from host to device."""
+    not_forked()
     return jax.tree.map(jax.numpy.asarray, tree)
 
 
@@ -46,6 +49,34 @@ def is_tracer(value: Any) -> bool:
 def is_concrete(*values: Any) -> bool:
     """Whether values can be looked at now (False under jit, vmap or grad)."""
     return not any(is_tracer(v) for v in jax.tree.leaves(values))
+
+
+_lost = False  # whether this process was forked off one in which JAX ran
+
+
+def _note_fork() -> None:
+    global _lost
+    _lost = _lost or xla_bridge.backends_are_initialized()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def not_forked() -> None:
+    """Refuse to compute where JAX would wait for ever for threads that are gone.
+
+    Raises:
+        RuntimeError: this process was forked off one in which JAX had started.
+    """
+    if _lost:
+        raise RuntimeError(
+            "this process was forked off one in which JAX had started, where JAX "
+            'would hang; start processes with context="spawn", as in '
+            'gymnasium.make_vec(id, vectorization_mode="async", '
+            'vector_kwargs={"context": "spawn"}) or multiprocessing.get_context('
+            '"spawn"), or use hc.gym.make_vec: many environments in one process'
+        )
 
 
 def fail(message: str) -> NoReturn:

@@ -129,7 +129,7 @@ def constants(host: Mjx, model: Mjx) -> dict[str, Array]:
     data = import_mjx().make_data(model, impl="jax").replace(qpos=model.qpos0)
     for step in ("kinematics", "com_pos", "tendon", "crb", "tendon_armature"):
         data = getattr(smooth, step)(model, data)
-    data = smooth.transmission(model, smooth.factor_m(model, data))
+    data: Mjx = smooth.transmission(model, smooth.factor_m(model, data))
     inverse = jnp.linalg.inv(support.full_m(model, data))
 
     def seen(J):

@@ -232,9 +232,11 @@ def test_friction_loss_is_a_parameter_where_there_is_some():
 
 def test_a_file_is_a_model(tmp_path):
     path = tmp_path / "model.xml"
-    path.write_text(PLANT.mjcf)
+    path.write_text(PLANT.mjcf, encoding="utf-8")
     assert hc.MuJoCoPlant(path).mjcf == PLANT.mjcf
-    (tmp_path / "outer.xml").write_text('<mujoco><include file="model.xml"/></mujoco>')
+    (tmp_path / "outer.xml").write_text(
+        '<mujoco><include file="model.xml"/></mujoco>', encoding="utf-8"
+    )
     outer = hc.MuJoCoPlant(str(tmp_path / "outer.xml"))
     assert outer.states == PLANT.states and "include" not in str(outer.mjcf)
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.cache import enable_cache
 from hybridctl.checks import finite_entries, is_concrete, require, shape
 from hybridctl.plants.plant import Equilibrium, Plant
 
@@ -47,6 +48,7 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
+    enable_cache()
     dx, (A, B) = slopes(plant, x, u)
     _at_rest(plant, dx)
     for name, matrix in (("A", A), ("B", B)):

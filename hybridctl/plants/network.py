@@ -162,13 +162,16 @@ class Network(Plant):
         rates = self._rates(t, x, u)
         return jnp.stack([rates[Symbol("rate", name)] for name in self.states])
 
-    def rest(self, given: Mapping[str, Any] | None = None) -> Equilibrium:
+    def rest(  # pyright: ignore
+        self, given: Mapping[str, Any] | None = None, near: Any = None
+    ) -> Equilibrium:
         """Where the network rests (a linear problem), closest to zero.
 
         Args:
             given: numbers by the names of states or inputs; the others follow. An
                 `Equilibrium` by the name of a `Port`: where its plant rests,
                 upright by default.
+            near: a guess, from which Newton's method searches; see `Plant.rest`.
 
         Returns:
             The equilibrium.
@@ -186,6 +189,8 @@ class Network(Plant):
             [15.]
         """
         given = dict(given or {})
+        if near is not None:
+            return super().rest(near, **given)
         for name in given:
             one_of("signal or port", name, (*self.units, *self._ports))
         known: Values = {ONE: 1.0}

@@ -1,6 +1,7 @@
 """The result of a comparison: rows with intervals, worst cases, JSON."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ from hybridctl.checks import fail, one_of, require
 from hybridctl.compare.columns import legend, lines, rates
 from hybridctl.compare.crossed import crossed_mean
 from hybridctl.controllers import Controller
+from hybridctl.describe import Shown, plain_data
 from hybridctl.loop import Trace
+from hybridctl.plants.signals import names
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, replay
 from hybridctl.tasks.statistics import quantile, wilson
 
 
-@dataclass(frozen=True)
-class Episode:
+@dataclass(frozen=True, repr=False, eq=False)
+class Episode(Shown):
     """One episode of a comparison.
 
     Attributes:
@@ -40,8 +43,8 @@ class Episode:
     trace: Trace
 
 
-@dataclass(frozen=True)
-class Table:
+@dataclass(frozen=True, repr=False, eq=False)
+class Table(Shown):
     """Controllers on the same episodes of a task.
 
     Attributes:
@@ -65,8 +68,8 @@ class Table:
     step_us: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain numbers; infinite times are None."""
-        rows = {name: self.row(name) for name in self.controllers}
+        """Everything as plain numbers; what is not finite is None."""
+        rows = plain_data({name: self.row(name) for name in self.controllers})
         about = {"task": self.task.name, "n": self.n, "seed": self.seed}
         about |= {"against": self.against, "criterion": self.task.criterion}
         return {**about, "rows": rows}
@@ -168,6 +171,18 @@ class Table:
         return capture.get().rstrip()
 
 
+def check_named(controllers: Any) -> None:
+    """Refuse what is no mapping of names to controllers.
+
+    Raises:
+        ValueError: something else, none at all, or a name that is no text or blank.
+    """
+    if not isinstance(controllers, Mapping):
+        fail('give controllers by name: {"lqr": lqr, "machine": machine}')
+    require(len(controllers) > 0, "no controllers to compare; give at least one")
+    names("controllers", controllers)
+
+
 def write_json(path: str | Path, content: Any) -> Path:
     """Write plain data to a file, whose folder is made.
 
@@ -177,8 +192,8 @@ def write_json(path: str | Path, content: Any) -> Path:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(content, indent=1) + "\n"
-        target.write_text(text, encoding="utf-8", newline="\n")
+        told = json.dumps(plain_data(content), indent=1, allow_nan=False)
+        target.write_text(f"{told}\n", encoding="utf-8", newline="\n")
     except OSError as error:
         fail(f"cannot write {target}: {error.strerror}; choose another place")
     return target

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from hybridctl.controllers import AugmentedFeedback, StateFeedback
+from hybridctl.describe import told
 from hybridctl.design.actuated import delayed, lag_share, lagged
 from hybridctl.design.linearize import linearize
 from hybridctl.design.riccati import held, lqrd
@@ -100,7 +101,8 @@ def lqr(
         design = lqrd(A, B, *weights, float(dt), N)
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
     period = None if dt is None else float(dt)
-    return StateFeedback(design.K, x0, u0, design.X, limit, equilibrium.angles, period)
+    made = StateFeedback(design.K, x0, u0, design.X, limit, equilibrium.angles, period)
+    return told(made, plant)
 
 
 def _behind(
@@ -119,7 +121,8 @@ def _behind(
     share = lag_share(actuator, dt, plant.n_u)
     made = delayed(p if share is None else lagged(p, share), actuator.delay)
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
-    return AugmentedFeedback(
+    feedback = AugmentedFeedback(
         made.K, x0, u0, made.X, actuator.delay, share is not None, limit,
         actuator.limit, equilibrium.angles, dt,
     )  # fmt: skip
+    return told(feedback, plant)

@@ -8,11 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from hybridctl.checks import fail, not_negative, require, shape
 from hybridctl.controllers.observers import KalmanFilter
+from hybridctl.describe import told
 from hybridctl.design.discretize import discretize, period
 from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import real
 from hybridctl.design.riccati import dlqr
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.signals import names
 
 
 def kalman(
@@ -65,7 +67,8 @@ def kalman(
     W = B @ np.diag(w**2) @ B.T + np.diag(drift**2)
     L = filter_gain(A, np.eye(plant.n_x)[list(columns)], W, np.diag(v**2))
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
-    return KalmanFilter(A, B, L, x0, u0, columns, equilibrium.angles, period(dt))
+    made = KalmanFilter(A, B, L, x0, u0, columns, equilibrium.angles, period(dt))
+    return told(made, plant)
 
 
 def filter_gain(A: ArrayLike, C: ArrayLike, W: ArrayLike, V: ArrayLike) -> NDArray:
@@ -96,14 +99,13 @@ def filter_gain(A: ArrayLike, C: ArrayLike, W: ArrayLike, V: ArrayLike) -> NDArr
 
 
 def _columns(plant: Plant, outputs: Iterable[str] | None) -> tuple[int, ...]:
-    names = plant.states if outputs is None else tuple(outputs)
-    unknown = sorted(set(names) - set(plant.states))
+    seen = plant.states if outputs is None else names("outputs", outputs)
     require(
-        bool(names) and not unknown,
-        f"outputs={list(names)} must be states of {type(plant).__name__}: "
+        not set(seen) - set(plant.states),
+        f"outputs={list(seen)} must be states of {type(plant).__name__}: "
         f"{', '.join(plant.states)}",
     )
-    return tuple(plant.states.index(name) for name in names)
+    return tuple(plant.states.index(name) for name in seen)
 
 
 def _deviations(name: str, value: Any, n: int) -> NDArray:

@@ -13,6 +13,7 @@ from hybridctl.controllers import (
     Shift,
 )
 from hybridctl.controllers.follow import rows
+from hybridctl.describe import told
 from hybridctl.design.discretize import period
 from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import weight
@@ -142,7 +143,7 @@ def lqi(
         K[:, :n], K[:, n:], C, equilibrium.x, equilibrium.u, dt, limit,
         equilibrium.angles,
     )  # fmt: skip
-    return Shift(N_x) >> inner
+    return Shift(N_x) >> told(inner, plant)
 
 
 def _integrating(p: Problem, C: NDArray, Qi: NDArray, dt: float) -> NDArray:

@@ -13,6 +13,7 @@ from hybridctl.compare.bounds import BOUNDS
 from hybridctl.compare.crossed import SURE, crossed_mean, holm, interquartile
 from hybridctl.compare.table import Table
 from hybridctl.deploy import disk
+from hybridctl.describe import plain_data
 from hybridctl.suites import text
 from hybridctl.suites.contest import contests, ranked
 from hybridctl.suites.plan import Suite
@@ -209,9 +210,9 @@ class Result:
         return int(np.argsort(means, kind="stable")[(len(means) - 1) // 2])
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain numbers; infinite times are None."""
+        """Everything as plain numbers; what is not finite is None."""
         suite = self.suite
-        return {
+        told = {
             "suite": suite.name,
             "versions": {name: version(name) for name in PACKAGES},
             "n": suite.n,
@@ -223,6 +224,7 @@ class Result:
             "overall": self.overall(),
             "tasks": {title: self._task(title) for title in suite.entries},
         }
+        return plain_data(told)
 
     def _task(self, title: str) -> dict[str, Any]:
         rows = self.rows[title]
@@ -243,5 +245,6 @@ class Result:
         """
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        disk.write(target, (json.dumps(self.to_dict(), indent=1) + "\n").encode())
+        told = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        disk.write(target, f"{told}\n".encode())
         return target

@@ -13,6 +13,7 @@ from hybridctl.checks import cast, fail, require
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.foreign import answered, asks
 from hybridctl.controllers.inspect import check_dt
+from hybridctl.describe import html, plain_data, text
 from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
 from hybridctl.loop.host import periods
 from hybridctl.loop.simulate import check_output
@@ -61,6 +62,16 @@ class Scores(NamedTuple):
     def settled(self) -> np.ndarray:
         """Which never failed and ended settled."""
         return np.isfinite(self.settle)
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data, ready for JSON; what is not finite is None."""
+        return plain_data(self)
 
 
 def episode_keys(seed: int, n: int) -> Array:

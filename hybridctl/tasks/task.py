@@ -11,6 +11,7 @@ from jax import Array
 from hybridctl.checks import as_float, not_negative, one_of, positive, require
 from hybridctl.controllers import Controller, Guard, Quadratic, Tick
 from hybridctl.controllers.guards import Near, Not
+from hybridctl.describe import Shown
 from hybridctl.loop import Loop, LoopState, begin
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
@@ -22,14 +23,14 @@ HUGE = 1e15  # a state beyond this counts as not finite; its square still is
 START, PLANT, LOOP = 11, 12, 13  # streams of an episode's key
 
 
-class Goal(eqx.Module):
+class Goal(Shown, eqx.Module):
     """Where a training episode may end well: V(x) < rho, charged V as cost-to-go."""
 
     V: Quadratic
     rho: Array = eqx.field(converter=as_float)
 
 
-class Task(eqx.Module):
+class Task(Shown, eqx.Module):
     """What counts as good on a plant in a loop.
 
     Attributes:

@@ -44,4 +44,6 @@ from hybridctl.plants.pendulum import Pendulum as Pendulum
 from hybridctl.plants.plant import Equilibrium as Equilibrium
 from hybridctl.plants.plant import MechanicalPlant as MechanicalPlant
 from hybridctl.plants.plant import Plant as Plant
+from hybridctl.plants.scales import OwnUnits as OwnUnits
+from hybridctl.plants.scales import own_units as own_units
 from hybridctl.plants.thermostat import Thermostat as Thermostat

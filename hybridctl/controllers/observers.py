@@ -130,8 +130,8 @@ class EKF(Controller):
         disturbance: standard deviation of an unknown input that changes every
             period, shape [n_u].
         process: standard deviation by which a state drifts in a period, shape [n_x];
-            None: 1e-4 of the state's natural unit, which is 1 for a `CartPole()`, follows
-            the scale of any mechanical plant, and is the state's own unit elsewhere.
+            None: 1e-4 of its natural unit, which is 1 for a `CartPole()`, follows the
+            scale of any mechanical plant, and is the state's own unit elsewhere.
         columns: which coordinates of y are trusted; all by default.
         substeps: RK4 steps a period.
         unseen: standard deviation at the start of states that are not measured,

@@ -301,8 +301,9 @@ def _check_near(system: _System, near: Equilibrium, found: _Found, r: NDArray) -
 def _followed(
     system: _System, found: _Found, near: Equilibrium, off: NDArray, r: NDArray
 ) -> NDArray:
-    """How much of a deviation [n_x] is the reference's doing, which moves by no more
-    than from what it was at the equilibrium to what it is.
+    """How much of a deviation [n_x] is the reference's doing.
+
+    The reference moves at the most from what it was at the equilibrium to what it is.
     """
     A, B = found.local.A, found.local.B[:, -len(r) :]
     n, size = len(off), np.nan_to_num(system.size, nan=1.0)

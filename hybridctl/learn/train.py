@@ -13,7 +13,7 @@ from hybridctl.controllers import Controller, Features, StateFeedback
 from hybridctl.controllers.inspect import walk
 from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
-from hybridctl.learn.presets import meant_for, preset
+from hybridctl.learn.presets import meant_for, preset, told
 from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
@@ -167,9 +167,9 @@ def _resolve(
 ) -> Config:
     if not isinstance(task, Task):
         fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
-    if config is None:
-        config = meant_for(task, algorithm or "ppo")
     base = preset(config) if isinstance(config, str) else config
+    if not isinstance(config, Config):
+        base = told(base or meant_for(task, algorithm or "ppo"), task)
     given = {"steps": steps, "algorithm": algorithm}
     changes = {k: v for k, v in given.items() if v is not None} | changes
     base = base.replace(**changes)

@@ -64,6 +64,15 @@ def own_units(plant: MechanicalPlant) -> OwnUnits:
     return _scales(plant).over(_tutorial())
 
 
+def own_second(plant: Plant) -> float:
+    """A plant's own second [s]; 1 where it has none."""
+    try:
+        known = isinstance(plant, MechanicalPlant) and len(plant.actuated) == 1
+        return float(own_units(plant).second) if known else 1.0
+    except ValueError:  # no scale of its own
+        return 1.0
+
+
 def coordinate_units(plant: MechanicalPlant) -> NDArray[np.float64]:
     """Own units of the states [n_x]: 1 rad or a metre, and those per second."""
     units = own_units(plant)
@@ -107,8 +116,8 @@ def _scales(plant: MechanicalPlant) -> OwnUnits:
         inertia, fall, turn = (float(v) for v in _swing(float64(plant)))
     require(
         inertia > 0 and fall > 0 and turn > 0,
-        f"{type(plant).__name__} has no scale of its own: about upright() its potential "
-        "energy is flat, or the input turns no joint; give a swing-up all its numbers",
+        f"{type(plant).__name__} has no scale of its own: its potential energy is flat "
+        "about upright(), or the input turns no joint; give a swing-up all its numbers",
     )
     return _from(inertia, fall, turn)
 

@@ -173,7 +173,8 @@ class EKF(Controller):
     ):
         self.plant, self.dt, self.noise = plant, dt, noise
         self.disturbance, self.columns, self.substeps = disturbance, columns, substeps
-        units = natural_units(plant) if process is None or unseen is None else 1.0
+        missing = process is None or unseen is None
+        units: Any = natural_units(plant) if missing else None
         self.process = DRIFT * units if process is None else process
         self.unseen = units if unseen is None else unseen
 

@@ -1,13 +1,11 @@
 """Where a closed loop rests, and its derivatives there."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jax.flatten_util import ravel_pytree
 from numpy.typing import NDArray
 
@@ -15,14 +13,13 @@ from hybridctl.checks import fail, require, shape
 from hybridctl.controllers import Controller
 from hybridctl.controllers.error import deviation
 from hybridctl.controllers.machine import mode_names, mode_of, switches
-from hybridctl.design.discretize import discretize
-from hybridctl.loop import Loop, LoopState, Sensor, begin, step
+from hybridctl.design.chain import Chain, Local, calm, expand, settled
+from hybridctl.loop import Loop, LoopState
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
-from hybridctl.plants.flow import Moved
 from hybridctl.plants.linearize import derivatives, float64, float64_on_host
-from hybridctl.plants.scales import natural_units, sizes, spread
+from hybridctl.plants.scales import natural_units
+from hybridctl.plants.sizes import sizes, spread
 
-SETTLE = 256  # ticks at rest after which a machine is in the mode to look at
 STEPS = 30  # of Newton's method
 EXACT = 1e-10  # share of a state's size at which Newton's method ends
 NEAR = 0.5  # sizes of a state that the loop may rest off, beside what r moves it
@@ -50,17 +47,6 @@ class RestPoint(NamedTuple):
     mode: str | None
 
 
-class _Chain(eqx.Module):
-    """A loop without its plant, and its state, of which the numbers move."""
-
-    loop: Loop
-    controller: Controller
-    state: LoopState
-
-    def numbers(self) -> LoopState:
-        return eqx.filter(self.state, eqx.is_inexact_array)
-
-
 class _System(NamedTuple):
     """A closed loop, and the sizes of its plant's states [n_x], NaN where unknown."""
 
@@ -73,30 +59,9 @@ class _System(NamedTuple):
 class _Found(NamedTuple):
     """Where a loop rests: its chain in the mode that it is in there, z and model."""
 
-    chain: _Chain
+    chain: Chain
     z: NDArray
-    local: "_Local"
-
-
-class _Held(NamedTuple):
-    """x⁺ = x0 + Ad (x - x0) + Bd (u - u0) + drift: the plant over one period."""
-
-    x0: NDArray
-    u0: NDArray
-    Ad: NDArray
-    Bd: NDArray
-    drift: NDArray
-
-
-class _Local(NamedTuple):
-    """One period from z: what follows, what is applied, and their derivatives."""
-
-    after: NDArray
-    u: NDArray
-    A: NDArray
-    B: NDArray
-    C: NDArray
-    D: NDArray
+    local: Local
 
 
 def rest_point(
@@ -110,10 +75,10 @@ def rest_point(
     shape("equilibrium.x", near.x, (plant.n_x,))
     shape("equilibrium.u", near.u, (plant.n_u,))
     with float64_on_host():
-        plant, controller, loop, near = float64((plant, controller, _calm(loop), near))
+        plant, controller, loop, near = float64((plant, controller, calm(loop), near))
         size = _sizes(plant, near)
         chain, z, local = _find(_System(plant, controller, loop, size), near, r)
-        later = _expand(plant, chain, z, r, k=1)
+        later = expand(plant, chain, z, r, k=1)
     kept = sorted({*_seen(local, plant.n_x), *_seen(later, plant.n_x)})
     A, B, C, D = _part(local, kept)
     _check_every_period((A, B, C, D), _part(later, kept))
@@ -161,7 +126,7 @@ def _checked(
     for _ in range(len(mode_names(system.controller))):
         x = found.z[: len(start.x)]
         there = dataclasses.replace(start, x=x, u=found.local.u)
-        state = _settled(system.plant, system.controller, system.loop, there, r)
+        state = settled(system.plant, system.controller, system.loop, there, r)
         if _modes(state) == _modes(found.chain.state):
             break
         found = _from(system, there, r)
@@ -171,8 +136,8 @@ def _checked(
 
 def _from(system: _System, start: Equilibrium, r: NDArray) -> _Found:
     plant, controller, loop, _ = system
-    state = _settled(plant, controller, loop, start, r)
-    chain = _Chain(loop, controller, dataclasses.replace(state, plant=None, r=None))
+    state = settled(plant, controller, loop, start, r)
+    chain = Chain(loop, controller, dataclasses.replace(state, plant=None, r=None))
     return _newton(system, chain, r)
 
 
@@ -181,7 +146,7 @@ def _modes(state: LoopState) -> list[int]:
     return [int(node.mode) for node in switches(state.controller)]
 
 
-def _newton(system: _System, chain: _Chain, r: NDArray) -> _Found:
+def _newton(system: _System, chain: Chain, r: NDArray) -> _Found:
     """Every step expands plant, actuator and controller anew.
 
     So the offset of a policy or an integrator is found; where the loop may rest in
@@ -190,7 +155,7 @@ def _newton(system: _System, chain: _Chain, r: NDArray) -> _Found:
     """
     z = np.asarray(ravel_pytree(chain.numbers())[0])
     for _ in range(STEPS):
-        local = _expand(system.plant, chain, z, r)
+        local = expand(system.plant, chain, z, r)
         size, error = _all_sizes(system.size, local.A), local.after - z
         if np.all(np.abs(error) <= EXACT * (size + np.abs(z))):
             return _Found(chain, z, local)
@@ -216,66 +181,6 @@ def _solve(A: NDArray, b: NDArray, size: NDArray) -> NDArray:
     b = (b.T / size).T
     found = np.linalg.lstsq(A * size / size[:, None], b, rcond=None)[0]
     return (found.T * size).T
-
-
-def _expand(plant: Plant, chain: _Chain, z: NDArray, r: NDArray, k: int = 0) -> _Local:
-    state = ravel_pytree(chain.numbers())[1](jnp.asarray(z))
-    x, u = np.asarray(state.x), np.asarray(state.u)
-    rate, (A, B) = jax.tree.map(np.asarray, derivatives(plant, x, u))
-    Ad, Bd = discretize(A, np.column_stack([B, rate]), chain.loop.dt)
-    held = _Held(x, u, Ad, Bd[:, :-1], Bd[:, -1])
-    return _Local(*map(np.asarray, _local(chain, z, r, jnp.int32(k), held)))
-
-
-@eqx.filter_jit
-def _local(chain: _Chain, z: Any, r: Any, k: Array, held: _Held) -> tuple:
-    _, rest = eqx.partition(chain.state, eqx.is_inexact_array)
-    unravel = ravel_pytree(chain.numbers())[1]
-
-    def period(z, w):
-        push, r = w[: len(held.u0)], w[len(held.u0) :]
-        state = eqx.combine(unravel(z), rest)
-        state = dataclasses.replace(state, k=k, r=r if len(r) else None)
-
-        def motion(plant, t, x, u):
-            del plant, t
-            moved = held.Ad @ (x - held.x0) + held.Bd @ (u + push - held.u0)
-            return Moved(held.x0 + moved + held.drift)
-
-        after, sample = step(chain.loop, chain.controller, state, motion)
-        after = dataclasses.replace(after, r=None)
-        return ravel_pytree(eqx.filter(after, eqx.is_inexact_array))[0], sample.u
-
-    w = jnp.concatenate([jnp.zeros(len(held.u0)), r])
-    (A, B), (C, D) = jax.jacfwd(period, (0, 1))(z, w)
-    return (*period(z, w), A, B, C, D)
-
-
-@eqx.filter_jit
-def _settled(
-    plant: Plant, controller: Controller, loop: Loop, near: Equilibrium, r: Any
-) -> LoopState:
-    """The loop at the equilibrium, its controller stepped until a machine settles."""
-    x, u = jnp.asarray(near.x), jnp.asarray(near.u)
-    state = begin(loop, controller, plant, x, None, r if len(r) else None)
-    state = dataclasses.replace(state, u=u, asked=u)
-
-    def body(state, _):
-        memory, _ = controller.step(state.controller, state.tick(loop.dt))
-        return dataclasses.replace(state, controller=memory), None
-
-    return jax.lax.scan(body, state, None, SETTLE)[0]
-
-
-def _calm(loop: Loop) -> Loop:
-    """The loop without what has no derivative, or no rest."""
-    sensor, actuator = loop.sensor, loop.actuator
-    if sensor is not None:
-        sensor = dataclasses.replace(sensor, noise=None, bias=None)
-        sensor = None if eqx.tree_equal(sensor, Sensor()) else sensor
-    if actuator is not None:
-        actuator = dataclasses.replace(actuator, step=None)
-    return dataclasses.replace(loop, sensor=sensor, actuator=actuator, disturbance=None)
 
 
 def _check_near(system: _System, near: Equilibrium, found: _Found, r: NDArray) -> None:
@@ -323,7 +228,7 @@ def _check_every_period(now: tuple, later: tuple) -> None:
     )
 
 
-def _seen(local: _Local, n_x: int) -> list[int]:
+def _seen(local: Local, n_x: int) -> list[int]:
     """The plant's states, and what of the memory acts on anything but itself."""
     A, C = local.A, local.C
     kept = list(range(len(A)))
@@ -336,12 +241,12 @@ def _seen(local: _Local, n_x: int) -> list[int]:
         kept = seen
 
 
-def _part(local: _Local, kept: list[int]) -> tuple[NDArray, ...]:
+def _part(local: Local, kept: list[int]) -> tuple[NDArray, ...]:
     A, B = local.A[np.ix_(kept, kept)], local.B[kept]
     return A, B, local.C[:, kept], local.D
 
 
-def _names(plant: Plant, chain: _Chain) -> list[str]:
+def _names(plant: Plant, chain: Chain) -> list[str]:
     """Names of the entries of z: the plant's states, then memory by its place."""
     rows = jax.tree_util.tree_flatten_with_path(chain.numbers())[0][1:]
     parts = [(jax.tree_util.keystr(p, simple=True, separator="_"), v) for p, v in rows]

@@ -1,4 +1,4 @@
-"""How large a plant's own second, metre and joule are, and its states."""
+"""How large a plant's own second, metre and joule are."""
 
 import functools
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from hybridctl.checks import as_float, is_concrete, require
 from hybridctl.plants.cartpole import CartPole
 from hybridctl.plants.linearize import float64, float64_on_host
 from hybridctl.plants.plant import Equilibrium, MechanicalPlant, Plant
+from hybridctl.plants.sizes import sizes
 
 
 class OwnUnits(NamedTuple):
@@ -66,11 +67,8 @@ def own_units(plant: MechanicalPlant) -> OwnUnits:
 
 def own_second(plant: Plant) -> float:
     """A plant's own second [s]; 1 where it has none."""
-    try:
-        known = isinstance(plant, MechanicalPlant) and len(plant.actuated) == 1
-        return float(own_units(plant).second) if known else 1.0
-    except ValueError:  # no scale of its own
-        return 1.0
+    units = _own(plant)
+    return 1.0 if units is None else float(units.second)
 
 
 def coordinate_units(plant: MechanicalPlant) -> NDArray[np.float64]:
@@ -88,14 +86,20 @@ def natural_units(
     `coordinate_units` where the plant has units of its own; elsewhere, where a linear
     model (equilibrium, A, B) is given, `sizes`; and 1 where nothing tells them.
     """
-    driven = isinstance(plant, MechanicalPlant) and len(plant.actuated) == 1
-    try:
-        if driven:
-            return coordinate_units(plant)
-    except ValueError:  # no scale of its own
-        pass
+    if isinstance(plant, MechanicalPlant) and _own(plant) is not None:
+        return coordinate_units(plant)
     found = np.ones(plant.n_x) if model is None else sizes(plant, *model)
     return np.nan_to_num(found, nan=1.0)
+
+
+def _own(plant: Plant) -> OwnUnits | None:
+    """Own units where a plant has some."""
+    if not isinstance(plant, MechanicalPlant) or len(plant.actuated) != 1:
+        return None
+    try:
+        return own_units(plant)
+    except ValueError:  # no scale of its own
+        return None
 
 
 @functools.cache
@@ -142,50 +146,3 @@ def _swing(plant: MechanicalPlant) -> tuple[Any, Any, Any]:
     turns = jnp.isin(jnp.arange(n), np.asarray(plant.angles, int))
     turn = jnp.where(turns.any(), jnp.max(jnp.where(turns, jnp.abs(slope), 0.0)), 1.0)
     return 2.0 * plant.kinetic(x[:n], slope), fall, turn
-
-
-def sizes(plant: Plant, at: Equilibrium, A: NDArray, B: NDArray) -> NDArray[np.float64]:
-    """How large each state of a plant is by nature, shape [n_x]; NaN where unknown.
-
-    An angle is 1 rad and a state that is not 0 at rest is as large as it is there.
-    From those the others follow by the linear model ė = A e + B v and its fastest
-    mode ω: |A[i, j]| times the size of j is ω times that of i. Where these tell
-    nothing, the input at rest does, then the plant's limits.
-
-    Args:
-        plant: names, angles and limits.
-        at: where it rests.
-        A: shape [n_x, n_x].
-        B: shape [n_x, n_u].
-
-    Example:
-        >>> from hybridctl.plants.linearize import linearize
-        >>> plant = CartPole(L=4.0)
-        >>> up = plant.upright()
-        >>> print(sizes(plant, up, *linearize(plant, up)).round(2))
-        [0.36 1.   0.6  1.64]
-    """
-    A = np.block([[A, B], [np.zeros((B.shape[1], A.shape[1] + B.shape[1]))]])
-    rate = float(np.abs(np.linalg.eigvals(A)).max(initial=0.0))
-    rate = rate if rate > 0 else 1.0
-    n, names = plant.n_x, (*plant.states, *plant.inputs)
-    resting = np.abs(np.concatenate([at.x, at.u]).astype(np.float64))
-    limits = np.array([plant.limits.get(name, 0.0) for name in names])
-    turned = np.isin(np.arange(len(names)), plant.angles)
-    known = np.where(turned, 1.0, np.where(np.arange(len(names)) < n, resting, 0.0))
-    for more in (known, resting, limits):
-        known = spread(np.where(known > 0, known, more), np.abs(A) / rate)
-    return np.where(known > 0, known, np.nan)[:n]
-
-
-def spread(known: NDArray, A: NDArray) -> NDArray:
-    """Sizes of what is not known (0) from what is, a step along A [n, n] at a time."""
-    while True:
-        unknown, reached = known == 0, A * known
-        forth = reached.max(axis=1, initial=0.0)
-        ratio = np.divide(known[:, None], A, out=np.zeros_like(A), where=A > 0)
-        back = ratio.max(axis=0, initial=0.0)
-        found = np.where(unknown, np.where(forth > 0, forth, back), 0.0)
-        if not found.any():
-            return known
-        known = known + found

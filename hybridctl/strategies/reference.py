@@ -126,7 +126,8 @@ def tuned(task: Task, observed: bool = False) -> MachineGains:
         task: whose name decides.
         observed: those for a machine behind observers, where there are any.
     """
-    plant, rig = mechanical(task), CartPole
+    plant = mechanical(task)
+    rig: Any = CartPole
     if task.name not in TUNED and type(plant) in BY_PLANT:
         rig = type(plant)
     found = TUNED.get(task.name, BY_PLANT.get(rig, GAINS))

@@ -1,5 +1,7 @@
 """The running cost of a task."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -112,9 +114,10 @@ class Fenced(eqx.Module):
     def residuals(self, x: Array, u: Array) -> list[Array]:
         """Those of the cost, and one for each fence."""
         apart = [jnp.abs(x[c] - self.inner.x0[c]) for c in self.columns]
-        own = [STEEP * jnp.sqrt(self.inner.q[c]) for c in self.columns]
-        given = self.weight is not None
-        steep = jnp.broadcast_to(self.weight, len(own)) if given else own
+        steep: Any = self.weight
+        if steep is None:
+            steep = jnp.stack([STEEP * jnp.sqrt(self.inner.q[c]) for c in self.columns])
+        steep = jnp.broadcast_to(steep, (len(self.columns),))
         fences = [
             steep[i] * jnp.maximum(a - b, 0.0)
             for i, (a, b) in enumerate(zip(apart, self._bounds(), strict=True))

@@ -12,7 +12,7 @@ from hybridctl.controllers import Controller
 from hybridctl.deploy.folder import CONTROLLER
 from hybridctl.tasks import Task
 
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, highlight=False)
 
 
 def controller_of(name: str, task: Task) -> Controller:
@@ -77,7 +77,7 @@ def check_writable(folder: Path) -> None:
 def saved(*paths: Path) -> None:
     """Say what was written."""
     for path in paths:
-        console.print(f"wrote {path}")
+        console.print(f"wrote {path}", markup=False)
 
 
 def typed() -> str:

@@ -16,7 +16,7 @@ from hybridctl.design.discretize import discretize
 from hybridctl.loop import Loop, LoopState, Sensor, begin, step
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.flow import Moved
-from hybridctl.plants.linearize import derivatives
+from hybridctl.plants.linearize import slopes
 
 SETTLE = 256  # ticks at rest after which a machine is in the mode to look at
 
@@ -57,7 +57,7 @@ class Local(NamedTuple):
 def expand(plant: Plant, chain: Chain, z: NDArray, r: NDArray, k: int = 0) -> Local:
     state = ravel_pytree(chain.numbers())[1](jnp.asarray(z))
     x, u = np.asarray(state.x), np.asarray(state.u)
-    rate, (A, B) = jax.tree.map(np.asarray, derivatives(plant, x, u))
+    rate, (A, B) = slopes(plant, x, u)
     Ad, Bd = discretize(A, np.column_stack([B, rate]), chain.loop.dt)
     held = _Held(x, u, Ad, Bd[:, :-1], Bd[:, -1])
     return Local(*map(np.asarray, _local(chain, z, r, jnp.int32(k), held)))

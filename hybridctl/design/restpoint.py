@@ -16,7 +16,7 @@ from hybridctl.controllers.machine import mode_names, mode_of, switches
 from hybridctl.design.chain import Chain, Local, calm, expand, settled
 from hybridctl.loop import Loop, LoopState
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
-from hybridctl.plants.linearize import derivatives, float64, float64_on_host
+from hybridctl.plants.linearize import float64, float64_on_host, slopes
 from hybridctl.plants.scales import natural_units
 from hybridctl.plants.sizes import sizes, spread
 
@@ -94,7 +94,7 @@ def rest_point(
 def _sizes(plant: Plant, near: Equilibrium) -> NDArray:
     """How large the plant's states are, from its own units or its linear model."""
     x, u = np.asarray(near.x), np.asarray(near.u)
-    _, (A, B) = jax.tree.map(np.asarray, derivatives(plant, x, u))
+    _, (A, B) = slopes(plant, x, u)
     turned = np.isin(np.arange(plant.n_x), plant.angles)
     resting = np.where(turned, 0.0, np.abs(x))
     model, mechanical = (near, A, B), isinstance(plant, MechanicalPlant)

@@ -18,7 +18,7 @@ from hybridctl.loop import Loop, enable_cache
 from hybridctl.loop.loop import begin, step
 from hybridctl.loop.simulate import check_output
 from hybridctl.plants import Plant
-from hybridctl.plants.linearize import derivatives
+from hybridctl.plants.linearize import slopes
 from hybridctl.plants.scales import natural_units
 
 SCOUTS = 2**10  # starts in a round of the search, and simulated at once
@@ -83,7 +83,7 @@ class Trials:
         if np.isfinite(self.top):
             return self.top
         plant, x0 = self._system[0], np.asarray(self.V.x0)
-        A, B = (np.asarray(m) for m in derivatives(plant, x0, np.zeros(plant.n_u))[1])
+        _, (A, B) = slopes(plant, x0, np.zeros(plant.n_u))
         units = natural_units(plant, (plant.equilibrium(x0), A, B))
         return float(np.diag(self.V.P) @ np.square(units))
 

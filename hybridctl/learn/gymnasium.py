@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium
+import jax
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box
 
 from hybridctl.checks import one_of, require
-from hybridctl.controllers import Controller, Features
+from hybridctl.controllers import Controller, Features, Tick
 from hybridctl.controllers.machine import mode_names
 from hybridctl.learn.compiled import Seen, compiled
 from hybridctl.learn.env import Env
@@ -149,6 +150,12 @@ class GymEnv(Adapter, gymnasium.Env[np.ndarray, np.ndarray]):
             self._over = True
             info |= {name: bool(getattr(seen, name)) for name in ENDS}
         return seen.obs, float(seen.reward), terminated, truncated, info
+
+    def tick(self) -> Tick:
+        """What a controller in the agent's place would be told now."""
+        self._last()
+        state = jax.tree.unflatten(self._programs.tree, self._episode)
+        return self.inner.tick_of(state)
 
     def render(self) -> np.ndarray | None:
         """The picture of the episode as it is now; None without a render_mode."""

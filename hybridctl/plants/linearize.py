@@ -1,6 +1,7 @@
 """A plant near an equilibrium is a linear model."""
 
 import contextlib
+import functools
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -8,11 +9,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.cache import enable_cache
 from hybridctl.checks import finite_entries, is_concrete, require, shape
 from hybridctl.plants.plant import Equilibrium, Plant
 from hybridctl.plants.sizes import sizes
 
 Tree = TypeVar("Tree")
+Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
 RESTS = 1e-6  # share of the rates that states of their size cause
 
 
@@ -47,13 +50,24 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
-    with float64_on_host():
-        dx, (A, B) = jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
+    enable_cache()
+    dx, (A, B) = slopes(plant, x, u)
     shape(f"the derivative of {type(plant).__name__}", dx, (plant.n_x,))
     for name, matrix in (("A", A), ("B", B)):
         finite_entries(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
     _at_rest(plant, dx, np.abs(A) @ _sizes(plant, equilibrium, A, B) + np.abs(B @ u))
     return A + 0.0, B + 0.0  # no negative zeros
+
+
+@functools.singledispatch
+def slopes(plant: Plant, x: NDArray, u: NDArray) -> Slopes:
+    """ẋ and (∂ẋ/∂x, ∂ẋ/∂u) at t = 0 s, in float64 on the host.
+
+    A kind of plant that has a better way than to differentiate all of its equations
+    registers it here.
+    """
+    with float64_on_host():
+        return jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
 
 
 @eqx.filter_jit

@@ -17,11 +17,12 @@ from hybridctl.checks import (
     shape,
 )
 from hybridctl.controllers.error import total
+from hybridctl.describe import Shown
 
 STEEP = 300.0  # how much steeper a fence is than the cost that it stands in
 
 
-class Cost(eqx.Module):
+class Cost(Shown, eqx.Module):
     """c(x, u) = Σ qᵢ d(xᵢ - x0ᵢ) + Σ rⱼ uⱼ², with d(e) = e², or 1 - cos e of angles.
 
     Args:

@@ -100,6 +100,16 @@ def plain(text: Any, most: int = 500) -> str:
     return " ".join(seen.split())[:most]
 
 
+def first_line(thing: Any) -> str:
+    """Of a docstring: what the thing is, in a line.
+
+    Example:
+        >>> first_line(first_line)
+        'Of a docstring: what the thing is, in a line.'
+    """
+    return (thing.__doc__ or "").strip().partition("\n")[0]
+
+
 def finite(name: str, value: Any) -> None:
     """Refuse NaN and Inf; None (an absent part) passes."""
     if value is not None and is_concrete(value):

@@ -44,7 +44,10 @@ def test_importing_is_light():
         "print([m for m in ('jax', 'brax', 'scipy', 'matplotlib') if m in sys.modules])"
     )
     run = [sys.executable, "-c", code]
-    assert subprocess.run(run, capture_output=True, text=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(run, capture_output=True, encoding="utf-8").stdout.strip()
+        == "[]"
+    )
 
 
 def test_classical_work_does_not_import_brax():
@@ -54,4 +57,7 @@ def test_classical_work_does_not_import_brax():
         "print([m for m in ('brax', 'mujoco', 'matplotlib') if m in sys.modules])"
     )
     run = [sys.executable, "-c", code]
-    assert subprocess.run(run, capture_output=True, text=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(run, capture_output=True, encoding="utf-8").stdout.strip()
+        == "[]"
+    )

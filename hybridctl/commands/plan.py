@@ -55,13 +55,14 @@ def begin(command: cli.Train) -> Plan:
         "seeds": command.seeds,
         **settings_of(command.set),
     }
-    template = strategies.template(command.template, task)
+    name = command.template or "ppo"
+    template = strategies.template(name, task)
     if command.out is None:
-        folder = _fresh(f"{command.task}-{command.template}")
+        folder = _fresh(f"{command.task}-{name}")
     else:
         folder = command.out
         _check_free(folder)
-    return Plan(folder, task, template, command.template, options)
+    return Plan(folder, task, template, name, options)
 
 
 def go_on(command: cli.Train, given: frozenset[str]) -> Plan:
@@ -111,12 +112,12 @@ def _check_same(
     )
     known = {
         "task": run.task,
-        "template": name,
         "algorithm": run.config.algorithm,
         "seed": run.seed,
     }
     flags = ((f"--{k} {getattr(command, k)}", v, k) for k, v in known.items())
     wrong = [(flag, v) for flag, v, k in flags if k in given and flag != f"--{k} {v}"]
+    wrong += [(command.template, name)] * (command.template not in (None, name))
     wrong += [
         (f"--set {k}={v}", getattr(run.config, k))
         for k, v in settings.items()

@@ -13,7 +13,7 @@ from hybridctl.deploy.folder import CONTROLLER
 from hybridctl.deploy.seeds import by_seed
 from hybridctl.tasks import Task
 
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, highlight=False)
 
 
 def controller_of(name: str, task: Task) -> Controller:
@@ -78,7 +78,7 @@ def check_writable(folder: Path) -> None:
 def saved(*paths: Path) -> None:
     """Say what was written."""
     for path in paths:
-        console.print(f"wrote {path}")
+        console.print(f"wrote {path}", markup=False)
 
 
 def typed() -> str:

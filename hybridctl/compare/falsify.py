@@ -19,14 +19,15 @@ from hybridctl.compare.perturb import (
 )
 from hybridctl.compare.table import write_json
 from hybridctl.controllers import Controller
+from hybridctl.describe import Shown, plain_data
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair
 
 CONFIDENCE = 0.99
 
 
-@dataclasses.dataclass(frozen=True)
-class Falsified:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Falsified(Shown):
     """What a search for failures found; true where it found one.
 
     Attributes:
@@ -62,7 +63,7 @@ class Falsified:
     def to_dict(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
         parts = dataclasses.asdict(self)
-        return parts | {"bound": None if self.found else self.bound()}
+        return plain_data(parts | {"bound": None if self.found else self.bound()})
 
     def to_json(self, path: str | Path) -> Path:
         """Write `to_dict()` to a file.

@@ -12,6 +12,7 @@ from hybridctl.checks import as_int, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.guards import Guard, ticks
 from hybridctl.controllers.inspect import design_dt, walk
+from hybridctl.plants.signals import names as unique
 
 
 class SwitchState(eqx.Module):
@@ -45,7 +46,7 @@ class Switch(Controller):
         names: Iterable[str] | None = None,
     ):
         if isinstance(modes, Mapping):
-            names, modes = [str(name) for name in modes], list(modes.values())
+            names, modes = list(modes), list(modes.values())
         self.supervisor, self.modes = supervisor, tuple(modes)
         plain = (f"mode{i}" for i in range(len(self.modes)))
         self.names = tuple(plain if names is None else names)
@@ -54,6 +55,7 @@ class Switch(Controller):
         n = len(self.modes)
         require(n > 0, "a Switch needs at least one mode, got none")
         require(len(self.names) == n, f"{len(self.names)} names for {n} modes")
+        unique("modes", self.names)
         for name, mode in zip(self.names, self.modes, strict=True):
             require(
                 isinstance(mode, Controller),
@@ -163,8 +165,8 @@ def machine(
         >>> machine(modes, {("a", "b"): after(5)}).names
         ('a', 'b')
     """
-    names = tuple(modes)
-    require(bool(names), "a machine needs at least one mode, got none")
+    require(bool(modes), "a machine needs at least one mode, got none")
+    names = unique("modes", modes)
     rows = _rows(edges)
     for source, target, guard in rows:
         _check_edge(names, source, target, guard)

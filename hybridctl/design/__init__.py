@@ -1,5 +1,8 @@
 """From a model to a controller: float64 on the host."""
 
+from hybridctl.design.care import LQRDesign as LQRDesign
+from hybridctl.design.care import care as care
+from hybridctl.design.care import dare as dare
 from hybridctl.design.closedloop import LinearLoop as LinearLoop
 from hybridctl.design.closedloop import closed_loop as closed_loop
 from hybridctl.design.compensator import from_control as from_control
@@ -12,7 +15,6 @@ from hybridctl.design.linearize import linearize as linearize
 from hybridctl.design.margins import Margins as Margins
 from hybridctl.design.margins import margins as margins
 from hybridctl.design.place import place as place
-from hybridctl.design.riccati import LQRDesign as LQRDesign
 from hybridctl.design.riccati import dlqr as dlqr
 from hybridctl.design.riccati import lqr as lqr
 from hybridctl.design.riccati import lqrd as lqrd

@@ -5,6 +5,7 @@ from typing import Any, overload
 import numpy as np
 
 from hybridctl.controllers import AugmentedFeedback, StateFeedback
+from hybridctl.describe import told
 from hybridctl.design.actuated import delayed, lag_share, lagged
 from hybridctl.design.linearize import linearize
 from hybridctl.design.riccati import held, lqrd
@@ -63,7 +64,7 @@ def lqr(
         plant: linearized by autodiff in float64.
         equilibrium: where, for example `plant.upright()`.
         Q: state weight, [n_x] (a diagonal) or [n_x, n_x].
-        R: input weight, scalar, [n_u] or [n_u, n_u].
+        R: input weight, scalar, [n_u] or [n_u, n_u]; with dt it may be 0.
         dt: control period [s]; None: a continuous design.
         N: cross weight [n_x, n_u], or None.
         limit: clip the input to ±limit.
@@ -97,7 +98,8 @@ def lqr(
         design = lqrd(A, B, *weights, float(dt), N)
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
     period = None if dt is None else float(dt)
-    return StateFeedback(design.K, x0, u0, design.X, limit, equilibrium.angles, period)
+    made = StateFeedback(design.K, x0, u0, design.X, limit, equilibrium.angles, period)
+    return told(made, plant)
 
 
 def _behind(
@@ -116,7 +118,8 @@ def _behind(
     share = lag_share(actuator, dt, plant.n_u)
     made = delayed(p if share is None else lagged(p, share), actuator.delay)
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
-    return AugmentedFeedback(
+    feedback = AugmentedFeedback(
         made.K, x0, u0, made.X, actuator.delay, share is not None, limit,
         actuator.limit, equilibrium.angles, dt,
     )  # fmt: skip
+    return told(feedback, plant)

@@ -8,6 +8,7 @@ import numpy as np
 
 from hybridctl.checks import one_of, require
 from hybridctl.controllers.policy import ACTIVATIONS
+from hybridctl.describe import Shown
 
 ALGORITHMS = ("ppo", "sac")
 _POSITIVE = (
@@ -51,8 +52,8 @@ def _is_layers(value: Any) -> bool:
     return whole and len(value) > 0 and min(value) > 0
 
 
-@dataclasses.dataclass(frozen=True)
-class Config:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Config(Shown):
     """Settings of a training run; the names are brax's and the field's own.
 
     Attributes:
@@ -147,6 +148,16 @@ class Config:
     num_eval_envs: int = 128
     target: float | None = None
     lock: float | None = None
+
+    @property
+    def short(self) -> str:
+        """The settings that say most: what learns, how long, and with what."""
+        layers = " - ".join(map(str, self.hidden))
+        return (
+            f"{self.algorithm}, at most {self.steps:,} decisions in {self.num_envs} "
+            f"environments, network {layers} {self.activation}, learning rate "
+            f"{self.learning_rate:g}"
+        )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):  # arrays' numbers are no Python's

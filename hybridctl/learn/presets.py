@@ -65,6 +65,16 @@ PRESETS = {
     "seed_long": seed_long,
 }
 
+ABOUT = {
+    "balance": "PPO where the pole must stay up.",
+    "swing": "PPO for a swing-up.",
+    "quick": "The same with a quarter of the decisions, for a first look.",
+    "weak": "As swing, for a swing-up that takes longer.",
+    "sac": "SAC: few decisions, many updates.",
+    "seed": "The tutorial's short run, number by number; it learns nothing.",
+    "seed_long": "And its long one.",
+}
+
 
 def meant_for(task: Task, algorithm: str) -> Config:
     """The preset that works unattended on a task."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller, Policy, fill
+from hybridctl.describe import told
 from hybridctl.learn.brax import IMPORT_SECONDS
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
@@ -251,8 +252,9 @@ class Session:
         """The run so far."""
         policy = self.policies[self.best]
         newest = self.last if self.best == len(self.curve) - 1 else None
+        controller = fill(self.template, policy) if newest is None else newest
         return Run(
-            controller=fill(self.template, policy) if newest is None else newest,
+            controller=told(controller, self.task.plant),
             policy=policy,
             curve=list(self.curve),
             timing=self.timing(),

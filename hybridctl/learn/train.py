@@ -10,6 +10,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from hybridctl.cache import cores
 from hybridctl.checks import fail, require
 from hybridctl.controllers import Controller, Features, StateFeedback
 from hybridctl.controllers.fill import held
@@ -21,7 +22,6 @@ from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
 from hybridctl.loop import enable_cache
-from hybridctl.loop.cache import cores
 from hybridctl.tasks import Goal, Task
 
 

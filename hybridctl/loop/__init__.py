@@ -1,6 +1,6 @@
 """The closed loop."""
 
-from hybridctl.loop.cache import enable_cache as enable_cache
+from hybridctl.cache import enable_cache as enable_cache
 from hybridctl.loop.loop import Loop as Loop
 from hybridctl.loop.loop import LoopState as LoopState
 from hybridctl.loop.loop import begin as begin

@@ -13,7 +13,7 @@ from hybridctl.checks import fail
 from hybridctl.plants import MuJoCoPlant, Plant
 from hybridctl.plants.flow import Motion, Moved
 from hybridctl.plants.mjcf import import_mujoco
-from hybridctl.plants.mujoco import write
+from hybridctl.plants.mjhost import write
 
 Shapes = dict[str, tuple[int, ...]]
 

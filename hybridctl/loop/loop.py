@@ -9,13 +9,14 @@ from jax import Array
 from hybridctl.checks import positive, require
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.machine import mode_of
+from hybridctl.describe import Shown
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
 from hybridctl.plants.hybrid import Hits
 
 
-class Loop(eqx.Module):
+class Loop(Shown, eqx.Module):
     """How a controller meets its plant.
 
     Args:
@@ -53,7 +54,7 @@ class Loop(eqx.Module):
         return any(part is not None and part.random for part in parts)
 
 
-class LoopState(eqx.Module):
+class LoopState(Shown, eqx.Module):
     """Everything that changes in a closed loop, and the plant's parameters.
 
     Attributes:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.cache import enable_cache
 from hybridctl.checks import (
     as_float,
     cast,
@@ -25,7 +26,6 @@ from hybridctl.controllers.foreign import answered, asks
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.loop import host
-from hybridctl.loop.cache import enable_cache
 from hybridctl.loop.events import refuse_chatter
 from hybridctl.loop.integrate import SOLVERS, motion_of
 from hybridctl.loop.loop import Loop, begin, step

@@ -1,6 +1,7 @@
 """A plant near an equilibrium is a linear model."""
 
 import contextlib
+import functools
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -8,10 +9,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.cache import enable_cache
 from hybridctl.checks import finite_entries, is_concrete, not_forked, require, shape
 from hybridctl.plants.plant import Equilibrium, Plant
 
 Tree = TypeVar("Tree")
+Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
 
 
 def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
@@ -45,12 +48,23 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
-    with float64_on_host():
-        dx, (A, B) = jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
+    enable_cache()
+    dx, (A, B) = slopes(plant, x, u)
     _at_rest(plant, dx)
     for name, matrix in (("A", A), ("B", B)):
         finite_entries(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
     return A + 0.0, B + 0.0  # no negative zeros
+
+
+@functools.singledispatch
+def slopes(plant: Plant, x: NDArray, u: NDArray) -> Slopes:
+    """ẋ and (∂ẋ/∂x, ∂ẋ/∂u) at t = 0 s, in float64 on the host.
+
+    A kind of plant that has a better way than to differentiate all of its equations
+    registers it here.
+    """
+    with float64_on_host():
+        return jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
 
 
 @eqx.filter_jit

@@ -23,6 +23,7 @@ from hybridctl.plants.settle import (
     port_values,
     settle,
 )
+from hybridctl.plants.signals import names
 from hybridctl.plants.symbols import Symbol
 from hybridctl.plants.wiring import check_parts
 
@@ -103,6 +104,7 @@ class Network(Plant):
         self.given_limits = tuple((n, float(v)) for n, v in limits.items())
 
     def __check_init__(self):
+        names("components", self.names)
         check_parts(self._parts, taken={*dir(type(self)), *self.__dict__})
         for name, _ in self.given_limits:
             one_of("signal in limits", name, self.units)

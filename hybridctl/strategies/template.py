@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybridctl.checks import one_of, require
+from hybridctl.checks import first_line, one_of, require
 from hybridctl.controllers import (
     Argmax,
     Constant,
@@ -160,6 +160,11 @@ def templates(task: Task | None = None) -> tuple[str, ...]:
     if task is None or not _must_stay_up(task):
         return tuple(_TEMPLATES)
     return tuple(name for name, entry in _TEMPLATES.items() if not entry.swings)
+
+
+def about_templates() -> dict[str, str]:
+    """What the agent does in each of them, in a line, by name."""
+    return {name: first_line(entry.build) for name, entry in _TEMPLATES.items()}
 
 
 def template(name: str, task: Task) -> Controller:

@@ -7,9 +7,10 @@ from jax import Array
 
 from hybridctl.checks import as_float, not_negative, positive, require, shape
 from hybridctl.controllers.error import total
+from hybridctl.describe import Shown
 
 
-class Cost(eqx.Module):
+class Cost(Shown, eqx.Module):
     """c(x, u) = Σ qᵢ d(xᵢ - x0ᵢ) + Σ rⱼ uⱼ², with d(e) = e², or 1 - cos e of angles.
 
     Args:

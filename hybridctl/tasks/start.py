@@ -18,12 +18,14 @@ from hybridctl.checks import (
     positive,
     require,
 )
+from hybridctl.describe import Shown
 from hybridctl.plants import Plant
+from hybridctl.plants.signals import names as unique
 
 CHOICE = 31  # stream of a start's key that chooses between two distributions
 
 
-class Start(eqx.Module):
+class Start(Shown, eqx.Module):
     """A distribution of starts."""
 
     @abc.abstractmethod
@@ -103,7 +105,7 @@ class Curriculum(Start):
 _WARPS = ("linear", "log", "square")
 
 
-class Vary(eqx.Module):
+class Vary(Shown, eqx.Module):
     """A random plant for every episode.
 
     Each named parameter is drawn from [low, high] with u ~ U(0, 1): linear is
@@ -122,6 +124,7 @@ class Vary(eqx.Module):
     warps: tuple[str, ...] = eqx.field(static=True, converter=tuple, default=())
 
     def __check_init__(self):
+        unique("parameters that vary", self.names)
         n = (len(self.names),)
         require(
             np.shape(self.low) == np.shape(self.high) == n,

@@ -59,7 +59,9 @@ def differences(plant: hc.MuJoCoPlant, seed: int = 0) -> dict[str, Any]:
             kind = "touching" if data.ncon else "free"
             if len(found[kind]) == counts[kind]:
                 continue
-            ours = np.asarray(exact.ode(0.0, np.append(q, dq), u))[model.nv :]
+            ours = np.asarray(exact.ode(*map(np.asarray, (0.0, np.append(q, dq), u))))[
+                model.nv :
+            ]
             apart = np.abs(ours - data.qacc).max() / np.abs(data.qacc).max()
             found[kind].append(float(apart))
             counts["limits"] += kind == "free" and bool(data.nefc)

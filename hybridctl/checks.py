@@ -201,7 +201,7 @@ def as_key(key: Any) -> Array | None:
     if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
         return jax.random.PRNGKey(int(key) % 2**32)
     dtype = getattr(key, "dtype", None)
-    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
+    if dtype is not None and jax.numpy.issubdtype(dtype, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     single = getattr(key, "dtype", None) == np.uint32 and np.ndim(key) == 1
     if not single:

@@ -137,7 +137,8 @@ def evaluate_all(
     enable_cache()
     parts = [split(controller) for controller in controllers]
     stacked = parts[0][1](map(np.stack, zip(*(p[0] for p in parts), strict=True)))
-    sums = _all_episodes(*cast((task, stacked)), episode_keys(seed, n))
+    system: tuple[Task, Controller] = cast((task, stacked))
+    sums = _all_episodes(*system, episode_keys(seed, n))
     sums = jax.tree.map(np.asarray, sums)
     lane = lambda i: jax.tree.map(lambda row: row[i], sums)  # noqa: E731
     return [_scores(task, lane(i)) for i in range(len(controllers))]

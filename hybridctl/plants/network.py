@@ -162,9 +162,7 @@ class Network(Plant):
         rates = self._rates(t, x, u)
         return jnp.stack([rates[Symbol("rate", name)] for name in self.states])
 
-    def rest(  # pyright: ignore
-        self, given: Mapping[str, Any] | None = None, near: Any = None
-    ) -> Equilibrium:
+    def rest(self, given: Any = None, near: Any = None) -> Equilibrium:
         """Where the network rests (a linear problem), closest to zero.
 
         Args:
@@ -172,9 +170,6 @@ class Network(Plant):
                 `Equilibrium` by the name of a `Port`: where its plant rests,
                 upright by default.
             near: a guess, from which Newton's method searches; see `Plant.rest`.
-
-        Returns:
-            The equilibrium.
 
         Raises:
             ValueError: an unknown name, or nothing rests with what is given.

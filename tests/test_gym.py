@@ -19,7 +19,6 @@ import hybridctl as hc
 from hybridctl.gym import TASKS, env_id
 from hybridctl.show.frame import frame
 
-pytestmark = pytest.mark.xdist_group("gym")  # its tests share compiled programs
 BALANCE = hc.tasks.get("balance", seconds=0.4)
 STEPS = 20
 

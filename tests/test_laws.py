@@ -33,7 +33,10 @@ def test_an_empty_slot_is_the_base_bit_for_bit(name):
     same(run(base + 5.0 * hc.Slot(1), STARTS), run(base, STARTS))
 
 
-@pytest.mark.parametrize("task_name", hc.tasks.names()[:6])  # the others as global
+ALIKE = {"swingup", "weak", "short_track", "push"}  # all of them much as global
+
+
+@pytest.mark.parametrize("task_name", zoo.sweep(hc.tasks.names()[:6], ALIKE))
 def test_an_unfilled_template_is_its_base_bit_for_bit(task_name):
     task = zoo.task(task_name)
     base = hc.reference("lqr" if task_name == "balance" else "machine", task)
@@ -49,19 +52,20 @@ def test_an_unfilled_template_is_its_base_bit_for_bit(task_name):
             np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-PAIRS = [("global", name) for name in zoo.templates(TASK)]
-PAIRS += [
-    (task, name)
-    for task in hc.tasks.names()
-    for name in ("ppo", "residual")
-    if task != "global" and (name == "residual" or task == "balance")
-]
+TEMPLATES = zoo.templates(TASK)
+KIN = "swing", "schedule", "gate", "early_catch", "residual_machine", "slow modes"
+PAIRS = [("global", name) for name in TEMPLATES]
+PAIRS += [(task, "residual") for task in hc.tasks.names() if task != "global"]
+PAIRS += [("balance", "ppo"), ("balance", "schedule")]
+SLOW = {("global", name) for name in KIN} | {(task, "residual") for task in ALIKE}
+SLOW |= {("unknown_plant", "residual")}
 
 
-@pytest.mark.parametrize(("task_name", "name"), [*PAIRS, ("balance", "schedule")])
+@pytest.mark.parametrize(("task_name", "name"), zoo.sweep(PAIRS, SLOW))
 def test_env_is_simulate_bit_for_bit(task_name, name):
     task = zoo.task(task_name)
-    template = zoo.templates(task)[name]
+    own = task_name != "global"
+    template = hc.template(name, task) if own else TEMPLATES[name]
     env = hc.Env(task, template, training=False)
     rng = np.random.default_rng(2)
     actions = rng.uniform(-1, 1, (env.episode_length, env.action_size))
@@ -84,7 +88,7 @@ def test_env_is_simulate_bit_for_bit(task_name, name):
     np.testing.assert_array_equal(xs, trace.x[env.every :: env.every])
 
 
-@pytest.mark.parametrize("name", list(CONTROLLERS))
+@pytest.mark.parametrize("name", zoo.sweep(CONTROLLERS, {"mpc", "ekf"}))
 def test_vmap_is_a_loop(name):
     """Bit for bit, but for matrix products, which XLA blocks by the batch's size."""
     controller = CONTROLLERS[name]

@@ -121,9 +121,6 @@ def print_differences():
     print(json.dumps(out))
 
 
-float64 = pytest.mark.xdist_group("one float64 process")
-
-
 @pytest.fixture(scope="module")
 def differences():
     environment = {**os.environ, "JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
@@ -135,40 +132,34 @@ def differences():
     return json.loads(done.stdout)
 
 
-@float64
 @pytest.mark.parametrize("input_", ["passive", "held"])
 @pytest.mark.parametrize("how", ["substeps", "short"])
 def test_rk4_at_4_ms_follows_scipy_within_1e_7(differences, input_, how):
     assert differences[input_][how] < 1e-7
 
 
-@float64
 @pytest.mark.parametrize("input_", ["passive", "held"])
 def test_rk4_has_order_4(differences, input_):
     for order in differences[input_]["orders"]:
         assert 3.85 <= order <= 4.15
 
 
-@float64
 @pytest.mark.parametrize("input_", ["passive", "held"])
 def test_dopri5_follows_scipy_at_its_tolerance(differences, input_):
     assert differences[input_]["dopri5"] < 1e-8
 
 
-@float64
 @pytest.mark.parametrize("input_", ["passive", "held"])
 def test_mujoco_agrees(differences, input_):
     assert differences[input_]["mujoco"] < 1e-8
 
 
-@float64
 def test_adaptive_solvers_keep_their_tolerances_over_long_periods(differences):
     found = differences["adaptive"]
     assert found["kvaerno5"] < 1e-7
     assert 1e-8 < found["tsit5"] < 1e-4  # not better either: the tolerance is obeyed
 
 
-@float64
 def test_kvaerno5_solves_the_stiff_plant_that_rk4_cannot(differences):
     assert differences["adaptive"]["stiff"] < 1e-7
     assert differences["adaptive"]["stiff by rk4"] is False

@@ -2,10 +2,12 @@
 
 import dataclasses
 import itertools
+from collections.abc import Container, Iterable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import hybridctl as hc
 from hybridctl.controllers.fill import action_size
@@ -191,6 +193,16 @@ def templates(t: hc.Task) -> dict[str, hc.Controller]:
         "two slots": hc.Mix(hc.Slot(2), [lqr, pump]) + 3.0 * slot,
         "observed": observer() >> (machine + 10.0 * slot),
     }
+
+
+def sweep(values: Iterable, slow: Container) -> list:
+    """Parameters of a test; the slow ones repeat what a quicker one shows."""
+
+    def one(value: object) -> object:
+        values = value if isinstance(value, tuple) else (value,)
+        return pytest.param(*values, marks=[pytest.mark.slow] * (value in slow))
+
+    return [one(value) for value in values]
 
 
 def bits(tree: object) -> list[bytes]:

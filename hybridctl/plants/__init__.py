@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from hybridctl.plants.plant import Equilibrium as Equilibrium
     from hybridctl.plants.plant import MechanicalPlant as MechanicalPlant
     from hybridctl.plants.plant import Plant as Plant
+    from hybridctl.plants.scales import OwnUnits as OwnUnits
+    from hybridctl.plants.scales import own_units as own_units
     from hybridctl.plants.thermostat import Thermostat as Thermostat
 
 open_room(__name__)

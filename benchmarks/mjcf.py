@@ -125,7 +125,9 @@ def main(folders: tyro.conf.Positional[list[str]], seconds: float = 900.0) -> No
             label = f"{name}/{path.relative_to(folder).as_posix()}"
             files[label] = row = apart(path, seconds)
             print(label, json.dumps(row), flush=True)
-            RESULT.write_text(json.dumps(summary(files), indent=1) + "\n")
+            RESULT.write_text(
+                json.dumps(summary(files), indent=1) + "\n", encoding="utf-8"
+            )
 
 
 def summary(files: dict[str, dict]) -> dict[str, Any]:

@@ -189,7 +189,11 @@ def main(n: int = 64, few: int = 2, task: str = "", only: str = "") -> None:
         task: this one only.
         only: this controller only.
     """
-    known = json.loads(RESULT.read_text())["tasks"] if RESULT.exists() else {}
+    known = (
+        json.loads(RESULT.read_text(encoding="utf-8"))["tasks"]
+        if RESULT.exists()
+        else {}
+    )
     for name in [task] if task else hc.tasks.names():
         for controller in [only] if only else references():
             episodes = few if controller == "mpc" else n
@@ -206,7 +210,7 @@ def main(n: int = 64, few: int = 2, task: str = "", only: str = "") -> None:
             print(name, controller, f"{spent:.0f} s", row, flush=True)
             scales = {k: v._asdict() for k, v in SCALES.items()}
             record = {"about": about(), "seed": SEED, "scales": scales, "tasks": known}
-            RESULT.write_text(json.dumps(record, indent=1) + "\n")
+            RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             jax.clear_caches()
 
 

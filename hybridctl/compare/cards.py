@@ -2,9 +2,12 @@
 
 import html
 
+from rich.markup import escape
+from rich.text import Text
+
 from hybridctl.compare.falsify import Falsified
 from hybridctl.compare.over import Grid
-from hybridctl.compare.table import HEADINGS, Table, cells
+from hybridctl.compare.table import Table
 from hybridctl.compare.tune import Tuning
 from hybridctl.describe import Known, draws, names
 
@@ -36,15 +39,16 @@ def _falsified(found: Falsified, known: Known) -> str:
 
 
 def _cell(told: str) -> str:
-    return f'<td style="{CELL}">{html.escape(told)}</td>'
+    lines = html.escape(Text.from_markup(told).plain).replace("\n", "<br>")
+    return f'<td style="{CELL}">{lines}</td>'
 
 
 @draws
 def _draw_table(table: Table, known: Known) -> str:
     """The rows as a table of HTML."""
-    head = "".join(f'<th style="{CELL}">{html.escape(h)}</th>' for h in HEADINGS)
+    head = "".join(f'<th style="{CELL}">{html.escape(h)}</th>' for h in table.headings)
     body = "".join(
-        f"<tr>{''.join(map(_cell, (name, *cells(table.row(name)))))}</tr>"
+        f"<tr>{''.join(map(_cell, (escape(name), *table.cells(name))))}</tr>"
         for name in table.controllers
     )
     title = f"{table.task.name}: {table.n} episodes, seed {table.seed}"

@@ -46,7 +46,7 @@ class Switch(Controller):
         names: Iterable[str] | None = None,
     ):
         if isinstance(modes, Mapping):
-            names = tuple(modes)
+            names = tuple(str(name) for name in modes)
             modes = modes.values()
         self.supervisor, self.modes = supervisor, tuple(modes)
         plain = (f"mode{i}" for i in range(len(self.modes)))

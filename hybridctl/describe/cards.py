@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import importlib
 import importlib.util
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -60,32 +61,41 @@ class Known:
         return self.units.get(name, "")
 
 
+_TOLD: dict[int, tuple[weakref.ref, Known]] = {}  # by identity, as long as it lives
+
+
 def told(thing: Any, source: Any) -> Any:
     """The thing, which from now on knows the names that a plant gives its signals.
 
-    They are for the eye only: no field, so neither saved, hashed nor compared, and
-    lost where the tree is rebuilt.
+    They are for the eye only, so they are no part of it: neither in its tree, nor
+    saved, hashed or compared; a copy does not have them.
 
     Args:
         thing: a module.
         source: a plant, an equilibrium, or what is known.
     """
-    if isinstance(source, Known):
-        object.__setattr__(thing, "_told", source)
-        return thing
-    known = getattr(source, "_told", None) or Known(
-        tuple(source.states), tuple(getattr(source, "inputs", ())),
-        dict(getattr(source, "units", {})), tuple(source.angles),
-    )  # fmt: skip
-    object.__setattr__(thing, "_told", known)
+    known = source if isinstance(source, Known) else _recalled(source)
+    if known is None:
+        known = Known(
+            tuple(source.states), tuple(getattr(source, "inputs", ())),
+            dict(getattr(source, "units", {})), tuple(source.angles),
+        )  # fmt: skip
+    key = id(thing)
+    _TOLD[key] = weakref.ref(thing, lambda _: _TOLD.pop(key, None)), known
     return thing
+
+
+def _recalled(thing: Any) -> Known | None:
+    """What an object was told."""
+    ref, known = _TOLD.get(id(thing), (None, None))
+    return known if ref is not None and ref() is thing else None
 
 
 def known_of(thing: Any) -> Known:
     """What the parts of an object know of its signals, and of its period."""
     nodes, known = list(_nodes(thing)), Known()
     for node, _ in nodes:
-        found = getattr(node, "_told", None) or _plant(node)
+        found = _recalled(node) or _plant(node)
         if found is not None and not known.inputs:
             known = found if found.inputs or not known.states else known
     periods = ((getattr(node, "dt", None), every) for node, every in nodes)

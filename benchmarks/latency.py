@@ -219,7 +219,10 @@ def main(
         peers: a Python that has stable-baselines3.
     """
     rows, found, known = measurements(), {}, controllers()
-    made = {name: program(controller, DT) for name, controller in known.items()}
+    made = {
+        name: program(controller, DT, on_missing="hold")
+        for name, controller in known.items()
+    }
     for name in names or tuple(made):
         found[name] = measured(name, made[name], rows, seconds)
         print(name, json.dumps(found[name]), flush=True)

@@ -464,7 +464,8 @@ def test_what_has_no_picture_is_shown_by_its_signals(tmp_path):
 
 
 ROD = """<mujoco><worldbody><body pos="0 0 1">
-<joint name="q" type="hinge" axis="0 1 0"/><geom type="capsule" fromto="0 0 0 0 0 -.6" size=".1"/></body></worldbody>
+<joint name="q" type="hinge" axis="0 1 0"/>
+<geom type="capsule" fromto="0 0 0 0 0 -.6" size=".1"/></body></worldbody>
 <actuator><motor name="m" joint="q"/></actuator></mujoco>"""
 
 

@@ -61,41 +61,35 @@ class Known:
         return self.units.get(name, "")
 
 
-_TOLD: dict[int, tuple[weakref.ref, Known]] = {}  # by identity, as long as it lives
+_TOLD: dict[int, Known] = {}  # by id, as long as the thing lives
 
 
 def told(thing: Any, source: Any) -> Any:
     """The thing, which from now on knows the names that a plant gives its signals.
 
-    They are for the eye only, so they are no part of it: neither in its tree, nor
-    saved, hashed or compared; a copy does not have them.
+    They are for the eye only: no field, so neither saved, hashed nor compared, and
+    lost where the tree is rebuilt.
 
     Args:
         thing: a module.
         source: a plant, an equilibrium, or what is known.
     """
-    known = source if isinstance(source, Known) else _recalled(source)
-    if known is None:
-        known = Known(
+    if not isinstance(source, Known):
+        source = _TOLD.get(id(source)) or Known(
             tuple(source.states), tuple(getattr(source, "inputs", ())),
             dict(getattr(source, "units", {})), tuple(source.angles),
         )  # fmt: skip
-    key = id(thing)
-    _TOLD[key] = weakref.ref(thing, lambda _: _TOLD.pop(key, None)), known
+    if id(thing) not in _TOLD:  # beside it: in it, it would be of another structure
+        weakref.finalize(thing, _TOLD.pop, id(thing), None).atexit = False
+    _TOLD[id(thing)] = source
     return thing
-
-
-def _recalled(thing: Any) -> Known | None:
-    """What an object was told."""
-    ref, known = _TOLD.get(id(thing), (None, None))
-    return known if ref is not None and ref() is thing else None
 
 
 def known_of(thing: Any) -> Known:
     """What the parts of an object know of its signals, and of its period."""
     nodes, known = list(_nodes(thing)), Known()
     for node, _ in nodes:
-        found = _recalled(node) or _plant(node)
+        found = _TOLD.get(id(node)) or _plant(node)
         if found is not None and not known.inputs:
             known = found if found.inputs or not known.states else known
     periods = ((getattr(node, "dt", None), every) for node, every in nodes)

@@ -171,7 +171,7 @@ def test_names_are_for_the_eye_only():
 
 DATA = {
     "scalars": ({"a": np.float32(0.5), "n": np.int64(3)}, {"a": 0.5, "n": 3}),
-    "not finite": ([np.nan, -np.inf, 1.0, np.array([np.inf])], [None, None, 1.0, [None]]),
+    "not finite": ([np.nan, -np.inf, 1.0, [np.inf]], [None, None, 1.0, [None]]),
     "complex": (np.array([1 - 2j]), [[1.0, -2.0]]),
     "jax": ((jnp.arange(2), True, None, "θ"), [[0, 1], True, None, "θ"]),
     "keys": ({1: hc.design.LQRDesign(*[np.eye(1)] * 3)},

@@ -144,23 +144,16 @@ class Table(Shown):
             title=title, title_justify="left", caption="\n".join(self._legend()),
             caption_justify="left", box=SIMPLE_HEAD, padding=0,
         )  # fmt: skip
-        for i, heading in enumerate(self.headings):
+        first, second = rates(self.task)
+        headings = (f"{first} %", f"{second} %", *(h for h, _ in TERMINAL))
+        for i, heading in enumerate(("controller", *headings)):
             side = "right" if i else "left"
             table.add_column(heading, justify=side, no_wrap=True, min_width=3)
         for name in self.controllers:
-            table.add_row(escape(name), *self.cells(name))
+            row = self.row(name)
+            shares = [percents(row[first]), percents(row[second])]
+            table.add_row(escape(name), *shares, *_two_lines(row))
         return table
-
-    @property
-    def headings(self) -> tuple[str, ...]:
-        """Of the columns that are shown."""
-        shares = (f"{rate} %" for rate in rates(self.task))
-        return ("controller", *shares, *(heading for heading, _ in TERMINAL))
-
-    def cells(self, name: str) -> list[str]:
-        """A row that is shown, in rich's markup: every value above its interval."""
-        row = self.row(name)
-        return [*(percents(row[rate]) for rate in rates(self.task)), *_two_lines(row)]
 
     def _legend(self) -> list[str]:
         """A line a column: what it says."""

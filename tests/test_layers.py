@@ -7,9 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
-    "exact", "screen", "checks", "cache", "describe", "plants", "controllers", "loop",
-    "design", "tasks", "strategies", "learn", "compare", "deploy", "suites", "show",
-    "gym", "commands",
+    "exact", "screen", "checks", "kinds", "cache", "describe", "plants", "controllers",
+    "loop", "design", "tasks", "strategies", "learn", "compare", "deploy", "suites",
+    "show", "gym", "commands",
 )  # fmt: skip
 FILES = [p for p in ROOT.rglob("*.py") if p.name not in ("__init__.py", "cli.py")]
 

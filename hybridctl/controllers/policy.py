@@ -12,6 +12,7 @@ from jax import Array
 from hybridctl.checks import as_float, fail, one_of, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.features import Features
+from hybridctl.kinds import as_row
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -22,7 +23,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def _arrays(values: Any) -> tuple:
-    return tuple(as_float(v) for v in values)
+    return tuple(as_float(v) for v in as_row(values))
 
 
 class Policy(Controller):

@@ -10,6 +10,7 @@ from hybridctl.design.actuated import delayed, lag_share, lagged
 from hybridctl.design.linearize import linearize
 from hybridctl.design.riccati import held, lqrd
 from hybridctl.design.riccati import lqr as continuous_lqr
+from hybridctl.kinds import checked
 from hybridctl.loop import Loop
 from hybridctl.loop.simulate import one_loop
 from hybridctl.plants import Equilibrium, Plant
@@ -41,6 +42,7 @@ def lqr(
 ) -> StateFeedback | AugmentedFeedback: ...
 
 
+@checked
 def lqr(
     plant: Plant,
     equilibrium: Equilibrium,

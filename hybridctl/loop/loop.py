@@ -1,6 +1,6 @@
 """The closed loop: one function advances one control period."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from hybridctl.checks import positive, require
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.machine import mode_of
 from hybridctl.describe import Shown
+from hybridctl.kinds import check_fields, real_number
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
@@ -34,13 +35,16 @@ class Loop(Shown, eqx.Module):
         2
     """
 
-    dt: float = eqx.field(static=True, converter=float, default=0.02)
+    CURE: ClassVar[str] = "; for example hc.Loop(0.02)"
+
+    dt: float = eqx.field(static=True, converter=real_number, default=0.02)
     substeps: int = eqx.field(static=True, default=2)
     sensor: Sensor | None = None
     actuator: Actuator | None = None
     disturbance: Disturbance | None = None
 
     def __check_init__(self):
+        check_fields(self)
         positive("dt", self.dt)
         require(
             isinstance(self.substeps, int) and self.substeps > 0,

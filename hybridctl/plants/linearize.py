@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from hybridctl.cache import enable_cache
 from hybridctl.checks import finite_entries, is_concrete, require, shape
+from hybridctl.kinds import checked
 from hybridctl.plants.plant import Equilibrium, Plant
 
 Tree = TypeVar("Tree")
 Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
 
 
+@checked
 def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
     """Linear model of a plant at an equilibrium, by automatic differentiation.
 

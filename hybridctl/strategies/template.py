@@ -18,6 +18,7 @@ from hybridctl.controllers import (
     Switch,
     chosen,
 )
+from hybridctl.kinds import checked
 from hybridctl.strategies.reference import (
     build_balance,
     build_lqr,
@@ -167,6 +168,7 @@ def about_templates() -> dict[str, str]:
     return {name: first_line(entry.build) for name, entry in _TEMPLATES.items()}
 
 
+@checked
 def template(name: str, task: Task) -> Controller:
     """One of the toolkit's own trainable templates, made for a task.
 

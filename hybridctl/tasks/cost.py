@@ -8,6 +8,7 @@ from jax import Array
 from hybridctl.checks import as_float, not_negative, positive, require, shape
 from hybridctl.controllers.error import total
 from hybridctl.describe import Shown
+from hybridctl.kinds import as_row
 
 
 class Cost(Shown, eqx.Module):
@@ -80,7 +81,7 @@ class Fenced(eqx.Module):
     """
 
     inner: Cost
-    columns: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    columns: tuple[int, ...] = eqx.field(static=True, converter=as_row)
     bounds: Array = eqx.field(converter=as_float)
     weight: Array = eqx.field(converter=as_float, default=300.0)
 

@@ -175,9 +175,9 @@ def one_of(name: str, value: Any, known: Iterable[str]) -> None:
     if not isinstance(value, str) or value not in names:
         text = value if isinstance(value, str) else ""
         near = difflib.get_close_matches(text, names, 1)
-        close = f" (did you mean {near[0]!r}?)" if near else ""
+        close = f"; did you mean {near[0]!r}?" if near else ""
         given = plain(repr(value), 80)
-        fail(f"unknown {name} {given}{close}; choose one of: {', '.join(names)}")
+        fail(f"unknown {name} {given}; choose one of: {', '.join(names)}{close}")
 
 
 def count(name: str, value: Any) -> None:

@@ -65,8 +65,12 @@ def checked(function: F) -> F:
     return call  # pyright: ignore[reportReturnType]
 
 
-def check_fields(thing: Any) -> None:
+def check_fields(thing: Any, parts: bool = False) -> None:
     """Refuse a field of one of the toolkit's own classes that its annotation forbids.
+
+    Args:
+        thing: made of fields.
+        parts: look only at fields that are annotated with classes of the toolkit.
 
     Raises:
         ValueError: names the class, the field and what was expected.
@@ -76,13 +80,14 @@ def check_fields(thing: Any) -> None:
         return  # a user's annotations are the user's
     hints = _hints(cls)
     for field in dataclasses.fields(cls):
-        if hasattr(thing, field.name):
+        hint = hints.get(field.name, Any)
+        if hasattr(thing, field.name) and not (parts and not _is_part(hint)):
             name = f"{field.name} of {cls.__name__}"
-            check_kind(name, getattr(thing, field.name), hints.get(field.name, Any))
+            check_kind(name, getattr(thing, field.name), hint)
 
 
 def check_fields_first(cls: type) -> None:
-    """Let a class's own `__check_init__` begin with `check_fields`.
+    """Let a class's own `__check_init__` begin with `check_fields` of its parts.
 
     Else it would meet what is no controller before its base class refuses it.
     """
@@ -91,7 +96,7 @@ def check_fields_first(cls: type) -> None:
         return
 
     def check(self: Any) -> None:
-        check_fields(self)
+        check_fields(self, parts=True)
         own(self)
 
     type.__setattr__(cls, "__check_init__", functools.wraps(own)(check))
@@ -129,6 +134,11 @@ def _check_entries(name: str, value: Any, hint: Any) -> None:
     if typing.get_origin(hint) is tuple and inner in ((int, ...), (str, ...)):
         for entry in value:
             check_kind(f"an entry of {name}", entry, inner[0])
+
+
+def _is_part(hint: Any) -> bool:
+    kinds = _kinds(hint) or ()
+    return any(kind.__module__.startswith("hybridctl.") for kind in kinds)
 
 
 def _named(kind: type) -> str:

@@ -21,7 +21,6 @@ from hybridctl.controllers.controller import (
 from hybridctl.controllers.foreign import answered
 from hybridctl.controllers.inspect import children, walk
 from hybridctl.controllers.machine import age_of, mode_of
-from hybridctl.kinds import checked
 
 
 def _is_slot(node: Any) -> bool:
@@ -148,7 +147,6 @@ class Filled(Controller):
         return (memory, agent), u
 
 
-@checked
 def fill(template: Controller, agent: Controller) -> Filled:
     """Fill the Slots of a template for good.
 

@@ -185,7 +185,6 @@ class Chosen(Guard):
         return u[0] > self.above
 
 
-@checked
 def chosen(inner: Controller, above: float = 0.5) -> Guard:
     """An edge that an agent decides on: `chosen(Slot(1))`.
 

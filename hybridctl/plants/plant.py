@@ -205,6 +205,10 @@ class MechanicalPlant(Plant):
             order of the inputs.
     """
 
+    CURE: ClassVar[str] = (
+        "; it needs a mechanical plant with one actuated coordinate, as hc.CartPole()"
+    )
+
     actuated: eqx.AbstractVar[tuple[int, ...]]
 
     @abc.abstractmethod

@@ -400,7 +400,6 @@ BAD = [
     ((SWING, "."), {}, "ends in ''; choose one of"),
     (([SWING], "x.gif"), {}, "give traces by name"),
     (({"a": 1.0}, "x.gif"), {}, "'a' is a float; give what simulate returned"),
-    ((BALL, "x.gif"), {}, "no plant is known with the signals height, speed"),
     ((BALL, "x.gif"), {"plant": hc.BouncingBall()}, "not those of a BouncingBall"),
     ((SWING, "x.gif"), {"plant": hc.Pendulum()}, "not those of a Pendulum; give"),
     ((SWING, "x.gif"), {"plant": "cart"}, "plant is a str; give a plant, or the task"),

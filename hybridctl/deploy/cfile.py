@@ -119,7 +119,7 @@ class CFile:
 
     def source(self, comment: str) -> str:
         """The text of the .c file."""
-        finite = finite_text(program, self.name, self.real)
+        finite = finite_text(self.program, self.name, self.real)
         body = "\n".join([*self._body, *self._begin, *self._init_lines, finite])
         includes = "#include <math.h>\n" if re.search(r"\w\(|NAN|INF", body) else ""
         includes += "#include <stdlib.h>\n" if "llabs(" in body else ""
@@ -129,7 +129,7 @@ class CFile:
             includes=includes, known=self._known(), step=self._signature(),
             begin=self._begin_text(), init="\n".join(self._init_lines),
             body="\n".join(self._body), n_u=self.program.sizes.n_u,
-            applied=self._applied(), returns=returns(program), finite=finite,
+            applied=self._applied(), returns=returns(self.program), finite=finite,
         )  # fmt: skip
 
     @property

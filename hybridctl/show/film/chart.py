@@ -15,8 +15,9 @@ from hybridctl.show.style import STYLE, check_traces
 DPI = 100
 SIZE = (640, 480)  # [pixels]
 ROW = 44  # least height of a panel [pixels]
+GAP = 15  # between panels [pixels]
 LETTERS = 40  # of a name in its panel
-LABEL: Any = {"fontsize": 7, "va": "bottom", "color": "#52606d"}
+LABEL: Any = {"fontsize": 7, "ha": "right", "va": "bottom", "color": "#52606d"}
 VEIL, CLOCK = {"color": "white", "alpha": 0.82, "lw": 0}, "#1f2933"
 
 
@@ -52,9 +53,16 @@ class Chart:
                 axis.set_ylabel("")
                 axis.tick_params(labelsize=7)
                 label = titled(next(iter(named.values())), name, LETTERS)
-                axis.text(0.0, 1.0, label, **LABEL,
-                          transform=axis.transAxes)  # fmt: skip
+                axis.text(1.0, 1.0, label, transform=axis.transAxes, **LABEL)
+        self._spread(figure)
         return figure
+
+    def _spread(self, figure: Any) -> None:
+        """Room for a name above every panel."""
+        rows, place = len(figure.axes), figure.subplotpars
+        whole = (place.top - place.bottom) * self.size[1]
+        tall = max((whole - GAP * (rows - 1)) / rows, 1.0)
+        figure.subplots_adjust(hspace=GAP / tall)
 
     def _prepare(self) -> None:
         """Keep the still picture, and what is drawn upon it."""
@@ -92,11 +100,12 @@ class Chart:
         """The time, and the mode of a trace that is alone."""
         trace = next(iter(self.traces.values()))
         alone = len(self.traces) == 1 and trace.mode is not None and trace.modes
+        clock = f"{t:.2f} s" if self.end >= 1.0 else f"{t:.3g} s"
         if not alone:
-            return f"{t:.2f} s"
+            return clock
         k = int(np.searchsorted(np.asarray(trace.t), t * (1 + 1e-6), "right")) - 1
         mode = np.asarray(trace.mode)
-        return f"{trace.modes[int(mode[min(max(k, 0), len(mode) - 1)])]}   {t:.2f} s"
+        return f"{trace.modes[int(mode[min(max(k, 0), len(mode) - 1)])]}   {clock}"
 
     def sheet(self, times: list[float]) -> np.ndarray:
         """The whole course: a still of it needs no moments."""

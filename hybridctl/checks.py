@@ -188,10 +188,10 @@ def first_line(thing: Any) -> str:
 
 def number(name: str, value: Any) -> float:
     """One real number as a float."""
-    single = not isinstance(value, (str, bytes)) and np.ndim(value) == 0
     try:
+        single = not isinstance(value, (str, bytes)) and np.ndim(value) == 0
         return float(value) if single else fail("")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         given = "a number traced by jit, vmap or grad" if is_tracer(value) else value
         raise ValueError(f"{name}={given!r} is not a number; give one") from error
 

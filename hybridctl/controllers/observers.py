@@ -20,7 +20,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total, wrap
-from hybridctl.kinds import real_number
+from hybridctl.kinds import check_fields, real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 from hybridctl.plants.scales import natural_units
@@ -75,6 +75,7 @@ class KalmanFilter(Controller):
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
+        check_fields(self)
         row("x0", self.x0)
         row("u0", self.u0)
         n, m = np.shape(self.x0)[-1], np.shape(self.u0)[-1]

@@ -26,6 +26,10 @@ def _arrays(values: Any) -> tuple:
     return tuple(as_float(v) for v in as_row(values))
 
 
+def _is_clip(squash: Any) -> bool:
+    return isinstance(squash, str) and squash == "clip"
+
+
 class Policy(Controller):
     """u = squash(MLP((φ(tick) - mean) / std)), every output within ±1.
 
@@ -56,7 +60,7 @@ class Policy(Controller):
 
     def __check_init__(self):
         one_of("activation", self.activation, ACTIVATIONS)
-        if self.squash not in (None, "clip"):
+        if self.squash is not None and not _is_clip(self.squash):
             fail(f'squash={self.squash!r} is unknown; give "clip", or None for tanh')
         if self.reach is not None:
             positive("reach", self.reach)

@@ -12,6 +12,7 @@ from hybridctl.checks import as_float, not_negative, one_of, positive, require
 from hybridctl.controllers import Controller, Guard, Quadratic, Tick
 from hybridctl.controllers.guards import Near, Not
 from hybridctl.loop import Loop, LoopState, begin
+from hybridctl.loop.fit import steps_of
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.tasks.cost import Cost
@@ -119,7 +120,7 @@ class Task(eqx.Module):
     @property
     def steps(self) -> int:
         """Control periods in an episode."""
-        return round(self.seconds / self.loop.dt)
+        return steps_of(self.seconds, self.loop.dt)
 
 
 class Outcome(NamedTuple):

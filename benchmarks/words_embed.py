@@ -1,8 +1,8 @@
-"""What the README says of pilots, exports and files."""
+"""What is said of pilots, exports and files."""
 
 from typing import Any
 
-from words import load
+from words import load, section, table
 
 WAYS = {
     "pilot": "pilot",
@@ -17,26 +17,20 @@ def latency() -> str:
     """Microseconds a call."""
     result = load("latency")
     start = result["start-up of a process [s]"]
-    lines = [
-        "**Embedding.** Microseconds per call on one core, median (99th percentile in "
-        "brackets); inside C: a period in a loop of C, in double and float.",
-        "",
-        f"| controller | {' | '.join(WAYS.values())} | inside C |",
-        "| --- |" + " --- |" * (len(WAYS) + 1),
-    ]
+    rows = []
     for name, row in result["controllers"].items():
-        cells = (timed(row.get(way)) for way in WAYS)
         inside = ", ".join(shown(row[f"inside c {r}"]) for r in ("double", "float"))
-        lines.append(f"| {name} | {' | '.join(cells)} | {inside} |")
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"{ratios(result)} A process that loads an exported `.py` of the residual "
-            f"and steps 1000 times takes {start['median']:.2f} s (median; at most "
-            f"{start['largest']:.2f}), and imports {start['imports']} and the standard "
-            "library only (`benchmarks/latency.py`).",
-        ]
+        rows.append((name, *(timed(row.get(way)) for way in WAYS), inside))
+    return section(
+        "Embedding",
+        "How long does one call take on the robot? Microseconds on one core, median "
+        "(99th percentile in brackets); inside C: a period in a loop of C, in double "
+        "and float.",
+        table(("controller", *WAYS.values(), "inside C"), rows),
+        f"{ratios(result)} A process that loads an exported `.py` of the residual and "
+        f"steps 1000 times takes {start['median']:.2f} s (median; at most "
+        f"{start['largest']:.2f}), and imports {start['imports']} and the standard "
+        "library only (`benchmarks/latency.py`).",
     )
 
 
@@ -72,32 +66,33 @@ def shares(found: dict[str, dict], pilots: dict[str, float]) -> str:
 def parity() -> str:
     """How far exports are from the jitted controller."""
     result = load("parity")
-    rows = result["controllers"]
-    parts = [
-        deviation(kind, allowed, {name: row[kind] for name, row in rows.items()})
+    found = result["controllers"]
+    rows = [
+        deviation(kind, allowed, {name: row[kind] for name, row in found.items()})
         for kind, allowed in result["allowed"].items()
     ]
-    return (
-        f"**Parity.** {len(rows)} controllers, three of them a user's own, beside the "
-        f"jitted controller in float64 over {result['closed_loop_periods']:,} "
-        "closed-loop periods each: largest difference as a share of the largest output "
-        f"{'; '.join(parts)}. Modes are the same in every other period. A period is on "
-        "an edge where the jitted controller itself answers otherwise to measurements "
-        "and memories a rounding error away (`benchmarks/parity.py`)."
+    return section(
+        "Parity",
+        f"Does the file do what the controller does? {len(found)} controllers, three "
+        "of them a user's own, beside the jitted controller in float64 over "
+        f"{result['closed_loop_periods']:,} closed-loop periods each; the largest "
+        "difference, as a share of the largest output:",
+        table(("export", "largest", "allowed", "on an edge", "beyond"), rows),
+        "Modes are the same in every other period. A period is on an edge where the "
+        "jitted controller itself answers otherwise to measurements and memories a "
+        "rounding error away (`benchmarks/parity.py`).",
     )
 
 
-def deviation(kind: str, allowed: float, found: dict[str, dict]) -> str:
+def deviation(kind: str, allowed: float, found: dict[str, dict]) -> tuple[str, ...]:
     """The largest difference of one kind of export, and who is beyond its limit."""
     sound = [row for row in found.values() if "failed" not in row]
     largest, edges = max(r["largest"] for r in sound), sum(r["edges"] for r in sound)
-    name = "Python" if kind == "python" else f"C {kind}"
-    allowing = f"{allowed:.0e} allowed; {edges} periods on an edge"
     beyond = ", ".join(
         f"{who} {row['largest']:.1e}" for who, row in found.items() if "failed" in row
     )
-    more = f"; beyond that {beyond}" if beyond else ""
-    return f"{name} {largest:.1e} ({allowing}{more})"
+    name = "Python" if kind == "python" else f"C {kind}"
+    return name, f"{largest:.1e}", f"{allowed:.0e}", f"{edges}", beyond or "–"
 
 
 def adapters() -> str:
@@ -105,14 +100,15 @@ def adapters() -> str:
     result = load("sb3")
     trained, differ, scores = (result[k] for k in ("trained", "difference", "scores"))
     faster = scores["predict"]["seconds"] / scores["policy"]["seconds"]
-    return (
-        f"**Adapters.** Gymnasium's `check_env` passes over {len(result['check_env'])} "
+    return section(
+        "Adapters",
+        f"Gymnasium's `check_env` passes over {len(result['check_env'])} "
         f"ids with {result['warnings']} warnings. stable-baselines3's PPO trains "
         f"{trained['steps']} steps on `{trained['id']}` in {trained['seconds']:.1f} s; "
         f"as a `Policy` it answers as its `predict` does within "
         f"{differ['random']['largest']:.0e} on {differ['random']['observations']} "
         f"observations, and {result['episodes']} episodes take 1/{faster:.0f} of the "
-        "time (`benchmarks/sb3.py`)."
+        "time (`benchmarks/sb3.py`).",
     )
 
 
@@ -122,13 +118,14 @@ def files() -> str:
     outcomes, seconds = damage["outcomes"], damage["seconds"]
     loaded = sum(n for outcome, n in outcomes.items() if outcome != "refused")
     full = kills["full_disk"]
-    return (
-        f"**Files.** Of {damage['files']:,} damaged and hostile files {loaded} load, "
+    return section(
+        "Files",
+        f"Of {damage['files']:,} damaged and hostile files {loaded} load, "
         "bit for bit what they were or say they are; the others are refused in a "
         f"sentence. None crashes, hangs or runs code; {seconds['above 1']} take longer "
         f"than 1 s (at most {seconds['largest']:.1f} s), made for that with a right "
         f"hash. {kills['survived']} of {len(kills['kills'])} trainings killed by "
         "SIGKILL, some while saving, load and go on with `--resume`; a disk of 10 MB "
         f"that is full at {full['kept_at_the_end']:,} decisions keeps them and says so "
-        "(`benchmarks/damage.py`, `benchmarks/kills.py`)."
+        "(`benchmarks/damage.py`, `benchmarks/kills.py`).",
     )

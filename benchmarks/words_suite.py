@@ -1,34 +1,48 @@
-"""The suite's table and verdict in the README."""
+"""The suite's tables and verdict in words."""
 
 from typing import Any
 
-from words import load, with_interval
+from words import load, section, table, with_interval
+
+
+def share_table() -> str:
+    """Each strategy's J on each task as a share of the reference's."""
+    result = load("suite")
+    tasks, against = result["tasks"], result["against"]
+    heads = [f"{task['number']} {name}" for name, task in tasks.items()]
+    rows = [
+        (name, *(share(task, name) for task in tasks.values()))
+        for name in result["columns"]
+    ]
+    return "\n\n".join(
+        (
+            f"What an episode costs (J), as a share of the tuned {against}’s on the "
+            "same episodes: lower is better, bold is the best. In brackets, the share "
+            "of episodes that settle upright in the middle, where it is not 100 %.",
+            table(("strategy", *heads), rows),
+        )
+    )
 
 
 def suite() -> str:
     """Every strategy on every task: what matters in one table, the rest folded."""
     result = load("suite")
-    tasks, against = result["tasks"], result["against"]
-    heads = [f"{task['number']} {name}" for name, task in tasks.items()]
-    lines = [
-        f"**The suite.** Every strategy on the tasks B1 to B8, {result['n']} episodes "
-        f"each (seed {result['seed']}, never trained on). Learned columns train on the "
-        "task itself, those of `swingup` on `global`, on equally many decisions "
+    return section(
+        "The suite",
+        f"Every strategy on the tasks B1 to B8, {result['n']} episodes each (seed "
+        f"{result['seed']}, never trained on). Learned columns train on the task "
+        "itself, those of `swingup` on `global`, on equally many decisions "
         f"({million(result)}), with {result['seeds']} seeds. J is ∫ x² + 20(1 + cos θ) "
-        "+ ẋ² + θ̇² + 0.1 u² dt over 20 s; a failed episode is charged 600. The table "
-        f"shows J as a share of the tuned {against}’s on the same episodes, and the "
-        "success where it is not 100 %; bold is the lowest of those whose success is "
-        "not told from the highest.",
-        "",
-        f"| strategy | {' | '.join(heads)} |",
-        "| --- |" + " --- |" * len(tasks),
-    ]
-    for name in result["columns"]:
-        shown = (share(task, name) for task in tasks.values())
-        lines.append(f"| {name} | {' | '.join(shown)} |")
-    lines += ["", result["verdict"], "", *contests(tasks), "", *folded(result)]
-    lines += ["", periods()]
-    return "\n".join(lines)
+        "+ ẋ² + θ̇² + 0.1 u² dt over 20 s; a failed episode is charged 600. An episode "
+        "succeeds when it settles: the pole comes to rest upright in the middle of the "
+        "track. Bold is the lowest of those whose success is not told from the "
+        "highest.",
+        share_table(),
+        result["verdict"],
+        "\n".join(contests(result["tasks"])),
+        *folded(result),
+        periods(),
+    )
 
 
 def periods() -> str:
@@ -59,7 +73,7 @@ def share(task: dict[str, Any], name: str) -> str:
     text = f"{row['share']['value']:.2f}"
     success = row["success"]["value"]
     text = f"**{text}**" if name == task["best"] else text
-    return text if success == 1 else f"{text} ({success:.3g})".replace("(1)", "(0.999)")
+    return text if success == 1 else f"{text} ({min(100 * success, 99.9):.3g} %)"
 
 
 def contests(tasks: dict[str, Any]) -> list[str]:
@@ -68,29 +82,26 @@ def contests(tasks: dict[str, Any]) -> list[str]:
     return [f"- {number} {name}: {text}" for number, name, text in told if text]
 
 
-def folded(result: dict[str, Any]) -> list[str]:
+def folded(result: dict[str, Any]) -> tuple[str, ...]:
     """The whole table, behind a line to click on."""
-    lines = [
-        "<details><summary>All figures, with intervals</summary>",
-        "",
-        "| task | strategy | episodes | success | settles (median, p95) | J | ΔJ | "
-        "J / bound |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    heads = "task|strategy|episodes|success|settles (median, p95)|J|ΔJ|J / bound"
+    rows = [
+        figures(title, name, row)
+        for title, task in result["tasks"].items()
+        for name, row in task["rows"].items()
     ]
-    for title, task in result["tasks"].items():
-        lines += [figures(title, name, row) for name, row in task["rows"].items()]
-    return [
-        *lines,
-        "",
+    return (
+        '<details markdown="1"><summary>All figures, with intervals</summary>',
         "Brackets are 95 % intervals, of learned columns over seeds and episodes. ΔJ "
         f"is the paired difference to the {result['against']}; * is sure (p < 0.05 by "
-        "Holm’s method). MPC meets fewer episodes, and is compared on those.",
-        "",
+        "Holm’s method). MPC meets fewer episodes, and is compared on those. The last "
+        "column is the ratio to what the optimal input costs.",
+        table(heads.split("|"), rows),
         "</details>",
-    ]
+    )
 
 
-def figures(title: str, name: str, row: dict[str, Any]) -> str:
+def figures(title: str, name: str, row: dict[str, Any]) -> tuple[str, ...]:
     """A row of the whole table."""
     s, gap, bound = row["success"], row["difference"], row["to_bound"]
     sure = "*" if gap and gap["verdict"] != "open" else ""
@@ -98,7 +109,7 @@ def figures(title: str, name: str, row: dict[str, Any]) -> str:
         "never" if row[key] is None else f"{row[key]:.2f} s"
         for key in ("settle_median", "settle_p95")
     )
-    cells = (
+    return (
         title,
         name,
         str(row["n"]),
@@ -108,4 +119,3 @@ def figures(title: str, name: str, row: dict[str, Any]) -> str:
         "–" if gap is None else with_interval(gap, "+.3g") + sure,
         "–" if bound is None else f"{bound:.2f}",
     )
-    return f"| {' | '.join(cells)} |"

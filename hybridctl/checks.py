@@ -1,5 +1,6 @@
 """Checks on user input: each failure is one sentence with the cure in it."""
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
@@ -7,6 +8,7 @@ import jax
 import jax.core
 import numpy as np
 from jax import Array
+from jax._src import xla_bridge
 
 
 def as_float(value: Any) -> Any:
@@ -61,6 +63,7 @@ def cast(tree: Any, name: str = "") -> Any:
     Raises:
         ValueError: something that cannot be told from another one, with its field.
     """
+    not_forked()
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
     return jax.tree.unflatten(structure, [_cast(name, *leaf) for leaf in leaves])
 
@@ -118,6 +121,34 @@ def is_concrete(*values: Any) -> bool:
     return not any(is_tracer(v) for v in jax.tree.leaves(values))
 
 
+_lost = False  # whether this process was forked off one in which JAX ran
+
+
+def _note_fork() -> None:
+    global _lost
+    _lost = _lost or xla_bridge.backends_are_initialized()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def not_forked() -> None:
+    """Refuse to compute where JAX would wait for ever for threads that are gone.
+
+    Raises:
+        RuntimeError: this process was forked off one in which JAX had started.
+    """
+    if _lost:
+        raise RuntimeError(
+            "this process was forked off one in which JAX had started, where JAX "
+            'would hang; start processes with context="spawn", as in '
+            'gymnasium.make_vec(id, vectorization_mode="async", '
+            'vector_kwargs={"context": "spawn"}) or multiprocessing.get_context('
+            '"spawn"), or use hc.gym.make_vec: many environments in one process'
+        )
+
+
 def fail(message: str) -> NoReturn:
     raise ValueError(message)
 
@@ -137,6 +168,16 @@ def plain(text: Any, most: int = 500) -> str:
     """
     seen = "".join(c if c.isprintable() else " " for c in str(text)[: 2 * most])
     return " ".join(seen.split())[:most]
+
+
+def first_line(thing: Any) -> str:
+    """Of a docstring: what the thing is, in a line.
+
+    Example:
+        >>> first_line(first_line)
+        'Of a docstring: what the thing is, in a line.'
+    """
+    return (thing.__doc__ or "").strip().partition("\n")[0]
 
 
 def number(name: str, value: Any) -> float:
@@ -160,7 +201,7 @@ def as_key(key: Any) -> Array | None:
     if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
         return jax.random.PRNGKey(int(key) % 2**32)
     dtype = getattr(key, "dtype", None)
-    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
+    if dtype is not None and jax.numpy.issubdtype(dtype, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     single = getattr(key, "dtype", None) == np.uint32 and np.ndim(key) == 1
     if not single:

@@ -77,7 +77,7 @@ for name in hc.strategies.templates(task):
 #
 # The task is `global`: the pole starts anywhere, 10 N, 2.4 m of track, and the cost J
 # of 20 s. Three seeds train side by side. This is a short training, a fiftieth of the
-# one in the README.
+# one that was measured.
 
 # %%
 template = hc.template("residual", task)

@@ -12,6 +12,8 @@ import hybridctl as hc
 from hybridctl.controllers.guards import Level
 from hybridctl.design.trials import Trials
 
+pytestmark = pytest.mark.numeric
+
 DT = 0.02
 PLANT = hc.CartPole()
 UP = PLANT.upright()
@@ -131,7 +133,7 @@ def test_refusals():
 
 
 def test_the_benchmark_says_so():
-    rows = json.loads(RESULT.read_text())["rows"]
+    rows = json.loads(RESULT.read_text(encoding="utf-8"))["rows"]
     row = next(r for r in rows if r["limit"] == 10 and r["delay"] == 0)
     assert 3.4 < row["invariant"]["rho"] < 5.2
     for row in rows:

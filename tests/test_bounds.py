@@ -12,6 +12,8 @@ import pytest
 import hybridctl as hc
 from hybridctl.compare.bounds import BOUNDS, Bound
 
+pytestmark = pytest.mark.numeric
+
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "benchmarks"))  # behind python-control, our control.py
 TASK = hc.tasks.get("swingup")
@@ -108,7 +110,9 @@ def test_the_bound_for_noise_alone_is_met_by_simulation():
 
 
 def test_the_bounds_are_those_that_were_derived():
-    found = json.loads((ROOT / "benchmarks" / "results" / "bounds.json").read_text())
+    found = json.loads(
+        (ROOT / "benchmarks" / "results" / "bounds.json").read_text(encoding="utf-8")
+    )
     for name in ("swingup", "short_track", "global", "weak", "weak hanging"):
         row, bound = found["bounds"].get(name, {}), BOUNDS[name]
         assert bound.J == (round(row["J"], 4) if row else None)

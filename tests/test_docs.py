@@ -11,18 +11,22 @@ ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "benchmarks"))  # behind python-control, our control.py
 
 
-def test_the_readme_quotes_the_benchmarks():
-    import readme
+def test_page_and_readme_quote_the_benchmarks():
+    import measured
 
-    text = (ROOT / "README.md").read_text()
-    assert readme.measured() in text
+    assert measured.PAGE.read_text(encoding="utf-8") == measured.page()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert measured.measured() in readme
+    assert len(readme.splitlines()) <= 200
 
 
 def test_the_reference_machine_has_the_tuned_gains():
     from hybridctl.strategies.model import UNKNOWN
     from hybridctl.strategies.reference import BY_PLANT, TUNED
 
-    found = json.loads((ROOT / "benchmarks" / "results" / "tune.json").read_text())
+    found = json.loads(
+        (ROOT / "benchmarks" / "results" / "tune.json").read_text(encoding="utf-8")
+    )
     gains = {name: dict(row["gains"]) for name, row in found["tasks"].items()}
     assert gains["ekf noisy"].pop("disturbance") == pytest.approx(10 * UNKNOWN)
     known = TUNED | BY_PLANT

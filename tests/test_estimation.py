@@ -9,6 +9,8 @@ import hybridctl as hc
 from hybridctl.controllers.fill import blank_tick
 from hybridctl.design.kalman import filter_gain
 
+pytestmark = pytest.mark.numeric
+
 PLANT, DT = hc.CartPole(), 0.02
 UP = PLANT.upright()
 NOISE = np.array([0.01, 0.02, 0.1, 0.1])
@@ -114,8 +116,8 @@ def test_what_cannot_be_observed_is_refused():
         hc.kalman(PLANT, UP, DT, 0.1, outputs=("phi",))
     with pytest.raises(ValueError, match=r"noise has shape \(2,\), expected \(4,\)"):
         hc.kalman(PLANT, UP, DT, [0.1, 0.1])
-    with pytest.raises(ValueError, match=r"noise=0.0 must be above 0"):
-        hc.kalman(PLANT, UP, DT, 0.0)
+    with pytest.raises(ValueError, match=r"noise=-0.1 must not be negative"):
+        hc.kalman(PLANT, UP, DT, -0.1)
     with pytest.raises(ValueError, match=r"noise has shape \(3,\), expected \(4,\)"):
         hc.EKF(PLANT, DT, [0.1, 0.1, 0.1])
     with pytest.raises(ValueError, match="among the 4 measurements"):
@@ -132,3 +134,9 @@ def test_filter_gain_of_a_scalar_by_hand():
     """x⁺ = x + w, y = x + v, W = V = 1: P = (1 + √5) / 2, L = P / (P + 1)."""
     P = (1 + np.sqrt(5)) / 2
     np.testing.assert_allclose(filter_gain([[1]], [[1]], [[1]], [[1]]), P / (P + 1))
+
+
+def test_a_measurement_without_noise_is_believed():
+    L = hc.kalman(PLANT, UP, DT, 0.0, outputs=("x", "theta")).L
+    np.testing.assert_allclose(L[:2], np.eye(2), atol=1e-9)
+    np.testing.assert_allclose(filter_gain([[2.0]], [[1.0]], [[0.0]], [[1.0]]), 0.75)

@@ -375,7 +375,7 @@ def test_an_animation_in_a_notebook(monkeypatch):
 
 def test_nothing_half_written_is_left(tmp_path, monkeypatch):
     path = tmp_path / "x.gif"
-    path.write_text("before")
+    path.write_text("before", encoding="utf-8")
     paint = Flat.paint
 
     def stop(self, moment):
@@ -388,7 +388,7 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             hc.render(SWING, tmp_path / name, renderer="matplotlib", progress=False)
     assert [p.name for p in tmp_path.iterdir()] == ["x.gif"]
-    assert path.read_text() == "before"
+    assert path.read_text(encoding="utf-8") == "before"
 
 
 BALL = hc.Trace.from_dict(
@@ -400,7 +400,6 @@ BAD = [
     ((SWING, "."), {}, "ends in ''; choose one of"),
     (([SWING], "x.gif"), {}, "give traces by name"),
     (({"a": 1.0}, "x.gif"), {}, "'a' is a float; give what simulate returned"),
-    ((BALL, "x.gif"), {}, "no plant is known with the signals height, speed"),
     ((BALL, "x.gif"), {"plant": hc.BouncingBall()}, "not those of a BouncingBall"),
     ((SWING, "x.gif"), {"plant": hc.Pendulum()}, "not those of a Pendulum; give"),
     ((SWING, "x.gif"), {"plant": "cart"}, "plant is a str; give a plant, or the task"),
@@ -480,12 +479,12 @@ for name in ("a.gif", "b.gif"):
 
 
 def test_without_any_gl_library_matplotlib_draws_and_says_so(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(HIDE)
-    (tmp_path / "trace.json").write_text(json.dumps(SWING.to_dict()))
+    (tmp_path / "sitecustomize.py").write_text(HIDE, encoding="utf-8")
+    (tmp_path / "trace.json").write_text(json.dumps(SWING.to_dict()), encoding="utf-8")
     paths = os.pathsep.join([str(tmp_path), str(Path(hc.__file__).parents[1])])
     known = {k: v for k, v in os.environ.items() if k != "MUJOCO_GL"}
     done = subprocess.run(
-        [sys.executable, "-c", USE, "trace.json"], cwd=tmp_path, text=True,
+        [sys.executable, "-c", USE, "trace.json"], cwd=tmp_path, encoding="utf-8",
         capture_output=True, env=known | {"PYTHONPATH": paths},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -532,17 +531,17 @@ def test_what_is_no_trace_is_refused(change, message):
 
 def test_the_command_shows_traces_and_controllers(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("trace.json").write_text(json.dumps(SWING.to_dict()))
+    Path("trace.json").write_text(json.dumps(SWING.to_dict()), encoding="utf-8")
     small = ["--size", "320", "120", "--renderer", "matplotlib"]
     cli.main(["render", "trace.json", "lqr", "--task", "balance", "--seconds", "0.2",
               "--out", "deep/x.gif", *small])  # fmt: skip
     assert "drawn by matplotlib in" in capsys.readouterr().out
-    with Image.open("deep/x.gif") as image:
+    with Image.open("deep/x.gif", encoding="utf-8") as image:
         assert image.size == (320, 120) and image.n_frames == 5
     cli.main(["render", "trace.json", "--at", "0", "--out", "x.png", *small])
-    with Image.open("x.png") as image:
+    with Image.open("x.png", encoding="utf-8") as image:
         assert image.size == (320, 120)
-    Path("bad.json").write_text("{")
+    Path("bad.json").write_text("{", encoding="utf-8")
     for name, message in (
         ("nosuch.json", "there is no file nosuch.json; hybridctl simulate writes"),
         ("bad.json", "bad.json is not a trace: "),

@@ -9,11 +9,12 @@ import jax
 from jax import Array
 
 from hybridctl.checks import as_float, fail, finite, require
+from hybridctl.describe import Shown
 
 State = Any  # a controller's memory: any pytree of arrays
 
 
-class Tick(eqx.Module):
+class Tick(Shown, eqx.Module):
     """What a controller sees at the start of a control period.
 
     Attributes:
@@ -53,7 +54,7 @@ class Tick(eqx.Module):
         return value
 
 
-class Controller(eqx.Module):
+class Controller(Shown, eqx.Module):
     """Everything that decides an input: a frozen pytree with two verbs.
 
     `init` makes the memory, `step` maps (memory, tick) to (memory, input). Both

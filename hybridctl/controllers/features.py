@@ -9,10 +9,11 @@ from jax import Array
 
 from hybridctl.checks import fail, require
 from hybridctl.controllers.controller import State, Tick
+from hybridctl.describe import Shown
 from hybridctl.plants import Plant
 
 
-class Features(eqx.Module):
+class Features(Shown, eqx.Module):
     """Map Ticks to observation vectors.
 
     Args:

@@ -11,10 +11,11 @@ from jax import Array
 from hybridctl.checks import as_float, as_int, fail, finite, positive, require
 from hybridctl.controllers.controller import Controller, Tick
 from hybridctl.controllers.error import deviation, total
+from hybridctl.describe import Shown, told
 from hybridctl.plants import Equilibrium
 
 
-class Guard(eqx.Module):
+class Guard(Shown, eqx.Module):
     """A yes-or-no condition; combine with `&`, `|` and `~`."""
 
     @abc.abstractmethod
@@ -101,7 +102,7 @@ class Near(Guard):
         return inside
 
 
-class Quadratic(eqx.Module):
+class Quadratic(Shown, eqx.Module):
     """V(y) = (y - x0)ᵀ P (y - x0), angle errors wrapped.
 
     Args:
@@ -226,9 +227,8 @@ def near(centre: Equilibrium, **tolerance: float) -> Guard:
     columns = tuple(known.index(name) for name in tolerance)
     angles = tuple(i for i, c in enumerate(columns) if c in centre.angles)
     bounds = jnp.stack if any(eqx.is_array(v) for v in tolerance.values()) else np.array
-    return Near(
-        centre.x[np.array(columns)], bounds(list(tolerance.values())), columns, angles
-    )
+    x0, sizes = centre.x[np.array(columns)], bounds(list(tolerance.values()))
+    return told(Near(x0, sizes, columns, angles), centre)
 
 
 def beyond(centre: Equilibrium, **tolerance: float) -> Guard:

@@ -12,6 +12,7 @@ from hybridctl.checks import as_int, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.guards import Guard, ticks
 from hybridctl.controllers.inspect import design_dt, walk
+from hybridctl.plants.signals import names as unique
 
 
 class SwitchState(eqx.Module):
@@ -45,7 +46,8 @@ class Switch(Controller):
         names: Iterable[str] | None = None,
     ):
         if isinstance(modes, Mapping):
-            names, modes = [str(name) for name in modes], list(modes.values())
+            names = tuple(modes)
+            modes = modes.values()
         self.supervisor, self.modes = supervisor, tuple(modes)
         plain = (f"mode{i}" for i in range(len(self.modes)))
         self.names = tuple(plain if names is None else names)
@@ -54,6 +56,7 @@ class Switch(Controller):
         n = len(self.modes)
         require(n > 0, "a Switch needs at least one mode, got none")
         require(len(self.names) == n, f"{len(self.names)} names for {n} modes")
+        unique("modes", self.names)
         for name, mode in zip(self.names, self.modes, strict=True):
             require(
                 isinstance(mode, Controller),
@@ -166,8 +169,8 @@ def machine(
         >>> machine(modes, {("a", "b"): after(5)}).names
         ('a', 'b')
     """
-    names = tuple(modes)
-    require(bool(names), "a machine needs at least one mode, got none")
+    require(bool(modes), "a machine needs at least one mode, got none")
+    names = unique("modes", modes)
     rows = _rows(edges)
     for source, target, guard in rows:
         _check_edge(names, source, target, guard)
@@ -210,8 +213,14 @@ def mode_names(controller: Any) -> tuple[str, ...]:
 
 def mode_of(state: Any) -> Array | None:
     """Active mode in a controller's memory (int32 scalar), None without one."""
+    return next((node.mode for node in switches(state)), None)
+
+
+def switches(state: Any) -> list[SwitchState]:
+    """Memories of all switches in a controller's memory, those inside after theirs."""
     nodes = jax.tree.leaves(state, is_leaf=lambda n: isinstance(n, SwitchState))
-    return next((node.mode for node in nodes if isinstance(node, SwitchState)), None)
+    found = [node for node in nodes if isinstance(node, SwitchState)]
+    return [s for node in found for s in (node, *switches(node.modes))]
 
 
 def age_of(state: Any) -> Array | None:

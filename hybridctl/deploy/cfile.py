@@ -10,7 +10,7 @@ from hybridctl.deploy.program import Part, Program
 
 TAKEN = (
     ctanh.NAME,
-    *("s", "t", "y", "r", "u", "k"),
+    *("s", "t", "y", "r", "u", "k", "missed", "held"),
     *"double else enum extern float for goto if inline int long register".split(),
     *"restrict return short signed sizeof static struct switch typedef".split(),
     *"union unsigned void volatile while llabs sin cos tan exp log pow sqrt".split(),
@@ -40,8 +40,8 @@ void {name}_init({name}_state *s);
  * s: memory, from {name}_init or the last period.
  * t: time [s].
  * y: measurements: {y}.{r_doc}
- * u: the input, written: {u}. */
-void {step};
+ * u: the input, written: {u}.{missing} */
+{returns} {step};
 
 /* Tell what was applied in the last period, where that is not what was asked for. */
 void {name}_applied({name}_state *s, const {real} u[{n_u}]);
@@ -58,17 +58,37 @@ SOURCE = """\
 #include "{name}.h"
 
 {includes}
-{known}{tanh}{begin}
+{known}{tanh}{finite}{begin}
 void {name}_init({name}_state *s) {{
 {init}
 }}
 
-void {step} {{
+{returns} {step} {{
 {body}
 }}
 
 void {name}_applied({name}_state *s, const {real} u[{n_u}]) {{
 {applied}
+}}
+"""
+
+
+MISSING = {
+    "hold": """
+ * Where a measurement or reference is not finite it returns 1: u is the last good one,
+ * the memory stays as it was, and s->missed counts. Elsewhere it returns 0.""",
+    "error": """
+ * Where a measurement or reference is not finite it returns 1: u is the last good one,
+ * and nothing else happens but that s->missed counts. Elsewhere it returns 0.""",
+}
+FINITE = """
+/* Whether one of n numbers is not finite. */
+static int {name}_missing(const {real} *row, int n) {{
+    int i;
+    for (i = 0; i < n; i++) {{
+        if (!isfinite(row[i])) {{ return 1; }}
+    }}
+    return 0;
 }}
 """
 
@@ -86,7 +106,7 @@ class CFile:
         self.program, self.name, self.real = program, name, real
         self.names = Names(TAKEN)
         self.writer = CWriter(self.names, real)
-        fields = Names(("k", "begun", "applied", "asked"))
+        fields = Names(("k", "begun", "applied", "asked", "missed", "held"))
         self.fields = [fields.new(leaf.name) for leaf in program.memory]
         self.lazy = program.start is None
         self._body = self._step()
@@ -104,12 +124,14 @@ class CFile:
         return HEADER.format(
             comment=comment.replace("\n", "\n * "), guard=f"{self.name.upper()}_H",
             fields="\n".join(self._struct()), name=self.name, r_doc=r, n_u=sizes.n_u,
-            step=self._signature(), real=self.real, **rows,
+            step=self._signature(), real=self.real, returns=self._returns(),
+            missing=MISSING.get(program.on_missing, ""), **rows,
         )  # fmt: skip
 
     def source(self, comment: str) -> str:
         """The text of the .c file."""
-        body = "\n".join([*self._body, *self._begin, *self._init_lines])
+        finite = self._finite()
+        body = "\n".join([*self._body, *self._begin, *self._init_lines, finite])
         includes = "#include <math.h>\n" if re.search(r"\w\(|NAN|INF", body) else ""
         includes += "#include <stdlib.h>\n" if "llabs(" in body else ""
         return SOURCE.format(
@@ -118,7 +140,7 @@ class CFile:
             includes=includes, known=self._known(), step=self._signature(),
             begin=self._begin_text(), init="\n".join(self._init_lines),
             body="\n".join(self._body), n_u=self.program.sizes.n_u,
-            applied=self._applied(),
+            applied=self._applied(), returns=self._returns(), finite=finite,
         )  # fmt: skip
 
     @property
@@ -147,6 +169,10 @@ class CFile:
         for leaf, field in zip(self.program.memory, self.fields, strict=True):
             size = f"[{math.prod(leaf.shape)}]" if leaf.shape else ""
             lines.append(f"    {self.writer.types[leaf.kind]} {field}{size};")
+        if self.program.guarded:
+            n = self.program.sizes.n_out
+            lines.append(f"    {WHOLE} missed; /* periods without a measurement */")
+            lines.append(f"    {self.real} held[{n}]; /* the last good input */")
         return lines
 
     def _places(self) -> list[str]:
@@ -176,6 +202,7 @@ class CFile:
         self._store(part, memory)
         for i, name in enumerate(given):
             more = f" s->asked[{i}] = s->applied[{i}] = {name};" if program.fed else ""
+            more += f" s->held[{i}] = {name};" * program.guarded
             writer.line(f"u[{i}] = {name};{more}")
         writer.line("s->k += 1;")
         if not any(re.search(r"\bt\b", line) for line in writer.lines):
@@ -184,8 +211,30 @@ class CFile:
             writer.line("(void)y;")
         if program.sizes.n_r and not re.search(r"\br\b", "\n".join(writer.lines)):
             writer.line("(void)r;")
+        if program.guarded:
+            writer.lines = [*self._hold(), *writer.lines]
+            writer.line("return 0;")
         lines, writer.lines = writer.lines, []
         return lines
+
+    def _hold(self) -> list[str]:
+        """A period without a measurement."""
+        sizes, fed = self.program.sizes, self.program.fed
+        test = f"{self.name}_missing(y, {sizes.n_y})"
+        test += f" || {self.name}_missing(r, {sizes.n_r})" * (sizes.n_r > 0)
+        goes_on = self.program.holds
+        told = " s->asked[{0}] = s->applied[{0}] = s->held[{0}];" * (fed and goes_on)
+        rows = [f"u[{i}] = s->held[{i}];{told.format(i)}" for i in range(sizes.n_out)]
+        rows += ["s->k += 1;"] * goes_on + ["s->missed += 1;", "return 1;"]
+        return [f"    if ({test}) {{", *(f"        {row}" for row in rows), "    }"]
+
+    def _returns(self) -> str:
+        return "int" if self.program.guarded else "void"
+
+    def _finite(self) -> str:
+        if not self.program.guarded:
+            return ""
+        return FINITE.format(name=self.name, real=self.real)
 
     def _seen(self, part: Part) -> None:
         writer = self.writer
@@ -255,6 +304,10 @@ class CFile:
         writer.line("s->k = 0;")
         for i in range(n_u):
             writer.line(f"s->applied[{i}] = s->asked[{i}] = 0;")
+        if self.program.guarded:
+            writer.line("s->missed = 0;")
+            for i in range(self.program.sizes.n_out):
+                writer.line(f"s->held[{i}] = 0;")
         if self.lazy:
             writer.line("s->begun = 0;")
             self._zeros()
@@ -288,5 +341,8 @@ class CFile:
         return "\n".join([*lines, ""]) if lines else ""
 
     def _applied(self) -> str:
-        n = range(self.program.sizes.n_u)
-        return "\n".join(f"    s->applied[{i}] = u[{i}];" for i in n)
+        n = self.program.sizes.n_u
+        rows = [f"    s->applied[{i}] = u[{i}];" for i in range(n)]
+        if self.program.guarded:  # what is not finite was not applied
+            rows.insert(0, f"    if ({self.name}_missing(u, {n})) {{ return; }}")
+        return "\n".join(rows)

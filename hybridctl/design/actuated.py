@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import require
-from hybridctl.design.riccati import LQRDesign, design
+from hybridctl.design.care import LQRDesign
+from hybridctl.design.riccati import regulator
 from hybridctl.design.wellposed import Problem
 from hybridctl.loop import Actuator
 
@@ -37,7 +38,7 @@ def lagged(p: Problem, share: NDArray) -> Problem:
     seen = np.block(  # [x; u] of [x; u₋; v]
         [[np.eye(n), np.zeros((n, 2 * m))], [np.zeros((m, n)), keep, a]]
     )
-    W = seen.T @ _weight(p) @ seen
+    W = seen.T @ p.weight @ seen
     step = np.block([[p.A, p.B], [np.zeros((m, n)), np.eye(m)]]) @ seen
     k = n + m
     return Problem(step[:, :k], step[:, k:], W[:k, :k], W[k:, k:], W[:k, k:])
@@ -53,7 +54,7 @@ def delayed(p: Problem, delay: int) -> LQRDesign:
     Source: D. Q. Mayne, "Control of linear systems with time delay", Electronics
     Letters 4 (1968).
     """
-    (n, m), found, W = p.B.shape, design(p, discrete=True), _weight(p)
+    (n, m), found, W = p.B.shape, regulator(p), p.weight
     size = n + delay * m
     x, X = np.eye(n, size), np.zeros((size, size))
     for i in range(delay):
@@ -63,7 +64,3 @@ def delayed(p: Problem, delay: int) -> LQRDesign:
     X = X + x.T @ found.X @ x
     poles = np.append(found.poles, np.zeros(delay * m)).astype(np.complex128)
     return LQRDesign(found.K @ x, (X + X.T) / 2, np.sort_complex(poles))
-
-
-def _weight(p: Problem) -> NDArray:
-    return np.block([[p.Q, p.N], [p.N.T, p.R]])

@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import positive, require
 from hybridctl.controllers import Controller, Quadratic
+from hybridctl.describe import Shown, plain_data
 from hybridctl.design.trials import Trials, search
 from hybridctl.loop import Loop
 from hybridctl.plants import Plant
@@ -15,8 +17,8 @@ from hybridctl.plants import Plant
 ATTEMPTS = 20  # at a level that no fresh start refutes
 
 
-@dataclasses.dataclass(frozen=True)
-class Attraction:
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Attraction(Shown):
     """What sampling says of a level set V(x) < rho; `hc.level(result)` is its guard.
 
     Attributes:
@@ -40,6 +42,10 @@ class Attraction:
     counterexample: NDArray | None
     seconds: float
     invariant: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data, ready for JSON; what is not finite is None."""
+        return plain_data(self)
 
     @property
     def holds(self) -> bool:

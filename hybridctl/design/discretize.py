@@ -76,7 +76,7 @@ def _integral(F: NDArray, W: NDArray, dt: float) -> tuple[NDArray, NDArray]:
     mode decays fast; so h is short, and the period is reached by doubling.
     """
     doublings = max(0, int(np.ceil(np.log2(max(np.linalg.norm(F, 1) * dt, 1.0)))))
-    n, size = len(F), float(np.abs(W).max())
+    n, size = len(F), float(np.abs(W).max()) or 1.0
     blocks = np.block([[-F.T, W / size], [np.zeros((n, n)), F]])
     exponential = _exponential(blocks * (dt / 2**doublings))
     hold = exponential[n:, n:]

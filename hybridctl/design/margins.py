@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import require
 from hybridctl.controllers import Controller
+from hybridctl.describe import html, plain_data, text
 from hybridctl.design.closedloop import LinearLoop, closed_loop
 from hybridctl.loop import Loop
 from hybridctl.plants import Equilibrium, Plant
@@ -46,6 +47,16 @@ class Margins(NamedTuple):
     modulus_at: float
     disk: float
     disk_at: float
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data, ready for JSON; what is not finite is None."""
+        return plain_data(self)
 
 
 def margins(

@@ -83,28 +83,27 @@ def unit_diagonal(W: NDArray) -> tuple[NDArray, NDArray]:
     return W / np.outer(d, d), d
 
 
-def semidefinite(name: str, W: NDArray, tol: float) -> None:
-    """Refuse a symmetric W with a negative eigenvalue."""
-    lowest = _lowest(W)
-    require(
-        lowest >= -tol,
-        f"{name} is not positive semidefinite: scaled to a unit diagonal its "
-        f"smallest eigenvalue is {lowest:.3g}; raise its diagonal, or build it as "
-        "C.T @ C",
-    )
-
-
-def definite(name: str, W: NDArray, tol: float) -> None:
+def definite(name: str, W: NDArray, cure: str) -> None:
     """Refuse a symmetric W with an eigenvalue that is not positive."""
-    lowest = _lowest(W)
     require(
-        lowest > tol,
+        is_positive(W),
         f"{name} is not positive definite: scaled to a unit diagonal its smallest "
-        f"eigenvalue is {lowest:.3g}; give every input a cost above 0",
+        f"eigenvalue is {lowest(W):.3g}{cure}",
     )
 
 
-def _lowest(W: NDArray) -> float:
+def is_positive(W: NDArray) -> bool:
+    """Whether all eigenvalues of a symmetric W are above rounding."""
+    return lowest(W) > 100 * len(W) * EPS
+
+
+def is_negative(W: NDArray) -> bool:
+    """Whether an eigenvalue of a symmetric W is below rounding."""
+    return lowest(W) < -100 * len(W) * EPS
+
+
+def lowest(W: NDArray) -> float:
+    """Smallest eigenvalue of a symmetric W that is scaled to a unit diagonal."""
     return float(np.linalg.eigvalsh(unit_diagonal(W)[0])[0])
 
 

@@ -52,7 +52,7 @@ def refine(p: Problem, X: NDArray, discrete: bool, steps: int = 3) -> Iterate:
 def _continuous(p: Problem, X: NDArray) -> Iterate:
     """A'X + XA + Q - (XB + N) R⁻¹ (XB + N)'."""
     G = X @ p.B + p.N
-    K = _positive_solve(p.R, G.T)
+    K = _solve(p.R, G.T)
     terms = [p.A.T @ X, X @ p.A, p.Q, K.T @ p.R.astype(_wide) @ K - G @ K - (G @ K).T]
     return _iterate(X, K, terms)
 
@@ -61,7 +61,7 @@ def _discrete(p: Problem, X: NDArray) -> Iterate:
     """A'XA - X + Q - (A'XB + N)(R + B'XB)⁻¹(A'XB + N)'."""
     G = p.A.T @ X @ p.B + p.N
     S = p.R + p.B.T @ X @ p.B
-    K = _positive_solve(S, G.T)
+    K = _solve(S, G.T)
     terms = [p.A.T @ X @ p.A, -X, p.Q, K.T @ S @ K - G @ K - (G @ K).T]
     return _iterate(X, K, terms)
 
@@ -75,11 +75,14 @@ def _iterate(X: NDArray, K: NDArray, terms: list[NDArray]) -> Iterate:
     return Iterate(X, K.astype(np.float64), residual, error)
 
 
-def _positive_solve(S: NDArray, G: NDArray) -> NDArray:
-    from scipy.linalg import cho_factor, cho_solve
+def _solve(S: NDArray, G: NDArray) -> NDArray:
+    from scipy import linalg
 
-    factor = cho_factor(S.astype(np.float64))
-    return cho_solve(factor, G.astype(np.float64)).astype(_wide)
+    S, G = S.astype(np.float64), G.astype(np.float64)
+    try:
+        return linalg.cho_solve(linalg.cho_factor(S), G).astype(_wide)
+    except linalg.LinAlgError:  # not positive, which `care` and `dare` allow
+        return linalg.solve(S, G, assume_a="sym").astype(_wide)
 
 
 def _step(closed: NDArray, residual: NDArray, discrete: bool) -> NDArray | None:

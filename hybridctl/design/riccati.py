@@ -1,41 +1,23 @@
 """Linear-quadratic regulators: continuous, discrete and sampled-data."""
 
-from typing import NamedTuple
+from numpy.typing import ArrayLike
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail
+from hybridctl.design.care import LQRDesign as LQRDesign
+from hybridctl.design.care import design, solved
 from hybridctl.design.discretize import period, sampled
-from hybridctl.design.newton import Iterate, refine
-from hybridctl.design.wellposed import (
-    Problem,
-    detectable,
-    number,
-    problem,
-    stabilizable,
-)
-
-
-class LQRDesign(NamedTuple):
-    """A linear-quadratic regulator u = -K x.
-
-    Attributes:
-        K: gain, shape [n_u, n_x].
-        X: cost-to-go x'Xx of the optimal closed loop, shape [n_x, n_x].
-        poles: eigenvalues of the closed loop, shape [n_x], complex, sorted; of
-            ẋ = (A - BK)x for `lqr`, of x⁺ = (A - BK)x for `dlqr` and `lqrd`.
-    """
-
-    K: NDArray[np.float64]
-    X: NDArray[np.float64]
-    poles: NDArray[np.complex128]
+from hybridctl.design.matrices import definite
+from hybridctl.design.wellposed import Problem, detectable, problem, stabilizable
 
 
 def lqr(
     A: ArrayLike, B: ArrayLike, Q: ArrayLike, R: ArrayLike, N: ArrayLike | None = None
 ) -> LQRDesign:
     """Continuous-time LQR: u = -K x minimizes ∫ x'Qx + u'Ru + 2 x'Nu dt.
+
+    The least over all inputs that bring the state to rest; for Q, [Q N; N' R] that are
+    semidefinite and see every mode, over all inputs. Either may be indefinite, as long
+    as the least is finite.
 
     K = R⁻¹(B'X + N'), where X is the stabilizing solution of::
 
@@ -53,25 +35,33 @@ def lqr(
 
     Raises:
         ValueError: a shape does not fit, a number is not finite, a weight is not
-            symmetric, R not positive definite, Q or [Q N; N' R] not positive
-            semidefinite, (A, B) not stabilizable or (Q, A) not detectable.
+            symmetric, R not positive definite, (A, B) not stabilizable, or the cost has
+            no least: it does not see a mode on the imaginary axis, or is unbounded
+            below.
 
-    Source: W. F. Arnold, A. J. Laub, "Generalized eigenproblem algorithms and
-    software for algebraic Riccati equations", Proc. IEEE 72 (1984); then `refine`.
+    Source: J. C. Willems, "Least squares stationary optimal control and the algebraic
+    Riccati equation", IEEE Trans. Automatic Control 16 (1971); W. F. Arnold, A. J.
+    Laub, "Generalized eigenproblem algorithms and software for algebraic Riccati
+    equations", Proc. IEEE 72 (1984); then `refine`.
 
     Example:
         >>> print(lqr([[0, 1], [0, 0]], [[0], [1]], Q=[1, 2], R=1).K)
         [[1. 2.]]
     """
     p = problem(A, B, Q, R, N)
-    _check(p, discrete=False)
-    return design(p, discrete=False)
+    definite(
+        "R", p.R, "; give every input a cost above 0, or design for a control period"
+    )
+    return solved(p, discrete=False)
 
 
 def dlqr(
     A: ArrayLike, B: ArrayLike, Q: ArrayLike, R: ArrayLike, N: ArrayLike | None = None
 ) -> LQRDesign:
     """Discrete-time LQR: u = -K x minimizes Σ x'Qx + u'Ru + 2 x'Nu.
+
+    The least over all inputs that bring the state to rest, as in `lqr`. R may be
+    singular, or 0 (deadbeat): what counts is R + B'XB > 0.
 
     K = (R + B'XB)⁻¹(B'XA + N'), where X is the stabilizing solution of::
 
@@ -88,7 +78,8 @@ def dlqr(
         `LQRDesign` with K, X and the poles of the closed loop.
 
     Raises:
-        ValueError: as `lqr`.
+        ValueError: as `lqr`, with the unit circle in place of the axis and R + B'XB in
+            place of R.
 
     Source: as `lqr`.
 
@@ -97,8 +88,9 @@ def dlqr(
         [[1.7656]]
     """
     p = problem(A, B, Q, R, N)
-    _check(p, discrete=True)
-    return design(p, discrete=True)
+    stabilizable(p.A, p.B, discrete=True)
+    detectable(p, discrete=True)
+    return regulator(p)
 
 
 def lqrd(
@@ -126,8 +118,8 @@ def lqrd(
         `LQRDesign` with K, X and the poles of the sampled closed loop.
 
     Raises:
-        ValueError: as `lqr`; dt not positive; or a dt at which the samples of an
-            oscillation cannot be steered.
+        ValueError: as `dlqr` (R may be 0); dt not positive; or a dt at which the
+            samples of an oscillation cannot be steered.
 
     Source: C. F. Van Loan, "Computing integrals involving the matrix exponential",
     IEEE Trans. Automatic Control 23 (1978).
@@ -136,7 +128,7 @@ def lqrd(
         >>> print(lqrd([[0, 1], [0, 0]], [[0], [1]], Q=[1, 2], R=1, dt=0.1).K.round(4))
         [[0.9063 1.8589]]
     """
-    return design(held(A, B, Q, R, dt, N), discrete=True)
+    return regulator(held(A, B, Q, R, dt, N))
 
 
 def held(
@@ -150,44 +142,28 @@ def held(
     """The discrete problem that `lqrd` solves, checked as `lqrd` does."""
     p = problem(A, B, Q, R, N)
     dt = period(dt)
-    _check(p, discrete=False)
-    p = sampled(p, dt)
+    stabilizable(p.A, p.B, discrete=False)
+    if p.costly:  # what is well-posed for any input is so for one that is held
+        detectable(p, discrete=False)
+    costly, p = p.costly, sampled(p, dt)
     try:
         stabilizable(p.A, p.B, discrete=True)
+        if not costly:
+            detectable(p, discrete=True)
     except ValueError as cause:
         fail(f"sampled at dt={dt:g} s, {cause}; or choose another dt")
     return p
 
 
-def _check(p: Problem, discrete: bool) -> None:
-    stabilizable(p.A, p.B, discrete)
-    detectable(p, discrete)
+def regulator(p: Problem) -> LQRDesign:
+    """The regulator of a discrete problem that has a stabilizing solution.
 
-
-def design(p: Problem, discrete: bool) -> LQRDesign:
-    """The regulator of a well-posed problem."""
-    found = _solve(p, discrete)
-    poles = np.linalg.eigvals(p.A - p.B @ found.K).astype(np.complex128)
-    decay = 1.0 - np.abs(poles) if discrete else -poles.real
-    worst = poles[np.argmin(decay)]
-    require(
-        bool(decay.min() > 0),
-        f"the solution found leaves a pole at {number(worst)}, which does not decay: "
-        "some mode is all but unreachable or unseen; weight it in Q or rescale the "
-        "states",
+    Raises:
+        ValueError: that is no regulator's, as R + B'XB is not positive definite.
+    """
+    found = design(p, discrete=True)
+    cost = p.R + p.B.T @ found.X @ p.B
+    definite(
+        "R + B.T X B", cost, ": the cost is unbounded below; give that input a cost"
     )
-    return LQRDesign(found.K, found.X.astype(np.float64), np.sort_complex(poles))
-
-
-def _solve(p: Problem, discrete: bool) -> Iterate:
-    from scipy import linalg
-
-    solver = linalg.solve_discrete_are if discrete else linalg.solve_continuous_are
-    try:
-        with np.errstate(all="ignore"):
-            return refine(p, solver(p.A, p.B, p.Q, p.R, s=p.N), discrete)
-    except (linalg.LinAlgError, ValueError) as cause:  # ValueError: not finite
-        fail(
-            f"the Riccati equation could not be solved in float64 ({cause}); bring "
-            "states and inputs to similar units, or Q and R to similar sizes"
-        )
+    return found

@@ -13,10 +13,11 @@ from hybridctl.controllers import (
     Shift,
 )
 from hybridctl.controllers.follow import rows
+from hybridctl.describe import told
 from hybridctl.design.discretize import period
 from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import weight
-from hybridctl.design.riccati import design, held
+from hybridctl.design.riccati import held, regulator
 from hybridctl.design.wellposed import Problem, detectable, stabilizable
 from hybridctl.plants import Equilibrium, Plant
 
@@ -107,7 +108,7 @@ def lqi(
         plant: linearized by autodiff in float64.
         equilibrium: that is held at r = 0.
         Q: state weight, [n_x] (a diagonal) or [n_x, n_x].
-        R: input weight, scalar, [n_u] or [n_u, n_u].
+        R: input weight, scalar, [n_u] or [n_u, n_u]; it may be 0.
         dt: control period [s].
         outputs: states that follow r, as deviations from the equilibrium.
         Qi: weight of the integrals, scalar, [n_r] or [n_r, n_r].
@@ -142,7 +143,7 @@ def lqi(
         K[:, :n], K[:, n:], C, equilibrium.x, equilibrium.u, dt, limit,
         equilibrium.angles,
     )  # fmt: skip
-    return Shift(N_x) >> inner
+    return Shift(N_x) >> told(inner, plant)
 
 
 def _integrating(p: Problem, C: NDArray, Qi: NDArray, dt: float) -> NDArray:
@@ -154,4 +155,4 @@ def _integrating(p: Problem, C: NDArray, Qi: NDArray, dt: float) -> NDArray:
     whole = Problem(A, B, Q, p.R, N)
     stabilizable(A, B, discrete=True)
     detectable(whole, discrete=True)
-    return design(whole, discrete=True).K
+    return regulator(whole).K

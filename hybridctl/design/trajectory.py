@@ -10,7 +10,7 @@ from hybridctl.checks import fail, require, shape
 from hybridctl.controllers import TrajectoryFeedback
 from hybridctl.design.discretize import period, sampled
 from hybridctl.design.feedback import lqr
-from hybridctl.design.matrices import real
+from hybridctl.design.matrices import definite, real
 from hybridctl.design.wellposed import problem
 from hybridctl.loop import Trace
 from hybridctl.plants import Equilibrium, Plant
@@ -38,7 +38,7 @@ def tvlqr(
         trace: of one simulation, or (x [T+1, n_x], u [T, n_u]), dt apart.
         equilibrium: where it ends.
         Q: state weight, [n_x] (a diagonal) or [n_x, n_x].
-        R: input weight, scalar, [n_u] or [n_u, n_u].
+        R: input weight, scalar, [n_u] or [n_u, n_u]; it may be 0.
         dt: control period [s].
         limit: clip the input to ±limit.
 
@@ -104,6 +104,9 @@ def _backwards(
     for a, b in zip(A[::-1], B[::-1], strict=True):
         p = sampled(problem(a, b, Q, R, None), dt)
         S, G = p.R + p.B.T @ X @ p.B, p.B.T @ X @ p.A + p.N.T
+        definite(
+            "R + B.T X B along the trajectory", S, "; give every input a cost above 0"
+        )
         K = np.linalg.solve(S, G)
         X = p.A.T @ X @ p.A + p.Q - G.T @ K
         X = (X + X.T) / 2

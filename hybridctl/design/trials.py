@@ -18,11 +18,13 @@ from hybridctl.loop import Loop, enable_cache
 from hybridctl.loop.fit import check_output
 from hybridctl.loop.loop import begin, step
 from hybridctl.plants import Plant
+from hybridctl.plants.linearize import slopes
+from hybridctl.plants.scales import natural_units
 
 SCOUTS = 2**10  # starts in a round of the search, and simulated at once
 QUIET = 4  # rounds in a row without a failure that end the search
 ENDED = 0.01  # a start converged if V ends below this share of the level
-SMALL, LARGE = 1e-6, 1e12  # where the search for a level gives up
+SMALL, LARGE = 1e-6, 1e12  # of the first level: where the search gives up
 
 
 class Trials:
@@ -76,6 +78,16 @@ class Trials:
         enable_cache()
 
     @property
+    def first(self) -> float:
+        """Where the search for a level begins: what V is a natural unit off."""
+        if np.isfinite(self.top):
+            return self.top
+        plant, x0 = self._system[0], np.asarray(self.V.x0)
+        _, (A, B) = slopes(plant, x0, np.zeros(plant.n_u))
+        units = natural_units(plant, (plant.equilibrium(x0), A, B))
+        return float(np.diag(self.V.P) @ np.square(units))
+
+    @property
     def cause(self) -> str:
         """What it may be that no level holds."""
         if self.invariant:
@@ -105,7 +117,7 @@ class Trials:
             jnp.asarray(x0, float),
             jnp.asarray(number),
             jnp.asarray(rho),
-            self._bounds,
+            jnp.asarray(self._bounds),
         )
         return np.asarray(_converges(self._system, *arrays, *self._method))[: len(z)]
 
@@ -133,13 +145,14 @@ def search(trials: Trials) -> float:
 
 def _failing_level(trials: Trials) -> tuple[float, NDArray]:
     """A level with failures in it, and those; or the top, if all converge there."""
-    rho = min(1.0, trials.top)
+    rho = trials.first
     while True:
         bad = trials.failing(trials.draw(SCOUTS), rho)
         if len(bad) or rho == trials.top:
             return rho, bad
         rho = min(4 * rho, trials.top)
-        require(rho < LARGE, f"no start fails up to V={LARGE:g}: every level will do")
+        most = LARGE * trials.first
+        require(rho < most, f"no start fails up to V={most:.3g}: every level will do")
 
 
 def _about(rng: Any, bad: NDArray, n: int, width: float) -> NDArray:

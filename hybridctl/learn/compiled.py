@@ -63,7 +63,7 @@ class Compiled:
         enable_cache()
         self.env, self.limits = env, observation_limits(env)
         shapes = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
-        self._tree = jax.tree.structure(shapes)
+        self.tree = jax.tree.structure(shapes)
         self.reset, self.step = jax.jit(self._reset), jax.jit(self._step)
         self.reset_all = jax.jit(jax.vmap(self._reset))
         self.step_all = jax.jit(self._step_all)
@@ -77,7 +77,7 @@ class Compiled:
         """One decision. What is not finite stays so, and ends the episode."""
         inside = jnp.clip(action, -1.0, 1.0)
         action = jnp.where(jnp.isfinite(action), inside, action)
-        state = jax.tree.unflatten(self._tree, episode)
+        state = jax.tree.unflatten(self.tree, episode)
         return self._shown(self.env.step(state, action))
 
     def _step_all(

@@ -19,6 +19,7 @@ from hybridctl.controllers.fill import (
 from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
+from hybridctl.describe import Shown
 from hybridctl.loop import LoopState, step
 from hybridctl.loop.fit import check_output
 from hybridctl.tasks import Task, judge, start_episode
@@ -47,7 +48,7 @@ class EpisodeState(eqx.Module):
         return self.loop.x
 
 
-class Env(base.Env):
+class Env(Shown, base.Env):
     """A task with a template whose Slots the agent's action fills.
 
     One `step` is one decision: where every Slot is held for n periods it advances
@@ -167,6 +168,10 @@ class Env(base.Env):
         if loop.measured is None:
             return jnp.asarray(True)
         return jnp.all(jnp.isfinite(loop.measured))
+
+    def tick_of(self, state: Any) -> Tick:
+        """What a controller in the agent's place would be told."""
+        return self._tick(state.pipeline_state.loop)
 
     def _tick(self, loop: LoopState) -> Tick:
         tick = loop.tick(self.task.loop.dt)

@@ -11,6 +11,7 @@ from jax import Array
 from hybridctl.checks import is_number, number, positive, require
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.machine import mode_of
+from hybridctl.describe import Shown
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
@@ -21,7 +22,7 @@ def _dt(value: Any) -> float:
     return number("dt", value)
 
 
-class Loop(eqx.Module):
+class Loop(Shown, eqx.Module):
     """How a controller meets its plant.
 
     Args:
@@ -59,7 +60,7 @@ class Loop(eqx.Module):
         return any(getattr(part, "random", False) for part in parts)
 
 
-class LoopState(eqx.Module):
+class LoopState(Shown, eqx.Module):
     """Everything that changes in a closed loop, and the plant's parameters.
 
     Attributes:

@@ -9,14 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, as_key, cast, fail, finite, one_of, require
+from hybridctl.cache import enable_cache
+from hybridctl.checks import (
+    as_float,
+    as_key,
+    cast,
+    fail,
+    finite,
+    one_of,
+    require,
+)
 from hybridctl.controllers import Controller
 from hybridctl.controllers.fill import references
 from hybridctl.controllers.foreign import asks
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.loop import host
-from hybridctl.loop.cache import enable_cache
 from hybridctl.loop.events import settle_chatter
 from hybridctl.loop.fit import check_output, explain, steps_of
 from hybridctl.loop.integrate import SOLVERS, motion_of, tolerances_of

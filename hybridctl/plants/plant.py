@@ -11,12 +11,14 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import as_float, shape
+from hybridctl.describe import Shown, told
+from hybridctl.plants.signals import names, signal_names
 
 if TYPE_CHECKING:
     from hybridctl.plants.function import FunctionPlant
 
 
-class Equilibrium(eqx.Module):
+class Equilibrium(Shown, eqx.Module):
     """A state and input at which a plant rests (trim point).
 
     Attributes:
@@ -32,7 +34,7 @@ class Equilibrium(eqx.Module):
     angles: tuple[int, ...] = eqx.field(static=True, default=())
 
 
-class Plant(eqx.Module):
+class Plant(Shown, eqx.Module):
     """What the world is: ẋ = f(t, x, u).
 
     Subclasses give `ode` and the names; every numeric field is a parameter
@@ -51,6 +53,9 @@ class Plant(eqx.Module):
     units: eqx.AbstractVar[Mapping[str, str]]
     angles: eqx.AbstractVar[tuple[int, ...]]
     limits: eqx.AbstractVar[Mapping[str, float]]
+
+    def __check_init__(self):
+        signal_names(names("states", self.states), self.inputs)
 
     @abc.abstractmethod
     def ode(self, t: Array, x: Array, u: Array) -> Array:
@@ -111,7 +116,33 @@ class Plant(eqx.Module):
         u = np.zeros(self.n_u) if u is None else u
         shape("x", x, (self.n_x,))
         shape("u", u, (self.n_u,))
-        return Equilibrium(x, u, self.states, self.angles)
+        return told(Equilibrium(x, u, self.states, self.angles), self)
+
+    def rest(self, near: Any = None, **held: float) -> Equilibrium:
+        """A state and input at which this plant rests, near a guess.
+
+        Newton's method in x and u, which changes both as little as it can.
+
+        Args:
+            near: the guess: a state [n_x], an `Equilibrium`, or values by name of
+                states and inputs; what is not given starts at 0.
+            **held: states and inputs by name that stay at these values.
+
+        Returns:
+            The equilibrium (trim point).
+
+        Raises:
+            ValueError: an unknown name, or no rest near the guess.
+
+        Example:
+            >>> from hybridctl.plants import Pendulum
+            >>> at = Pendulum(m=1.0, L=1.0, g=10.0).rest(theta=np.pi / 6)
+            >>> print(at.x.round(3), at.u.round(3))
+            [0.524 0.   ] [5.]
+        """
+        from hybridctl.plants.trim import trim  # which needs this module
+
+        return trim(self, near, held)
 
     @staticmethod
     def from_function(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hybridctl.checks import one_of
+from hybridctl.checks import first_line, one_of
 from hybridctl.controllers import Controller
 from hybridctl.strategies.model import build_ekf_machine, build_mpc
 from hybridctl.strategies.reference import build_lqr, build_machine
@@ -19,6 +19,11 @@ _REFERENCES: dict[str, Callable[[Task], Controller]] = {
 def references() -> tuple[str, ...]:
     """Names of the toolkit's own tuned controllers."""
     return tuple(_REFERENCES)
+
+
+def about_references() -> dict[str, str]:
+    """What each of them is, in a line, by name."""
+    return {name: first_line(build) for name, build in _REFERENCES.items()}
 
 
 def reference(name: str, task: Task) -> Controller:

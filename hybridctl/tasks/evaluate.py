@@ -15,6 +15,7 @@ from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.foreign import answered, asks
 from hybridctl.controllers.inspect import check_dt
+from hybridctl.describe import html, plain_data, text
 from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
 from hybridctl.loop.fit import check_output
 from hybridctl.loop.host import periods
@@ -28,9 +29,9 @@ class Scores(NamedTuple):
     """What N episodes scored, in the order of their starts; NumPy, [N] each.
 
     Attributes:
-        success: never failed and settled at the end.
+        success: by the task's own criterion: `survived` or `settled`.
         failed: ended early.
-        settle: time [s] from which the state stayed settled, inf without success.
+        settle: time [s] from which the state stayed settled, inf where it never did.
         cost: integral J of the running cost; a failed episode is charged.
         effort: ∫ u² dt [N² s].
         peak_x: largest |x|, the first state.
@@ -53,6 +54,26 @@ class Scores(NamedTuple):
     finite: np.ndarray
     peak: np.ndarray | None = None
     rest: np.ndarray | None = None
+
+    @property
+    def survived(self) -> np.ndarray:
+        """Which did not fail before their end."""
+        return ~self.failed
+
+    @property
+    def settled(self) -> np.ndarray:
+        """Which never failed and ended settled."""
+        return np.isfinite(self.settle)
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data, ready for JSON; what is not finite is None."""
+        return plain_data(self)
 
 
 def episode_keys(seed: int, n: int) -> Array:
@@ -117,7 +138,8 @@ def evaluate_all(
     enable_cache()
     parts = [split(controller) for controller in controllers]
     stacked = parts[0][1](map(np.stack, zip(*(p[0] for p in parts), strict=True)))
-    sums = _all_episodes(*cast((task, stacked)), episode_keys(seed, n))
+    system: tuple[Task, Controller] = cast((task, stacked))
+    sums = _all_episodes(*system, episode_keys(seed, n))
     sums = jax.tree.map(np.asarray, sums)
     lane = lambda i: jax.tree.map(lambda row: row[i], sums)  # noqa: E731
     return [_scores(task, lane(i)) for i in range(len(controllers))]
@@ -155,7 +177,7 @@ def _scores(task: Task, tally: Tally) -> Scores:
     settle = (tally.unsettled + 1) * task.loop.dt
     cost = tally.cost.astype(np.float64)
     return Scores(
-        success=settled,
+        success=tally.live if task.criterion == "survived" else settled,
         failed=~tally.live,
         settle=np.where(settled, settle, np.inf),
         cost=np.where(tally.live, cost, np.asarray(task.failure_cost)[..., None]),

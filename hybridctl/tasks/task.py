@@ -11,6 +11,7 @@ from jax import Array
 from hybridctl.checks import as_float, not_negative, one_of, positive, require
 from hybridctl.controllers import Controller, Guard, Quadratic, Tick
 from hybridctl.controllers.guards import Near, Not
+from hybridctl.describe import Shown
 from hybridctl.loop import Loop, LoopState, begin
 from hybridctl.loop.fit import steps_of
 from hybridctl.loop.loop import Sample
@@ -23,14 +24,14 @@ HUGE = 1e15  # a state beyond this counts as not finite; its square still is
 START, PLANT, LOOP = 11, 12, 13  # streams of an episode's key
 
 
-class Goal(eqx.Module):
+class Goal(Shown, eqx.Module):
     """Where a training episode may end well: V(x) < rho, charged V as cost-to-go."""
 
     V: Quadratic
     rho: Array = eqx.field(converter=as_float)
 
 
-class Task(eqx.Module):
+class Task(Shown, eqx.Module):
     """What counts as good on a plant in a loop.
 
     Attributes:
@@ -41,8 +42,8 @@ class Task(eqx.Module):
         start: where evaluation episodes start.
         cost: running cost, whose integral J is what benchmarks charge.
         failure: guard on the state that ends an episode.
-        settled: guard on the state; an episode succeeds if it ends inside it and
-            never failed.
+        settled: guard on the state; an episode settles if it ends inside it and
+            never failed. Whether that is a success, `criterion` says.
         seconds: horizon [s]; reaching it truncates an episode.
         train_start: where training episodes start; None: as in evaluation.
         reward: "alive" (1 a period) or "cost" (minus the cost of the period).
@@ -79,6 +80,15 @@ class Task(eqx.Module):
             self.cost_after < self.seconds,
             f"cost_after={self.cost_after} leaves nothing of {self.seconds} s to count",
         )
+
+    @property
+    def criterion(self) -> str:
+        """What makes an episode a success.
+
+        "survived": it did not fail before its end, where being alive is what is
+        rewarded; "settled" elsewhere: it also ended inside `settled`.
+        """
+        return "survived" if self.reward == "alive" else "settled"
 
     @property
     def limits(self) -> dict[str, float]:

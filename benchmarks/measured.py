@@ -1,0 +1,300 @@
+"""Write docs/measured.md, and the README's table, from benchmarks/results/*.json."""
+
+from pathlib import Path
+from typing import Any
+
+from words import load, section, table, with_interval
+from words_embed import adapters, files, latency, parity
+from words_suite import share_table, suite
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "measured.md"
+BEGIN = "<!-- measured: benchmarks/measured.py writes this -->"
+END = "<!-- end of measured -->"
+
+
+def bounds() -> str:
+    """Optimal control, and what it is good for."""
+    found = load("bounds")["bounds"]
+    times = found["global times"]
+    rows = [
+        (f"`{name}`", f"{found[name]['J']:.2f}")
+        for name in ("swingup", "short_track", "weak hanging")
+    ]
+    rows.append(("`global`, the first 32 episodes", f"{found['global']['J']:.1f}"))
+    return section(
+        "Bounds",
+        "No controller can be better than the optimal input for the very start, plant "
+        "and limits. It is found by direct transcription (CasADi, IPOPT) on the "
+        "package's own motion and cost; the least J of a task:",
+        table(("task", "least J"), rows),
+        f"On `global` the optimal input has settled after {times['settle']:.2f} s in "
+        "the median. From rest a pole can be caught from "
+        f"{found['balance']['angle']:.3f} rad without a swing-down "
+        "(`benchmarks/bounds.py`).",
+    )
+
+
+def longer() -> str:
+    """The residual with four times the decisions."""
+    result = load("strategies")
+    rows = [
+        (f"`{task}`", with_interval(found["residual"]["J"], ".3g"))
+        for task, found in result["tasks"].items()
+        if task != "balance"
+    ]
+    steps, timing = result["one_core"]["steps"] / 1e6, result["one_core"]["timing"]
+    return section(
+        "Longer training",
+        "The suite gives every learner the same short budget. With the preset that is "
+        f"meant for the task (up to {steps:.1f}M decisions; {timing['train']:.0f} s "
+        f"on one core) the residual reaches, over {result['seeds']} seeds with a 95 % "
+        "interval:",
+        table(("task", "J of the residual"), rows),
+        "From `benchmarks/strategies.py`.",
+    )
+
+
+def statistics() -> str:
+    """A/A tests, and what pairing is worth."""
+    result = load("aa")
+    rates = [row["student"]["rejects"] for row in result["aa"].values()]
+    rows = [(name, f"{row['ratio']:.2f}") for name, row in result["pairs"].items()]
+    return section(
+        "Statistics",
+        "Comparing a controller with itself must find no difference. In "
+        f"{result['comparisons']} such comparisons each of {len(rates)} kinds, "
+        f"{min(rates):.1%} to {max(rates):.1%} of the 95 % intervals leave out 0. "
+        "Meeting the same episodes makes intervals narrower: width of the paired one "
+        "as a share of the unpaired one,",
+        table(("pair", "share"), rows),
+        "From `benchmarks/aa.py`.",
+    )
+
+
+def falsifier() -> str:
+    """Planted failures, and a known limit found again."""
+    result = load("falsify")
+    warned, needle = result["planted"]["p=2"], result["planted"]["p=4"]
+    known = result["known"]["angle_rad"]
+    return section(
+        "Falsifier",
+        f"A small pocket of failure ({warned['share']:.2%} of the volume) is planted, "
+        f"which even draws need {warned['expected_even_draws']:.0f} evaluations to "
+        "find on average.",
+        "It is found within a tenth of that on "
+        f"{warned['within_a_tenth']} seeds (median {warned['falsifier_median']:.0f}) "
+        "where the trouble fades with the distance squared, and on "
+        f"{needle['within_a_tenth']} where it fades with its fourth power; a needle "
+        "without any warning is found no sooner than by even draws. "
+        f"The LQR's largest angle is found as {known['found']:.3f} rad "
+        f"({known['known']:g} known). From `benchmarks/falsify.py`.",
+    )
+
+
+def leaderboard() -> str:
+    """RealAIGym's scores."""
+    result = load("realaigym")["controllers"]
+    rows = [
+        (
+            name,
+            f"{row['scores']['v1']:.3f}",
+            f"{row['scores']['v2']:.3f}",
+            f"{row['robustness']['overall']:.3f}" if name != "mpc" else "–",
+        )
+        for name, row in result.items()
+    ]
+    tuned = result["machine"]
+    seconds, episodes = tuned["seconds"], tuned["robustness"]["episodes"]
+    return section(
+        "RealAIGym",
+        "The field's leaderboard scores a swing-up by its time, energy, torque and "
+        "smoothness, and how it stands six kinds of trouble; transcribed to the "
+        "cart-pole, 1 is best:",
+        table(("controller", "score v1", "score v2", "robustness"), rows),
+        f"All {episodes} episodes of the robustness suite take "
+        f"{seconds['first']:.1f} s with compiling, {seconds['again']:.1f} s again "
+        "(`benchmarks/realaigym.py`).",
+    )
+
+
+def films() -> str:
+    """Frames per second."""
+    rows = [
+        (name, f"{row['drawing']['frame']['per_core_s']:.0f}")
+        for name, row in load("render")["renderers"].items()
+    ]
+    return section(
+        "Films",
+        "How long does a film take to draw? Frames of 640 x 480 per second of "
+        "processor time, words included:",
+        table(("renderer", "frames/s"), rows),
+        "From `benchmarks/render.py`.",
+    )
+
+
+def design() -> str:
+    """Regions of attraction, delays, Riccati equations."""
+    region = load("attraction")["rows"][0]["invariant"]
+    largest = load("delay")["largest"]
+    stable, caught = largest["stable"], largest["converges_from_0.1_with_10N"]
+    riccati = load("riccati")
+    naive, aware = (f"{kind}, dt=0.02" for kind in ("naive", "aware"))
+    return section(
+        "Design",
+        "How far can the LQR at 10 N and 20 ms be trusted, how late may its actuator "
+        "be, and are the Riccati equations solved?",
+        "\n".join(
+            (
+                f"- **Region of attraction**: {lower(region['sentence'])} "
+                "(`benchmarks/attraction.py`).",
+                f"- **Largest delay**: the plain LQR is stable to "
+                f"{stable[naive]['holds_at']:g} s, the one designed for the loop to "
+                f"{stable[aware]['holds_at']:g} s at least; from 0.1 rad with 10 N it "
+                f"holds to {caught[aware]['holds_at']:g} s (eigenvalues and simulation "
+                "agree on every row of `benchmarks/delay.py`).",
+                "- **Riccati equations** of CAREX and DAREX: "
+                f"{riccati_words(riccati)} (`benchmarks/riccati.py`).",
+            )
+        ),
+    )
+
+
+def riccati_words(riccati: dict[str, Any]) -> str:
+    """What became of the published cases."""
+    refused = f"; {riccati['refused']} refused by name" if riccati["refused"] else ""
+    return (
+        f"{riccati['solved']} solved, none worse than scipy, "
+        f"{len(riccati['scipy_above_1e-8'])} on which scipy is off by more than 1e-8 "
+        f"and none on which hybridctl is{refused}"
+    )
+
+
+def lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:].rstrip(".")
+
+
+def worlds() -> str:
+    """Events, energy swing-up, the motor-driven cart-pole."""
+    hybrid, energy = load("hybrid"), load("energy")["machines"]
+    network = load("network")
+    bounce, env = hybrid["dopri5"], hybrid["env"]["2048"]
+    drift, seeds = bounce["elastic"]["relative_energy_drift"], len(network["runs"])
+    rows = [
+        (name, f"{row['success']:.1%}", f"{row['seconds']:.0f} s")
+        for name, row in energy.items()
+        if isinstance(row, dict) and "success" in row
+    ]
+    return section(
+        "Other plants",
+        "Plants with jumps are checked against the times that a pencil gives: a "
+        f"bouncing ball's first ten impacts are within {bounce['impact_s']:.0e} s "
+        "(dopri5), a thermostat's switching times within "
+        f"{bounce['switch_s']:.0e} s; 20 elastic bounces of the cart keep the energy "
+        f"to {drift:.0e}. With end stops the environment runs at {env['ratio']:.2f} of "
+        "the speed without (`benchmarks/hybrid.py`). PPO holds the motor-driven "
+        f"cart-pole on {network['solved']} of {seeds} seeds "
+        "(`benchmarks/network.py`).",
+        "Does the energy swing-up work on other plants? Share of 1024 random starts "
+        "that it brings up and the LQR catches:",
+        table(("plant", "caught", "within"), rows),
+        "From `benchmarks/energy.py`.",
+    )
+
+
+def learning() -> str:
+    """Seconds to a solved task."""
+    result = load("learn")
+    cold, warm = (result["seconds"][kind] for kind in ("cold", "warm"))
+    steps = [run["cold"]["steps"] for run in result["runs"]]
+    return section(
+        "Learning",
+        "How long does a user wait for PPO to solve `balance` with at most 1 N? A new "
+        "process, imports and compiling included.",
+        "Solved is it when 128 episodes last 990 of 1000 periods on average and 128 "
+        f"others confirm it: {result['solved']} of {result['seeds']} seeds, after "
+        f"{min(steps):,} to {max(steps):,} steps, on {result['about']['cores']} core "
+        f"in {cold['min']:.1f}–{cold['max']:.1f} s with an empty compilation cache, "
+        f"{warm['min']:.1f}–{warm['max']:.1f} s with a warm one. {peers(result)}From "
+        "`benchmarks/learn.py`.",
+    )
+
+
+def peers(result: dict[str, Any]) -> str:
+    """What stable-baselines3 needed in the same run, if it took part."""
+    if "sb3" not in result["seconds"]:
+        return ""
+    seconds, ratio = result["seconds"]["sb3"], result["cpu"]["ratio"]
+    return (
+        f"stable-baselines3's PPO, tuned for it too, solves {result['sb3_solved']} of "
+        f"{result['seeds']} seeds in {seconds['min']:.1f}–{seconds['max']:.1f} s, "
+        f"imports included. Its median processor time is {ratio['sb3/cold']:.2f} times "
+        f"hybridctl's cold one and {ratio['sb3/warm']:.2f} times its warm one. "
+    )
+
+
+def speed() -> str:
+    """Ratios of the composed environment."""
+    result = load("speed")
+    rows = []
+    for name, task in result["tasks"].items():
+        plain = task["ratio_to_plain"]
+        ratios = (task["ratio_to_bare"]["plain"], plain["residual"], plain["machine"])
+        rows.append((name, *(f"{r:.2f}" for r in ratios)))
+    return section(
+        "Speed",
+        "What does composing cost in training? Steps per second of the environment in "
+        f"brax's wrappers at {result['lanes']} lanes on {result['about']['cores']} "
+        "core, with rewards, observations and fresh random resets, as shares (medians "
+        "over rounds):",
+        table(
+            ("task", "plain, of a bare RK4 scan", "residual, of plain",
+             "machine, of plain"),
+            rows,
+        ),
+        "From `benchmarks/speed.py`.",
+    )  # fmt: skip
+
+
+def machine() -> str:
+    about = load("speed")["about"]
+    versions = ", ".join(f"{name} {v}" for name, v in about["versions"].items())
+    return (
+        f"Speeds were measured on {about['processor']}, {about['machine']}, Python "
+        f"{about['python']}; {versions}. Machines were shared: trust ratios. Each "
+        "result in `benchmarks/results` names its own machine, versions and seeds."
+    )
+
+
+def page() -> str:
+    """The whole of docs/measured.md."""
+    parts = (
+        suite(), bounds(), longer(), statistics(), falsifier(), leaderboard(),
+        design(), worlds(), latency(), parity(), files(), adapters(), learning(),
+        speed(), films(),
+    )  # fmt: skip
+    return "\n\n".join((TITLE, machine(), *parts)) + "\n"
+
+
+TITLE = """# Measured
+
+Nothing on this page was typed: `benchmarks/measured.py` writes it from what the scripts
+in `benchmarks/` found and kept in `benchmarks/results`."""
+
+
+def measured() -> str:
+    """The README's table, between its marks."""
+    return "\n\n".join((BEGIN, share_table(), END))
+
+
+def main() -> None:
+    """Write the page, and put the table into the README."""
+    PAGE.write_text(page(), encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    start, end = text.index(BEGIN), text.index(END) + len(END)
+    README.write_text(text[:start] + measured() + text[end:], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -314,6 +314,6 @@ def one_of(name: str, value: Any, known: Iterable[str]) -> None:
 def count(name: str, value: Any) -> None:
     """Refuse anything but a whole number above zero."""
     require(
-        isinstance(value, int) and value > 0,
+        isinstance(value, (int, np.integer)) and value > 0,
         f"{name}={value!r} must be a whole number above 0",
     )

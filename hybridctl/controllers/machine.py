@@ -46,7 +46,8 @@ class Switch(Controller):
         names: Iterable[str] | None = None,
     ):
         if isinstance(modes, Mapping):
-            names, modes = list(modes), list(modes.values())
+            names = tuple(modes)
+            modes = modes.values()
         self.supervisor, self.modes = supervisor, tuple(modes)
         plain = (f"mode{i}" for i in range(len(self.modes)))
         self.names = tuple(plain if names is None else names)
@@ -209,8 +210,14 @@ def mode_names(controller: Any) -> tuple[str, ...]:
 
 def mode_of(state: Any) -> Array | None:
     """Active mode in a controller's memory (int32 scalar), None without one."""
+    return next((node.mode for node in switches(state)), None)
+
+
+def switches(state: Any) -> list[SwitchState]:
+    """Memories of all switches in a controller's memory, those inside after theirs."""
     nodes = jax.tree.leaves(state, is_leaf=lambda n: isinstance(n, SwitchState))
-    return next((node.mode for node in nodes if isinstance(node, SwitchState)), None)
+    found = [node for node in nodes if isinstance(node, SwitchState)]
+    return [s for node in found for s in (node, *switches(node.modes))]
 
 
 def age_of(state: Any) -> Array | None:

@@ -16,6 +16,8 @@ from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.feedback import within
 
+SLACK = 1e-6  # share of an input that is rounding
+
 
 class PIDState(eqx.Module):
     """Memory of a `PID`: integral, filtered derivative, error and input before."""
@@ -49,7 +51,8 @@ class PID(Controller):
         unwind: time constant [s] of the anti-windup; None: |kp / ki|, ten periods at
             least.
         slack: difference of applied and asked input that is no saturation, such as
-            a quantization step.
+            a quantization step, in the input's unit; None: a millionth of what is
+            asked for.
         limit: largest |u|, or None.
         angle: whether the measurement is an angle (errors are wrapped to ±π).
         follow: add the first reference `tick.r[0]` to the setpoint.
@@ -81,7 +84,9 @@ class PID(Controller):
     unwind: Array | None = eqx.field(
         converter=optional_float, default=None, kw_only=True
     )
-    slack: Array = eqx.field(converter=as_float, default=1e-6, kw_only=True)
+    slack: Array | None = eqx.field(
+        converter=optional_float, default=None, kw_only=True
+    )
     limit: Array | None = eqx.field(
         converter=optional_float, default=None, kw_only=True
     )
@@ -92,7 +97,8 @@ class PID(Controller):
         positive("dt", self.dt)
         for name in ("kp", "ki", "kd", "setpoint", "u0"):
             finite(name, getattr(self, name))
-        not_negative("slack", self.slack)
+        if self.slack is not None:
+            not_negative("slack", self.slack)
         for name in ("filter", "unwind", "limit"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
@@ -150,7 +156,10 @@ class PID(Controller):
         if tick.u_applied is None or tick.u_asked is None:
             return jnp.zeros_like(tick.y[0])
         applied, missing = tick.u_applied[0], tick.u_applied[0] - tick.u_asked[0]
-        stuck = (applied == state.applied) & (jnp.abs(missing) > self.slack)
+        slack = self.slack
+        if slack is None:
+            slack = SLACK * jnp.abs(tick.u_asked[0])
+        stuck = (applied == state.applied) & (jnp.abs(missing) > slack)
         back = missing * (self.dt / (self._time() + self.dt))
         return jnp.where(stuck & (self.ki != 0), back, 0.0)
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from hybridctl.cache import enable_cache
 from hybridctl.checks import finite_entries, is_concrete, not_forked, require, shape
 from hybridctl.plants.plant import Equilibrium, Plant
+from hybridctl.plants.sizes import sizes
 
 Tree = TypeVar("Tree")
 Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
+RESTS = 1e-6  # share of the rates that states of their size cause
 
 
 def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
@@ -50,9 +52,10 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
     x, u = _rest(plant, equilibrium)
     enable_cache()
     dx, (A, B) = slopes(plant, x, u)
-    _at_rest(plant, dx)
+    shape(f"the derivative of {type(plant).__name__}", dx, (plant.n_x,))
     for name, matrix in (("A", A), ("B", B)):
         finite_entries(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
+    _at_rest(plant, dx, np.abs(A) @ _sizes(plant, equilibrium, A, B) + np.abs(B @ u))
     return A + 0.0, B + 0.0  # no negative zeros
 
 
@@ -85,13 +88,18 @@ def _rest(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
     return x, u
 
 
-def _at_rest(plant: Plant, dx: NDArray) -> None:
+def _sizes(plant: Plant, at: Equilibrium, A: NDArray, B: NDArray) -> NDArray:
+    return np.nan_to_num(sizes(plant, at, A, B), nan=1.0)
+
+
+def _at_rest(plant: Plant, dx: NDArray, moved: NDArray) -> None:
+    """Refuse a derivative that is no rounding of those of states of that size."""
     name = type(plant).__name__
-    shape(f"the derivative of {name}", dx, (plant.n_x,))
+    moved = np.where(moved > 0, moved, 1.0)
     require(
-        bool(np.all(np.abs(dx) <= 1e-6)),
+        bool(np.all(np.abs(dx) <= RESTS * moved)),
         f"{name} does not rest at this equilibrium: its derivative there is {dx}, "
-        "expected 0 within 1e-6; correct x and u",
+        f"expected 0 within {RESTS * moved}; correct x and u",
     )
 
 

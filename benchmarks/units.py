@@ -189,7 +189,11 @@ def main(n: int = 64, few: int = 2, task: str = "", only: str = "") -> None:
         task: this one only.
         only: this controller only.
     """
-    known = json.loads(RESULT.read_text())["tasks"] if RESULT.exists() else {}
+    known = (
+        json.loads(RESULT.read_text(encoding="utf-8"))["tasks"]
+        if RESULT.exists()
+        else {}
+    )
     for name in [task] if task else hc.tasks.names():
         for controller in [only] if only else references():
             episodes = few if controller == "mpc" else n
@@ -200,13 +204,13 @@ def main(n: int = 64, few: int = 2, task: str = "", only: str = "") -> None:
             }
             own = run["as it is"]
             row = {scale: compared(own, other) for scale, other in run.items()}
-            row["n"] = episodes
+            row |= {"n": episodes}
             known.setdefault(name, {})[controller] = row
             spent = time.perf_counter() - begin
             print(name, controller, f"{spent:.0f} s", row, flush=True)
             scales = {k: v._asdict() for k, v in SCALES.items()}
             record = {"about": about(), "seed": SEED, "scales": scales, "tasks": known}
-            RESULT.write_text(json.dumps(record, indent=1) + "\n")
+            RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             jax.clear_caches()
 
 

@@ -12,6 +12,8 @@ import hybridctl as hc
 from hybridctl.controllers.guards import Level
 from hybridctl.design.trials import Trials
 
+pytestmark = pytest.mark.numeric
+
 DT = 0.02
 PLANT = hc.CartPole()
 UP = PLANT.upright()

@@ -244,6 +244,7 @@ OTHERS = {  # brax's other trainers, at their smallest
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_other_trainer_of_brax_runs_on_the_environment(name):
     trainer = importlib.import_module(f"brax.training.agents.{name}.train")
@@ -255,6 +256,7 @@ def test_every_other_trainer_of_brax_runs_on_the_environment(name):
     check_finite(params)
 
 
+@pytest.mark.slow
 def test_brax_clones_the_behaviour_of_a_teacher():
     from brax.training.agents.bc import networks
     from brax.training.agents.bc import train as bc

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, is_number, require
 from hybridctl.compare.places import setter
 from hybridctl.loop import Actuator, Disturbance, Loop
 from hybridctl.plants.scales import own_second
@@ -262,6 +262,8 @@ class Space:
         values = self.values(z)
         one = perturbed(self.task, **self.parts(values[0]), delay=delay)
         many = perturbed(self.task, **self.parts(values), delay=delay)
-        return jax.tree.map(
-            lambda a, b: np.broadcast_to(b, (len(z), *np.shape(a))), one, many
-        )
+
+        def spread(a: Any, b: Any) -> Any:
+            return np.broadcast_to(b, (len(z), *np.shape(a))) if is_number(a) else a
+
+        return jax.tree.map(spread, one, many)

@@ -46,7 +46,8 @@ class Switch(Controller):
         names: Iterable[str] | None = None,
     ):
         if isinstance(modes, Mapping):
-            names, modes = list(modes), list(modes.values())
+            names = tuple(modes)
+            modes = modes.values()
         self.supervisor, self.modes = supervisor, tuple(modes)
         plain = (f"mode{i}" for i in range(len(self.modes)))
         self.names = tuple(plain if names is None else names)

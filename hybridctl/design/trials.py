@@ -1,9 +1,9 @@
 """Starts drawn in level sets of a cost-to-go, and whether a loop converges there."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,8 +15,8 @@ from hybridctl.controllers import Controller, Quadratic
 from hybridctl.controllers.fill import blank_tick, references
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.loop import Loop, enable_cache
+from hybridctl.loop.fit import check_output
 from hybridctl.loop.loop import begin, step
-from hybridctl.loop.simulate import check_output
 from hybridctl.plants import Plant
 from hybridctl.plants.linearize import slopes
 from hybridctl.plants.scales import natural_units
@@ -63,7 +63,7 @@ class Trials:
         seed: int,
     ):
         check_dt(controller, loop.dt)
-        check_output(plant, controller)
+        check_output(plant, controller, loop)
         positive("seconds", seconds)
         self.V, self.seconds = _cost_to_go(controller, V), seconds
         self._system = cast((plant, controller, loop, self.V))
@@ -113,7 +113,12 @@ class Trials:
         """Of one chunk, filled up so that all have one shape."""
         x0 = np.resize(self.states(z, rho), (SCOUTS, z.shape[1]))
         number = self._tried + first + np.arange(SCOUTS)
-        arrays = jnp.asarray(x0, float), jnp.asarray(number), rho, self._bounds
+        arrays = (
+            jnp.asarray(x0, float),
+            jnp.asarray(number),
+            jnp.asarray(rho),
+            jnp.asarray(self._bounds),
+        )
         return np.asarray(_converges(self._system, *arrays, *self._method))[: len(z)]
 
 
@@ -186,7 +191,7 @@ def _bounds(plant: Plant, limits: Mapping[str, float]) -> NDArray:
     return bounds
 
 
-@functools.partial(jax.jit, static_argnums=(5, 6))
+@eqx.filter_jit
 def _converges(
     system: Any,
     x0: Array,

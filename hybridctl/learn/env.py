@@ -21,7 +21,7 @@ from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.describe import Shown
 from hybridctl.loop import LoopState, step
-from hybridctl.loop.simulate import check_output
+from hybridctl.loop.fit import check_output
 from hybridctl.tasks import Task, judge, start_episode
 
 METRICS = ("failed", "not_finite")
@@ -81,7 +81,7 @@ class Env(Shown, base.Env):
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
         refuse_foreign(template)
         check_dt(template, task.loop.dt)
-        check_output(task.plant, template)
+        check_output(task.plant, template, task.loop)
         check_sight(template)
         self.every = decision_every(template)
         self.features = features or default_features(task, template)

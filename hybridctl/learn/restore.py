@@ -117,7 +117,7 @@ def _trained(trained: Any) -> Trained:
 
 def _check_params(found: Trained) -> None:
     """Refuse what is not (normalizer, policy, ...) as brax's PPO and SAC have it."""
-    params = found.params
+    params: Any = found.params
     pair = isinstance(params, (tuple, list)) and len(params) >= 2
     known = (
         pair

@@ -4,6 +4,7 @@ import copy
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,7 +50,7 @@ class Trial(NamedTuple):
         space = getattr(self.model, "observation_space", None)
         shape = obs.shape[1:] if space is None else space.shape
         theirs = self._predicted(obs.reshape(len(obs), *shape))
-        tick = Tick(np.float32(0), np.int32(0), seen)
+        tick = Tick(jnp.zeros(()), jnp.int32(0), jnp.asarray(seen))
         _, ours = _decide_all(read, tick)
         self._compare(self._in_units(theirs), np.asarray(ours))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.cache import enable_cache
-from hybridctl.checks import finite_entries, is_concrete, require, shape
+from hybridctl.checks import finite_entries, is_concrete, not_forked, require, shape
 from hybridctl.plants.plant import Equilibrium, Plant
 from hybridctl.plants.sizes import sizes
 
@@ -115,6 +115,7 @@ def float64(tree: Tree) -> Tree:
 @contextlib.contextmanager
 def float64_on_host():
     """Float64 for the block only, on the CPU where the process has one."""
+    not_forked()
     try:
         host = jax.local_devices(backend="cpu")[0]
     except RuntimeError:  # JAX_PLATFORMS names an accelerator alone

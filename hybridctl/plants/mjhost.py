@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import require
+from hybridctl.checks import fail, require
 from hybridctl.plants.linearize import Slopes
-from hybridctl.plants.mjcf import Model, import_mujoco
+from hybridctl.plants.mjcf import Model, import_mujoco, name_of
 
 FIRST = 0.1  # step of differences: of a turn in rad, of a length in the model's extent
 LEVELS = 18  # halvings of it
+SAME = 1e-6  # of a position, as MuJoCo compares frames; float32 rounds less
 
 
 def write(model: Model, parameters: Mapping[str, np.ndarray]) -> None:
@@ -20,10 +21,22 @@ def write(model: Model, parameters: Mapping[str, np.ndarray]) -> None:
     same = [np.array_equal(at(model, n), value) for n, value in parameters.items()]
     if all(same):
         return
+    check_simple(model, parameters["body_ipos"])
     for name, value in parameters.items():
         at(model, name)[...] = value
     mujoco = import_mujoco()
     mujoco.mj_setConst(model, mujoco.MjData(model))
+
+
+def check_simple(model: Model, ipos: NDArray) -> None:
+    """Refuse to move a centre of mass where MuJoCo compiled that it is the origin."""
+    moved = np.any(np.abs(ipos - model.body_ipos) > SAME, axis=1)
+    for i in np.flatnonzero(moved & (model.body_simple > 0)):
+        fail(
+            f"body_ipos of body {name_of(model, 'body', int(i))!r} is fixed: MuJoCo "
+            "compiled the body as a simple one, which has its centre of mass there; "
+            'give the <body> simple="false", or the XML another centre of mass'
+        )
 
 
 def at(model: Any, name: str) -> np.ndarray:

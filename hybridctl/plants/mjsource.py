@@ -135,7 +135,9 @@ def _of_text(text: str, assets: Assets, path: Path | None) -> Source:
     """XML that reads no other file stands for itself; others are put together."""
     if not REFERS.search(text):
         return text
-    load, files = import_mujoco().MjModel, {k: _bytes(v) for k, v in assets.items()}
+    mujoco = import_mujoco()
+    mujoco.mj_clearCache(mujoco.mj_getCache())  # of meshes, by path and whole seconds
+    load, files = mujoco.MjModel, {k: _bytes(v) for k, v in assets.items()}
     if path is None:
         model = _read(lambda: load.from_xml_string(text, files))
     else:

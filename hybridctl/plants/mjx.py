@@ -21,6 +21,7 @@ from hybridctl.plants.mjcf import Model, import_mjx, import_mujoco
 
 TINY = 1e-15  # mjMINVAL
 SLIDES = 2  # of body_simple
+LEAST = 1e-30  # friction loss: MJX takes a row of 0 for an equality
 MARK = 11  # column of a weld's data: its pose is that at the reference
 Mjx = Any  # a mjx.Model or mjx.Data
 
@@ -96,9 +97,11 @@ def acceleration(
         return jnp.asarray(leaf, q.dtype) if real else leaf
 
     model = jax.tree.map(to_dtype, host.tree_replace(dict(parameters)))
+    loss = jnp.maximum(model.dof_frictionloss, LEAST)
+    model = model.replace(dof_frictionloss=loss)
     data = mjx.make_data(model, impl="jax").replace(ctrl=u)
     if data._impl.efc_J.shape[0] or _has_muscle(host):
-        model = model.tree_replace(constants(host, model, data))
+        model = model.tree_replace(constants(host, model))
     return mjx.forward(model, data.replace(qpos=q, qvel=dq)).qacc
 
 
@@ -108,7 +111,7 @@ def _has_muscle(model: Mjx) -> bool:
     return any(bool(np.any(np.asarray(kind) == muscle)) for kind in kinds)
 
 
-def constants(host: Mjx, model: Mjx, data: Mjx) -> dict[str, Array]:
+def constants(host: Mjx, model: Mjx) -> dict[str, Array]:
     """What MuJoCo's mj_setConst derives from the parameters, as far as q̈ needs it.
 
     With the inertia M and the Jacobians J at the reference position: M⁻¹ seen by
@@ -118,16 +121,15 @@ def constants(host: Mjx, model: Mjx, data: Mjx) -> dict[str, Array]:
     Args:
         host: the model before it was traced, for its structure.
         model: with the parameters.
-        data: of the model.
 
     Source: MuJoCo, src/engine/engine_setconst.c.
     """
     from mujoco.mjx._src import smooth, support
 
-    data = data.replace(qpos=model.qpos0)
+    data = import_mjx().make_data(model, impl="jax").replace(qpos=model.qpos0)
     for step in ("kinematics", "com_pos", "tendon", "crb", "tendon_armature"):
         data = getattr(smooth, step)(model, data)
-    data = smooth.transmission(model, smooth.factor_m(model, data))
+    data: Mjx = smooth.transmission(model, smooth.factor_m(model, data))
     inverse = jnp.linalg.inv(support.full_m(model, data))
 
     def seen(J):

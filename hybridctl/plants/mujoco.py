@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, fail, finite, is_concrete, require, shape
+from hybridctl.checks import as_float, finite, is_concrete, require, shape
 from hybridctl.plants.cartpole import CartPole
 from hybridctl.plants.fitness import check_fit
 from hybridctl.plants.linearize import Slopes, slopes
@@ -20,10 +20,17 @@ from hybridctl.plants.mjcf import (
     Model,
     Signals,
     mjcf,
-    name_of,
     signals,
 )
-from hybridctl.plants.mjhost import Bench, at, holding, unclamp, within_limits, write
+from hybridctl.plants.mjhost import (
+    Bench,
+    at,
+    check_simple,
+    holding,
+    unclamp,
+    within_limits,
+    write,
+)
 from hybridctl.plants.mjsource import Assets, Source, read, source
 from hybridctl.plants.mjx import acceleration, put, silent
 from hybridctl.plants.plant import Equilibrium, Plant
@@ -48,6 +55,10 @@ class MuJoCoPlant(Plant):
     Any parameter can differ from lane to lane and from episode to episode: what
     MuJoCo derives from them (inverse weights, lengths, anchors) follows. Friction
     loss is a parameter where the XML has some, or where it is given here.
+
+    MJX computes two things otherwise than MuJoCo's own engine: where shapes touch in
+    several points it picks its own, and equality constraints between bodies lack
+    the term J̇ q̇ of closed chains that move.
 
     Args:
         mjcf: XML as text or bytes, the path of a file, a `mujoco.MjSpec` or a
@@ -97,7 +108,9 @@ class MuJoCoPlant(Plant):
         for name, value in self.parameters.items():
             shape(name, value, known[name].shape)
             finite(name, value)
-        _check_simple(_compiled(self.mjcf).model, self.parameters["body_ipos"])
+        if is_concrete(self.parameters):
+            model = _compiled(self.mjcf).model
+            check_simple(model, np.asarray(self.parameters["body_ipos"]))
 
     @classmethod
     def cartpole(cls, plant: CartPole | None = None) -> "MuJoCoPlant":
@@ -197,7 +210,7 @@ class MuJoCoPlant(Plant):
             f"acceleration {acceleration}; give positions in balance, or a guess, "
             "rest(near=...)",
         )
-        return Equilibrium(np.append(q, 0.0 * q), u, self.states, self.angles)
+        return self.equilibrium(np.append(q, 0.0 * q), u)
 
 
 @slopes.register
@@ -235,16 +248,3 @@ def _rates(source: Source, parameters: dict[str, Array], x: Array, u: Array) -> 
     model, quiet = _on_mjx(source, FRICTION in parameters)
     loud = {n: v for n, v in parameters.items() if n not in quiet}
     return jnp.concatenate([dq, acceleration(model, loud, q, dq, u)])
-
-
-def _check_simple(model: Model, ipos: Any) -> None:
-    """Refuse to move a centre of mass where MuJoCo compiled that it is the origin."""
-    if not is_concrete(ipos):
-        return
-    moved = np.any(np.asarray(ipos) != model.body_ipos, axis=1)
-    for i in np.flatnonzero(moved & (model.body_simple > 0)):
-        fail(
-            f"body_ipos of body {name_of(model, 'body', int(i))!r} is fixed: MuJoCo "
-            "compiled the body as a simple one, which has its centre of mass there; "
-            'give the <body> simple="false", or the XML another centre of mass'
-        )

@@ -162,16 +162,14 @@ class Network(Plant):
         rates = self._rates(t, x, u)
         return jnp.stack([rates[Symbol("rate", name)] for name in self.states])
 
-    def rest(self, given: Mapping[str, Any] | None = None) -> Equilibrium:
+    def rest(self, given: Any = None, near: Any = None) -> Equilibrium:
         """Where the network rests (a linear problem), closest to zero.
 
         Args:
             given: numbers by the names of states or inputs; the others follow. An
                 `Equilibrium` by the name of a `Port`: where its plant rests,
                 upright by default.
-
-        Returns:
-            The equilibrium.
+            near: a guess, from which Newton's method searches; see `Plant.rest`.
 
         Raises:
             ValueError: an unknown name, or nothing rests with what is given.
@@ -186,6 +184,8 @@ class Network(Plant):
             [15.]
         """
         given = dict(given or {})
+        if near is not None:
+            return super().rest(near, **given)
         for name in given:
             one_of("signal or port", name, (*self.units, *self._ports))
         known: Values = {ONE: 1.0}

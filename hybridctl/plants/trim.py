@@ -56,7 +56,7 @@ def trim(
         f"state still changes at {rate}; guess nearer, or hold less",
     )
     x, u = np.split(z + 0.0, [plant.n_x])
-    return Equilibrium(x, u, plant.states, plant.angles)
+    return plant.equilibrium(x, u)
 
 
 def _newton(

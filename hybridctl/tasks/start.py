@@ -2,6 +2,7 @@
 
 import abc
 import functools
+import operator
 from typing import Any
 
 import equinox as eqx
@@ -112,7 +113,8 @@ class Vary(Shown, eqx.Module):
     low + (high - low) u, log is low (high / low)^u, square is low + (high - low) u².
 
     Args:
-        names: parameters of the plant; of a network's component as "motor.R".
+        names: parameters of the plant; of a network's component as "motor.R", an entry
+            of an array, such as a MuJoCo model has, as "body_mass[2]".
         low: smallest values, shape [n].
         high: largest values, shape [n].
         warps: linear, log or square for each; linear by default.
@@ -137,19 +139,46 @@ class Vary(Shown, eqx.Module):
 
     def __call__(self, key: Array, plant: Plant) -> Plant:
         """The plant with new parameters."""
-        missing = [n for n in self.names if _parameter(plant, n) is None]
+        missing = [n for n in self.names if _parameter(plant, _entry(n)[0]) is None]
         require(not missing, f"{type(plant).__name__} has no parameters {missing}")
         u = jax.random.uniform(key, (len(self.names),))
         warps = self.warps or ("linear",) * len(self.names)
-        values = [self._value(i, warp, u[i]) for i, warp in enumerate(warps)]
-        where = lambda p: [_parameter(p, name) for name in self.names]  # noqa: E731
-        return eqx.tree_at(where, plant, values)
+        for i, (name, warp) in enumerate(zip(self.names, warps, strict=True)):
+            plant = _replaced(plant, name, self._value(i, warp, u[i]))
+        return plant
 
     def _value(self, i: int, warp: str, u: Array) -> Array:
         low, high = self.low[i], self.high[i]
         if warp == "log":
             return low * (high / low) ** u
         return low + (high - low) * (u**2 if warp == "square" else u)
+
+
+def _replaced(plant: Plant, name: str, value: Array) -> Plant:
+    """The plant with another value of a parameter, or of an entry of one."""
+    whole, index = _entry(name)
+    old = _parameter(plant, whole)
+    sizes = np.shape(old)
+    fits = len(index) == len(sizes) and all(map(operator.lt, index, sizes))
+    require(
+        fits,
+        f"Vary draws single numbers, and {name} of {type(plant).__name__} is none: "
+        f"{whole} has shape {sizes}; name an entry, such as "
+        f"{whole}{[0] * len(sizes) or ''}",
+    )
+    new = jnp.asarray(old).at[index].set(value) if index else value
+    return eqx.tree_at(lambda p: _parameter(p, whole), plant, new)
+
+
+def _entry(name: str) -> tuple[str, tuple[int, ...]]:
+    """The parameter that a name means, and the entry of it: "body_mass[2]"."""
+    whole, _, index = name.removesuffix("]").partition("[")
+    numbers = index.split(",") if index else ()
+    require(
+        all(number.strip().isdigit() for number in numbers),
+        f"{name!r} names no entry; count from 0, as in {whole}[2]",
+    )
+    return whole, tuple(int(number) for number in numbers)
 
 
 def _parameter(plant: Any, name: str) -> Any:

@@ -48,4 +48,6 @@ def _room() -> Iterator[None]:
 
 
 def _resident() -> int:
-    return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(MEMORY.read_text(encoding="utf-8").split()[1]) * os.sysconf(
+        "SC_PAGE_SIZE"
+    )

@@ -152,7 +152,7 @@ def main(n: int = 64, times: int = 1000, episodes: int = 1024) -> None:
         for name, one, other in PAIRS
     }
     print(json.dumps(result["pairs"], indent=1))
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

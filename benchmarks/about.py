@@ -30,7 +30,7 @@ def about() -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
             names = [line for line in file if line.startswith("model name")]
         return names[0].split(":", 1)[1].strip()
     except (OSError, IndexError):

@@ -93,7 +93,7 @@ def main(samples: int = 1_000_000) -> None:
         "planted": planted(),
         "plain_over_sampled_X": scales(),
     }
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+    RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

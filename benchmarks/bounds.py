@@ -33,7 +33,7 @@ Guess = tuple[NDArray, NDArray]
 
 def bounds() -> dict[str, Any]:
     """What was found, by the bound's name."""
-    return json.loads(RESULT.read_text())["bounds"]
+    return json.loads(RESULT.read_text(encoding="utf-8"))["bounds"]
 
 
 def guesses(task: hc.Task, starts: NDArray, steps: int) -> list[list[Guess]]:
@@ -234,7 +234,7 @@ def main(names: tuple[str, ...] = tuple(KNOWN)) -> None:
         found[name] = row
         print(name, row, flush=True)
         record = {"about": about(), "hold": HOLD, "bounds": found}
-        RESULT.write_text(json.dumps(record, indent=1) + "\n")
+        RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -90,12 +90,12 @@ def main(n: int = 4096, seed: int = 0, tasks: tuple[str, ...] = TASKS) -> None:
         seed: of those episodes.
         tasks: to measure; results of the others stay.
     """
-    old = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    old = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     result = {"about": about(), "seed": seed, "few": FEW, "tasks": old.get("tasks", {})}
     for name in tasks:
         for kind, task in variants(name).items():
             result["tasks"][kind] = measure(kind, task, n, seed)
-            RESULT.write_text(json.dumps(result, indent=1) + "\n")
+            RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

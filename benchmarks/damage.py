@@ -157,8 +157,8 @@ def peak(reset: bool = True) -> float:
     """Largest resident memory since the last reset [MiB]; Linux alone tells."""
     try:
         if reset:
-            Path("/proc/self/clear_refs").write_text("5")
-        lines = Path("/proc/self/status").read_text().splitlines()
+            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0.0
     row = next(line for line in lines if line.startswith("VmHWM"))
@@ -273,7 +273,9 @@ def main(n: int = 10_000, out: Path = RESULT) -> None:
             print(row)
     found = summary(rows)
     print(json.dumps(found, indent=1))
-    out.write_text(json.dumps({"about": about(), **found}, indent=1) + "\n")
+    out.write_text(
+        json.dumps({"about": about(), **found}, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

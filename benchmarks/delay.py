@@ -109,7 +109,7 @@ def main() -> None:
         "disagreements": sum(not r["agree"] for r in rows),
         "rows": rows,
     }
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+    RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def main(n: int = 1024) -> None:
         paces[type(plant).__name__] = pair
         print(type(plant).__name__, pair)
     record = {"about": about(), "seed": SEED, "machines": rows, "rates": paces}
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+    RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

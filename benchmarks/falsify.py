@@ -194,7 +194,7 @@ def main(seeds: int = 10, budget: int = 4096) -> None:
 
 def keep(result: dict[str, Any]) -> None:
     """Write what is measured so far."""
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def main(steps: int = 500, rounds: int = 9, bounces: int = 20) -> None:
     loose = {"rk4": {}, "dopri5": {"solver": "dopri5"}}
     result["float32"] = {name: times(options) for name, options in loose.items()}
     result["env"] = {str(n): price(n, steps, rounds) for n in (256, 2048)}
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 

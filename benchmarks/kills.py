@@ -157,7 +157,7 @@ def early(folder: Path) -> dict[str, Any]:
         time.sleep(0.01)
     code, text = training.end(signal.SIGINT)
     done = subprocess.run(
-        [*TRAIN, folder, "--resume"], capture_output=True, text=True, check=False
+        [*TRAIN, folder, "--resume"], capture_output=True, encoding="utf-8", check=False
     )
     return {"exit": code, "said": text, "resume_says": done.stderr.strip()}
 
@@ -211,7 +211,10 @@ def read_only(folder: Path) -> dict[str, Any]:
     """Where nothing can be written."""
     began = time.monotonic()
     done = subprocess.run(
-        [*TRAIN, folder / "run", *LONG], capture_output=True, text=True, check=False
+        [*TRAIN, folder / "run", *LONG],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     seconds = round(time.monotonic() - began, 1)
     return {"exit": done.returncode, "seconds": seconds, "said": done.stderr.strip()}
@@ -227,7 +230,7 @@ def on_tmpfs(function: str, options: str) -> dict[str, Any]:
         path = f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}"
         done = subprocess.run(
             ["unshare", "-rm", "sh", "-c", inside],
-            capture_output=True, text=True, check=False,
+            capture_output=True, encoding="utf-8", check=False,
             env=os.environ | {"PYTHONPATH": path},
         )  # fmt: skip
     if done.returncode != 0:
@@ -259,7 +262,7 @@ def main(kills: int = 20, seed: int = 0, out: Path = RESULT) -> None:
         print(name, found[name])
     found["survived"] = sum(row["loads_and_goes_on"] for row in rows)
     text = json.dumps({"about": about(), **found}, indent=1) + "\n"
-    out.write_text(re.sub(TEMPORARY, "FOLDER", text))
+    out.write_text(re.sub(TEMPORARY, "FOLDER", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

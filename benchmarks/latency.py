@@ -168,7 +168,7 @@ def start_up(controller: hc.Controller) -> dict[str, Any]:
         for _ in range(STARTS):
             began = time.perf_counter()
             done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, check=True
+                command, cwd=folder, capture_output=True, encoding="utf-8", check=True
             )
             spent.append(time.perf_counter() - began)
             names = done.stdout.strip()
@@ -200,7 +200,9 @@ def peer(python: str, seconds: float) -> dict[str, Any]:
     script = HERE / "peers" / "predict.py"
     with tempfile.TemporaryDirectory() as folder:
         command = [python, str(script), str(seconds)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", cwd=folder
+        )
     if done.returncode:
         raise SystemExit(f"{python} cannot run {script.name}: {done.stderr[-300:]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -217,7 +219,10 @@ def main(
         peers: a Python that has stable-baselines3.
     """
     rows, found, known = measurements(), {}, controllers()
-    made = {name: program(controller, DT) for name, controller in known.items()}
+    made = {
+        name: program(controller, DT, on_missing="hold")
+        for name, controller in known.items()
+    }
     for name in names or tuple(made):
         found[name] = measured(name, made[name], rows, seconds)
         print(name, json.dumps(found[name]), flush=True)
@@ -225,7 +230,7 @@ def main(
     record["start-up of a process [s]"] = start_up(known["residual"])
     if peers:
         record["stable-baselines3"] = peer(peers, seconds)
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+    RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

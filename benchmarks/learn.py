@@ -61,7 +61,7 @@ def process(*command: object, cache: Path | None = None) -> dict[str, Any]:
     """What a program prints in a process of its own."""
     environment = {**os.environ, "HYBRIDCTL_CACHE": str(cache or "off")}
     words = list(map(str, command))
-    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    done = subprocess.run(words, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode:
         raise SystemExit(f"{words[0]} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -110,7 +110,7 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def write(path: Path, result: dict[str, Any]) -> None:
     """All of a file or nothing."""
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(result, indent=1) + "\n")
+    new.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     new.replace(path)
 
 

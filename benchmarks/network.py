@@ -93,7 +93,7 @@ def main(seeds: int = 5, lanes: int = 2048, steps: int = 500, rounds: int = 15) 
         "lanes": lanes,
         "speed": speed(lanes, steps, rounds),
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 

@@ -58,7 +58,7 @@ def main(
         keep: what is in the file about the others.
     """
     parity.PATIENCE = float("inf")
-    kept = json.loads(RESULT.read_text())["controllers"] if keep else {}
+    kept = json.loads(RESULT.read_text(encoding="utf-8"))["controllers"] if keep else {}
     found = dict(kept)
     for name in track(names or [*pilots.CONTROLLERS, *pilots.OWN]):
         found[name] = kept.get(name, {}) | {kind: ride(name, kind) for kind in kinds}
@@ -71,7 +71,7 @@ def main(
         "closed_loop_periods": LOOPS * PERIODS,
         "controllers": found,
     }
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+    RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

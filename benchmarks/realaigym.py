@@ -45,7 +45,7 @@ def main(names: tuple[str, ...] = ("lqr", "machine", "mpc"), repeats: int = 3) -
     """
     found = {name: measure(name, repeats) for name in names}
     record = {"about": about(), "controllers": found}
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+    RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

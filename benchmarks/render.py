@@ -93,7 +93,7 @@ def main(
     task = hc.tasks.get("swingup")
     trace, known = (
         swing(task),
-        json.loads(RESULT.read_text()) if RESULT.exists() else {},
+        json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {},
     )
     found = known.get("renderers", {})
     for renderer in renderers:
@@ -108,7 +108,9 @@ def main(
         }
         print(renderer, json.dumps(found[renderer], indent=1), flush=True)
     record = {"about": about(), "frames": frames, "size": SIZE, "fps": FPS}
-    RESULT.write_text(json.dumps(record | {"renderers": found}, indent=1) + "\n")
+    RESULT.write_text(
+        json.dumps(record | {"renderers": found}, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

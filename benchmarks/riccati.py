@@ -185,7 +185,7 @@ def main(largest: int = 100) -> None:
         "ill_posed": {name: refusal(*data) for name, data in ILL_POSED.items()},
         "rows": rows,
     }
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+    RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def main(name: str = "balance", steps: int = 2000, n: int = 128) -> None:
         "scores": scores,
         "lengths_differ": int(np.sum(lengths[0] != lengths[1])),
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 

@@ -105,7 +105,7 @@ def import_seconds(statement: str) -> float:
     code = f"import time; t = {clock}; {statement}; print({clock} - t)"
     run = [sys.executable, "-c", code]
     out = [
-        subprocess.run(run, capture_output=True, text=True, check=True)
+        subprocess.run(run, capture_output=True, encoding="utf-8", check=True)
         for _ in range(3)
     ]
     return min(float(o.stdout.split()[-1]) for o in out)
@@ -128,7 +128,7 @@ def main(lanes: int = 2048, steps: int = 500, rounds: int = 15) -> None:
             "hybridctl.train": import_seconds("import hybridctl; hybridctl.train"),
         },
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 

@@ -145,7 +145,7 @@ def main(
         tasks: to train on; results of the others stay.
         columns: to train, all by default; results of the others stay.
     """
-    old = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    old = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     result = {"about": about(), "n": n, "seed": seed, "seeds": seeds}
     for name in ("tasks", "training", "one_core"):
         some = columns or set(tasks) < set(COLUMNS)
@@ -173,13 +173,13 @@ def main(
                 known.update(score(variant, learned, n, seed))
                 if kind == "swingup":
                     pair_again(known)
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if "global" in tasks and (not columns or "residual" in columns):
         task = hc.tasks.get("global")
         with one_core():
             run = hc.train(task, hc.template("residual", task), seed=seeds)
         result["one_core"] = {"timing": run.timing, "steps": run.steps}
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,9 @@ def main(
         "training": spent,
         "period_us": periods(result),
     }
-    (folder / "suite_time.json").write_text(json.dumps(times, indent=1) + "\n")
+    (folder / "suite_time.json").write_text(
+        json.dumps(times, indent=1) + "\n", encoding="utf-8"
+    )
     films = hc.show.suite_films(result)
     hc.show.suite_report(result, keep / "report.html", films=films)
     print(f"{wall:.0f} s; wrote {folder / 'suite.json'} and {keep / 'report.html'}")

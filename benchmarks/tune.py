@@ -108,12 +108,12 @@ def main(
         episodes: that each is scored on.
         seed: of the search and its episodes.
     """
-    known = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     found = known.get("tasks", {})
     for name in names:
         found[name] = search(name, budget, episodes, seed)
         record = {"about": about(), "budget": budget, "tasks": found}
-        RESULT.write_text(json.dumps(record, indent=1) + "\n")
+        RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

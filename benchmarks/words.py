@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 def load(name: str) -> dict[str, Any]:
     """What a benchmark wrote."""
-    return json.loads((HERE / "results" / f"{name}.json").read_text())
+    return json.loads((HERE / "results" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def with_interval(value: dict[str, float], form: str) -> str:

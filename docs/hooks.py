@@ -63,7 +63,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_post_build(config: MkDocsConfig) -> None:
     """Refuse a site that would ask another one for anything."""
     for page in Path(config.site_dir).rglob("*.html"):
-        asked = ELSEWHERE.search(page.read_text())
+        asked = ELSEWHERE.search(page.read_text(encoding="utf-8"))
         if asked is not None:
             raise PluginError(f"{page} asks for {asked[0]}")
 

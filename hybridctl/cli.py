@@ -1,12 +1,18 @@
 """The command line; nothing heavy is imported before a command runs."""
 
+import contextlib
+import io
+import itertools
 import sys
+import typing
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
+
+from hybridctl.screen import make_lenient
 
 TaskName = Literal[
     "balance", "swingup", "global", "weak", "short_track", "push", "unknown_plant",
@@ -22,7 +28,13 @@ def _arg(text: str, **options: Any) -> Any:
     return tyro.conf.arg(help=text, **options)
 
 
+KNOWN = (
+    "a name (hybridctl controllers lists them), the folder of a run, or a file that "
+    "was saved"
+)
 Out = Annotated[Path, _arg("folder that the results are written to")]
+Flag = tyro.conf.FlagCreatePairsOff
+Json = Annotated[bool, Flag, _arg("as JSON, for programs")]
 
 
 @dataclass
@@ -52,8 +64,9 @@ class Design:
 class Simulate:
     """Simulate a controller on a task and plot what happens."""
 
-    controller: str = "machine"
-    """"lqr", "machine", the folder of a run, or a file that was saved"""
+    controller: Annotated[
+        str, tyro.conf.Positional, _arg(KNOWN, metavar="CONTROLLER")
+    ] = "machine"
     task: TaskName = "swingup"
     episode: int = 0
     """which evaluation episode of the seed"""
@@ -74,8 +87,8 @@ class Render:
         tuple[str, ...],
         tyro.conf.Positional,
         _arg(
-            '"lqr", "machine", folders of runs, controllers that were saved, or a '
-            "trace.json of hybridctl simulate"
+            f"of each {KNOWN}; or a trace.json of hybridctl simulate",
+            metavar="CONTROLLER ...",
         ),
     ] = ("machine",)
     task: TaskName | None = None
@@ -100,33 +113,6 @@ class Render:
     renderer: Literal["auto", "egl", "osmesa", "matplotlib"] = "auto"
 
 
-# Settings in which the presets differ; a test compares it with the presets.
-PRESETS = """\
-preset                balance swing quick  weak   sac   seed seed_long
-algorithm                 ppo   ppo   ppo   ppo   sac    ppo       ppo
-steps                    500k    8M    2M    8M  200k    100       20M
-num_envs                  256   512   256   512    64      1      2048
-unroll_length              16    32    32    32    16      5         5
-batch_size                 64    32    32    32   256      1      1024
-num_minibatches             4    16     8    16     4      1        32
-learning_rate           0.003 0.002 0.002 0.002 0.001 0.0003    0.0003
-final_learning_rate         1  0.05  0.05  0.05     1      1         1
-discounting                 -     -     -     -     -   0.97      0.97
-horizon                     4     4     4     8     4      4         4
-entropy_cost             0.01 0.001 0.001 0.001  0.01   0.01      0.01
-reward_scaling            0.1   0.1   0.1   0.1     1     10        10
-max_grad_norm               1     1     1     1     1      -         -
-hidden                   2x32  2x64  2x64  2x64  2x32   4x32      4x32
-value_hidden                -     -     -     -     -  5x256     5x256
-activation               tanh  tanh  tanh  tanh  tanh  swish     swish
-grad_updates_per_step       1     1     1     1     8      1         1
-min_replay_size             0     0     0     0  4096      0         0
-num_evals                  26    17    12    17    21     20        20
-num_eval_envs             128   256   256   256   128    128       128
-target                      -     -     -     -     -    inf       inf
-lock                        -     1     1     1     -      -         -"""
-
-
 @dataclass
 class Train:
     """Train a template on a task; can be stopped and resumed.
@@ -135,17 +121,23 @@ class Train:
     Ctrl-C and SIGTERM stop at the next one; go on with --resume.
     """
 
+    template: Annotated[
+        TemplateName | None,
+        tyro.conf.Positional,
+        _arg(
+            "what is trained, one of those that hybridctl controllers lists: ppo, the "
+            "agent alone, by default",
+            metavar="TEMPLATE",
+        ),
+    ] = None
     task: TaskName = "balance"
-    template: TemplateName = "ppo"
-    """what is trained: the agent alone, or with classical parts"""
     preset: Annotated[
         Literal[
             "balance", "swing", "quick", "weak", "sac", "seed", "seed_long", "auto"
         ],
         _arg(
-            "settings; auto takes those that are meant for the task's reward. They "
-            'differ in ("-" is none, or what follows from the task; 2x32 is two layers '
-            f"of 32):\n\n{PRESETS}\n"
+            "settings (hybridctl presets shows them); auto takes those that are meant "
+            "for the task"
         ),
     ] = "auto"
     algorithm: Literal["ppo", "sac"] | None = None
@@ -172,7 +164,7 @@ class Train:
     ] = None
     resume: Annotated[
         bool,
-        tyro.conf.FlagCreatePairsOff,
+        Flag,
         _arg(
             "go on with the run in --out, with its task, template, seed and settings. "
             "Networks and normalizer go on; the optimizer's moments, the episodes "
@@ -181,7 +173,7 @@ class Train:
     ] = False
     tensorboard: Annotated[
         bool,
-        tyro.conf.FlagCreatePairsOff,
+        Flag,
         _arg("write event files for TensorBoard, too"),
     ] = False
     out: Annotated[
@@ -201,10 +193,18 @@ class Compare:
     is kept, so the same command goes on after it was stopped.
     """
 
-    controllers: tuple[str, ...] = ("lqr", "machine")
-    """"lqr", "machine", folders of runs, or files that were saved; the first is the
-    reference"""
-    tasks: tuple[TaskName, ...] = ("balance", "swingup", "global")
+    controllers: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        _arg(
+            f"of each {KNOWN}; the first is the reference; lqr and machine by default",
+            metavar="CONTROLLER ...",
+        ),
+    ] = ()
+    tasks: Annotated[
+        tuple[TaskName, ...],
+        _arg("one or more; balance, swingup and global by default", name="task"),
+    ] = ()
     n: int = 1024
     """episodes of each task"""
     seed: int = 7
@@ -218,11 +218,16 @@ class Compare:
     ] = None
     quick: Annotated[
         bool,
-        tyro.conf.FlagCreatePairsOff,
+        Flag,
         _arg("of the suite a form of some minutes: one training seed, few episodes"),
     ] = False
-    decisions: int | None = None
-    """of the suite: that every learned column trains on, at most"""
+    decisions: Annotated[
+        int | None,
+        _arg(
+            "of the suite: decisions that every learned column trains on, at most",
+            name="steps",
+        ),
+    ] = None
     jobs: int | None = None
     """of the suite: processes side by side; one a core by default"""
     out: Out = Path("runs/compare")
@@ -237,11 +242,15 @@ class Report(Compare):
 
 @dataclass
 class Demo:
-    """Train PPO and a residual, compare them with LQR and machine, write a report."""
+    """Train on two tasks, compare what was learned with what was designed.
+
+    On "balance" PPO beside the LQR, on "global" a residual beside the machine that it
+    corrects; both in demo/report.html.
+    """
 
     n: int = 1024
     """episodes of each task"""
-    steps: int = 450_000
+    steps: int = 300_000
     """decisions that the residual trains on"""
     seed: int = 0
     """of training; comparisons use episodes that it never sees"""
@@ -252,8 +261,7 @@ class Demo:
 class Export:
     """Write a controller as code: Python, C, ONNX or a program of JAX."""
 
-    controller: tyro.conf.Positional[str]
-    """"lqr", "machine", the folder of a run, or a file that was saved"""
+    controller: Annotated[str, tyro.conf.Positional, _arg(KNOWN, metavar="CONTROLLER")]
     task: TaskName = "swingup"
     """whose references are meant, and whose plant closes the loops of the check"""
     out: Annotated[
@@ -268,16 +276,56 @@ class Export:
     """not used: the check has a seed of its own"""
 
 
-Command = Demo | Design | Simulate | Render | Train | Compare | Report | Export
+@dataclass
+class Tasks:
+    """List the tasks: what is asked for, from where, for how long."""
+
+    json: Json = False
+
+
+@dataclass
+class Controllers:
+    """List the controllers that have a name, and the templates that can be trained."""
+
+    json: Json = False
+
+
+@dataclass
+class Presets:
+    """List the settings of trainings, and in what they differ."""
+
+    json: Json = False
+
+
+Command = (
+    Demo | Design | Simulate | Render | Train | Compare | Report | Export
+    | Tasks | Controllers | Presets
+)  # fmt: skip
+NAMES = tuple(kind.__name__.lower() for kind in typing.get_args(Command))
+OPENING = (
+    "hybridctl demo: trains PPO to keep a pole up and a residual to bring it up, and "
+    "compares them with the LQR and the state machine that were designed for that."
+)
+FORMER = {"--tasks": "--task", "--decisions": "--steps"}  # spellings that still work
+ENDS = ("For full helptext", "Perhaps you meant", "Arguments are applied")
+BARE = ("--controllers", "--controller", "--template")  # and words without an option
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; user errors end in one sentence and exit code 2."""
-    typed = sys.argv[1:] if arguments is None else arguments
-    command = tyro.cli(Command, prog="hybridctl", args=typed)  # type: ignore[call-overload]
-    from hybridctl import commands
-
+    if arguments is None:
+        make_lenient()
     try:
+        typed = _today(sys.argv[1:] if arguments is None else arguments)
+        if typed == ["--version"]:
+            from hybridctl import __version__
+
+            return print(f"hybridctl {__version__}")
+        command = _parsed(typed)
+        if isinstance(command, Demo):
+            print(OPENING, flush=True)  # before the seconds that imports take
+        from hybridctl import commands
+
         commands.run(command, _flags(typed))
     except (ValueError, OSError) as error:
         print(f"hybridctl: {error}", file=sys.stderr)
@@ -286,6 +334,54 @@ def main(arguments: list[str] | None = None) -> None:
         told = ["hybridctl: interrupted", *map(str, stop.args)]
         print("; ".join(told), file=sys.stderr)
         sys.exit(130)
+
+
+def _today(words: Iterable[str]) -> list[str]:
+    """Words with former spellings replaced.
+
+    Example:
+        >>> _today(["compare", "--controllers", "lqr", "--tasks=weak", "--n", "4"])
+        ['compare', 'lqr', '--task=weak', '--n', '4']
+    """
+    first: list[str] = []
+    rest: list[str] = []
+    into = rest
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in BARE:
+            into = first
+            first += [value] if equals else []
+            continue
+        if word.startswith("--"):
+            into = rest
+        into.append(FORMER.get(name, name) + equals + value)
+    command = [rest.pop(0)] if rest and not rest[0].startswith("-") else []
+    return [*command, *first, *rest]
+
+
+def _parsed(typed: list[str]) -> Any:
+    """The command that was typed; what is wrong with it in one sentence."""
+    if typed and not typed[0].startswith("-") and typed[0] not in NAMES:
+        raise ValueError(
+            f"unknown command {typed[0]!r}; choose one of: {', '.join(NAMES)}"
+        )
+    heard = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(heard):
+            return tyro.cli(Command, prog="hybridctl", args=typed)  # type: ignore[call-overload]
+    except SystemExit as stop:
+        if stop.code:
+            raise ValueError(_sentence(heard.getvalue(), typed)) from None
+        raise
+
+
+def _sentence(box: str, typed: list[str]) -> str:
+    """What stands in the box that tyro draws around an error, without its title."""
+    stripped = (line.strip("│| ") for line in box.splitlines())
+    lines = [line for line in stripped if line.strip("─-╰╯")]
+    told = " ".join(itertools.takewhile(lambda s: not s.startswith(ENDS), lines[1:]))
+    help_of = " ".join(["hybridctl", *(word for word in typed[:1] if word in NAMES)])
+    return f"{told.rstrip('.')}; see {help_of} --help"
 
 
 def _flags(typed: Iterable[str]) -> frozenset[str]:

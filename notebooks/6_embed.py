@@ -85,7 +85,7 @@ print(again(y) == pilot(y))
 
 # %%
 path = hc.export(machine, folder / "pilot.py", dt=0.02)
-text = path.read_text()
+text = path.read_text(encoding="utf-8")
 print(text[: text.index("from math")])
 
 # %% [markdown]
@@ -102,7 +102,7 @@ for k in range(1000):
 print(u.round(3), pilot.MODES[state[pilot.MODE]], "jax" in sys.modules)
 """
 done = subprocess.run(
-    [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True
+    [sys.executable, "-c", program], cwd=folder, capture_output=True, encoding="utf-8"
 )
 print(done.stdout or done.stderr)
 
@@ -114,7 +114,7 @@ print(done.stdout or done.stderr)
 # %%
 if compiler():
     path = hc.export(machine, folder / "machine.c", dt=0.02)
-    header = path.with_suffix(".h").read_text()
+    header = path.with_suffix(".h").read_text(encoding="utf-8")
     print(header[header.index("/* The memory between") : header.rindex("#ifdef")])
 
 # %% [markdown]

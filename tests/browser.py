@@ -14,6 +14,6 @@ def browse(path, folder):
         "--enable-logging=stderr --dump-dom"
     ).split()
     command = [CHROMIUM, *flags, f"--user-data-dir={folder}", path.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
     assert "How this was made" in done.stdout
     return [line for line in done.stderr.splitlines() if "CONSOLE" in line]

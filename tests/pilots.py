@@ -1,5 +1,6 @@
 """Controllers that users might write, and what the tests of pilots share."""
 
+import dataclasses
 import functools
 
 import equinox as eqx
@@ -103,10 +104,51 @@ def recorded(name: str, loops: int, random: int, periods: int) -> Recording:
     return record(graphs(name), loops, random, periods)
 
 
-def engine(name: str, kind: str) -> Engine:
+def guarded(name: str, on_missing: str = "hold") -> Program:
+    """The same graphs, with an eye on the measurements."""
+    return dataclasses.replace(graphs(name), on_missing=on_missing)
+
+
+def engine(name: str, kind: str, on_missing: str = "nan") -> Engine:
     """python, double or float."""
-    made = graphs(name)
+    made = guarded(name, on_missing)
     return PythonEngine(made) if kind == "python" else CEngine(made, kind)
+
+
+def check_holding(name: str, engine: Engine, rtol: float = 1e-9) -> None:
+    """Periods without a measurement leave everything but time as it was.
+
+    So these controllers, which do not look at the time, go on as if nothing had been.
+    """
+    made = guarded(name)
+    pilot = hc.Pilot(made, engine)
+    plain = hc.Pilot(graphs(name), PythonEngine(graphs(name)))
+    rng, r, last = np.random.default_rng(0), np.zeros(made.sizes.n_r), np.zeros(1)
+    holes = [np.nan, np.inf, -np.inf]
+    for k in range(24):
+        y = rng.normal(size=4) * 0.3 + [0, np.pi, 0, 0]
+        if k in (0, 1, 7, 8, 9, 15):  # before the first one too
+            y[k % 4] = holes[k % 3]
+            given = pilot(y, r)
+        elif k in (10, 16) and len(r):
+            given = pilot(y, [np.nan])
+        else:
+            last, given = plain(y, r), pilot(y, r)
+            pilot.applied([np.nan])  # which is not believed
+        np.testing.assert_allclose(given, last, rtol=rtol, atol=rtol)
+    assert pilot.missed == (8 if len(r) else 6)
+    other, state = pilot.copy(), pilot.state_dict()
+    other.reset()
+    other.load_state_dict(state)
+    np.testing.assert_allclose(other([np.nan] * 4, r), last, rtol=rtol, atol=rtol)
+    assert other.missed == pilot.missed + 1 and other.state_dict()["tick"] == 25
+    pilot.reset()
+    assert pilot([np.nan] * 4, r) == [0.0] and pilot.missed == 1
+    assert pilot.mode is None
+    late = pilot.state_dict()
+    other.load_state_dict(late)
+    np.testing.assert_allclose(other(y, r), pilot(y, r), rtol=rtol, atol=rtol)
+    assert other.missed == pilot.missed == 1
 
 
 def shorten(monkeypatch) -> None:

@@ -451,13 +451,17 @@ def test_a_policy_of_brax_answers_as_it_does_there(trained, monkeypatch):
 def test_what_brax_does_not_tell_is_asked_for(trained, tmp_path):
     make_policy, params, folder, _ = trained
     norm = {"params": params[1]["params"] | {"LayerNorm_0": {}}}
-    config = (folder / "000000000200" / "ppo_network_config.json").read_text()
+    config = (folder / "000000000200" / "ppo_network_config.json").read_text(
+        encoding="utf-8"
+    )
     other = tmp_path / "normal"
     other.mkdir()
-    (other / "ppo_network_config.json").write_text(config.replace("tanh_n", "n"))
+    (other / "ppo_network_config.json").write_text(
+        config.replace("tanh_n", "n"), encoding="utf-8"
+    )
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "ppo_network_config.json").write_text(config)
+    (broken / "ppo_network_config.json").write_text(config, encoding="utf-8")
     both = {"activation": "elu", "normalize": True}
     for given, options, message in (
         (params, {"normalize": True}, "do not tell the activation; give activation="),

@@ -128,12 +128,12 @@ def test_refusals():
     ):
         hc.region_of_attraction(SCALAR, -1.0 * HOLD, UNIT, V=HOLD.V, **FEW)
     free = hc.Loop(DT)
-    with pytest.raises(ValueError, match=r"no start fails up to V=1e.12: every level"):
+    with pytest.raises(ValueError, match=r"no start fails up to V=.*: every level"):
         hc.region_of_attraction(SCALAR, HOLD, free, **FEW)
 
 
 def test_the_benchmark_says_so():
-    rows = json.loads(RESULT.read_text())["rows"]
+    rows = json.loads(RESULT.read_text(encoding="utf-8"))["rows"]
     row = next(r for r in rows if r["limit"] == 10 and r["delay"] == 0)
     assert 3.4 < row["invariant"]["rho"] < 5.2
     for row in rows:

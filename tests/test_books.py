@@ -57,7 +57,9 @@ def test_the_runner_knows_every_notebook():
 def test_a_failing_notebook_fails(tmp_path):
     import run
 
-    (tmp_path / "1_bad.py").write_text("# %%\nprint(1)\n\n# %%\n1 / 0\n")
+    (tmp_path / "1_bad.py").write_text(
+        "# %%\nprint(1)\n\n# %%\n1 / 0\n", encoding="utf-8"
+    )
     line, wrong = run.timed(tmp_path / "1_bad.py", write=True)
     assert line.endswith("failed")
     assert "ZeroDivisionError" in wrong and "1 / 0" in wrong
@@ -69,7 +71,7 @@ def test_the_site_leads_to_every_page():
 
     class Loader(yaml.SafeLoader): ...
 
-    given = yaml.load((ROOT / "mkdocs.yml").read_text(), Loader)["nav"]
+    given = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader)["nav"]
     linked = set(re.findall(r"[\w/]+\.md", str(given)))
     pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES}
     pages |= {f"tutorials/{source.stem}.md" for source in SOURCES}
@@ -91,7 +93,7 @@ def test_the_reference_has_every_public_name():
 def test_numbers_of_a_page_are_measured_ones(page):
     import quote
 
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert "{{" not in quote.quoted(text)
     if page.stem == "which":
         typed = re.findall(r"\d+\.\d{2,}|\d+ ?%|\d+ ?µs", text)
@@ -107,7 +109,7 @@ def test_a_mark_that_nothing_answers_is_refused():
 
 def test_links_of_the_sources_lead_somewhere():
     for page in [ROOT / f"{n}.md" for n in ("README", "CHANGELOG", "CONTRIBUTING")]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 

@@ -110,7 +110,9 @@ def test_the_bound_for_noise_alone_is_met_by_simulation():
 
 
 def test_the_bounds_are_those_that_were_derived():
-    found = json.loads((ROOT / "benchmarks" / "results" / "bounds.json").read_text())
+    found = json.loads(
+        (ROOT / "benchmarks" / "results" / "bounds.json").read_text(encoding="utf-8")
+    )
     for name in ("swingup", "short_track", "global", "weak", "weak hanging"):
         row, bound = found["bounds"].get(name, {}), BOUNDS[name]
         assert bound.J == (round(row["J"], 4) if row else None)

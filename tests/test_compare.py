@@ -95,7 +95,7 @@ def test_json_is_the_same_bytes_twice(table, tmp_path):
     again = hc.compare(table.task, table.controllers, n=64, seed=3, against="lqr")
     paths = [t.to_json(tmp_path / f"{i}.json") for i, t in enumerate((table, again))]
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    assert json.loads(paths[0].read_text())["seed"] == 3
+    assert json.loads(paths[0].read_text(encoding="utf-8"))["seed"] == 3
 
 
 def test_pairs_meet_the_same_starts(table):
@@ -136,6 +136,6 @@ def test_bad_input_is_refused(call, message):
 
 
 def test_an_unwritable_json_is_a_sentence(table, tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ValueError, match="cannot write"):
         table.to_json(tmp_path / "file" / "table.json")

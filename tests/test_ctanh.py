@@ -26,7 +26,9 @@ void each(const {real} *x, {real} *y, int n) {{
 def test_tanh_is_within_some_rounding_errors(tmp_path, real, dtype, allowed):
     head = f"void each(const {real} *x, {real} *y, int n);"
     source, library = tmp_path / "tanh.c", tmp_path / "tanh.so"
-    source.write_text(tanh_text(real) + head + EACH.format(real=real, name=NAME))
+    source.write_text(
+        tanh_text(real) + head + EACH.format(real=real, name=NAME), encoding="utf-8"
+    )
     command = [compiler(), *STRICT, *FAST, "-shared", "-fPIC", "-o", library, source]
     subprocess.run(command, check=True)
     small = 10.0 ** np.linspace(-30, 1, 20_000)

@@ -54,7 +54,7 @@ def test_the_harness_sees_what_goes_wrong(reader, monkeypatch):
     assert reader.read(Mutant("", "slot", other, True))["outcome"] == "as it says"
 
     def run(path):
-        open(CANARY, "w").close()
+        open(CANARY, "w", encoding="utf-8").close()
         raise ValueError("a sentence of some length")
 
     with monkeypatch.context() as patch:
@@ -173,14 +173,14 @@ def test_garbage_in_a_run_folder(name, tmp_path):
         assert name in ("escape", "huge") and str(error).isprintable()
         assert "is locked by process" in str(error)
     else:
-        assert (tmp_path / "curve.csv").read_text().startswith("steps,")
+        assert (tmp_path / "curve.csv").read_text(encoding="utf-8").startswith("steps,")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links and named pipes")
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_a_run_folder_of_a_stranger_writes_nowhere_else(kind, tmp_path):
     mine, folder = tmp_path / "mine", tmp_path / "run"
-    mine.write_text("precious")
+    mine.write_text("precious", encoding="utf-8")
     folder.mkdir()
     names = (lock.NAME, "log.txt", "controller.safetensors", "curve.csv")
     for name in names:
@@ -205,5 +205,5 @@ def test_a_run_folder_of_a_stranger_writes_nowhere_else(kind, tmp_path):
                 own(run)
         else:
             own(run)
-    assert mine.read_text() == "precious"
+    assert mine.read_text(encoding="utf-8") == "precious"
     assert own.load().steps == run.steps

@@ -159,7 +159,7 @@ def test_refusals():
 
 def test_the_sweep_as_measured():
     path = Path(__file__).parent.parent / "benchmarks" / "results" / "delay.json"
-    measured = json.loads(path.read_text())
+    measured = json.loads(path.read_text(encoding="utf-8"))
     assert measured["disagreements"] <= 1
     for dt in (0.02, 0.005):
         for key in ("stable", "converges_from_0.1_with_10N"):

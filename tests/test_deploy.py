@@ -220,7 +220,10 @@ def test_another_process_simulates_the_same_bits(tmp_path):
     np.testing.assert_array_equal(trace.x, loaded.x)
     assert len(set(np.asarray(trace.mode))) > 1
     there = subprocess.run(
-        [sys.executable, "-c", SCRIPT, path], capture_output=True, text=True, check=True
+        [sys.executable, "-c", SCRIPT, path],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     ).stdout.split()
     here = [np.asarray(a).tobytes().hex() for a in (trace.x, trace.u, trace.mode)]
     assert there == here

@@ -708,7 +708,7 @@ def test_heavy_imports_wait():
         "print([m for m in ('control', 'scipy.signal') if m in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
     )
     assert done.stdout.strip() == "[]"
 
@@ -718,7 +718,7 @@ def test_heavy_imports_wait():
 
 def test_the_collections_as_measured():
     path = Path(__file__).parent.parent / "benchmarks" / "results" / "riccati.json"
-    measured = json.loads(path.read_text())
+    measured = json.loads(path.read_text(encoding="utf-8"))
     assert measured["worse_than_scipy"] == [] == measured["ours_above_1e-8"]
     assert all(measured["ill_posed"].values())
     assert max(row.get("last_correction", 0) for row in measured["rows"]) < 1e-29

@@ -24,7 +24,9 @@ def test_the_reference_machine_has_the_tuned_gains():
     from hybridctl.strategies.model import UNKNOWN
     from hybridctl.strategies.reference import BY_PLANT, TUNED
 
-    found = json.loads((ROOT / "benchmarks" / "results" / "tune.json").read_text())
+    found = json.loads(
+        (ROOT / "benchmarks" / "results" / "tune.json").read_text(encoding="utf-8")
+    )
     gains = {name: dict(row["gains"]) for name, row in found["tasks"].items()}
     assert gains["ekf noisy"].pop("disturbance") == pytest.approx(10 * UNKNOWN)
     known = TUNED | BY_PLANT

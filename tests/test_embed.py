@@ -141,8 +141,11 @@ def test_a_copy_has_a_memory_of_its_own(kind):
     assert [pilot(y + 0.1 * i) for i in range(5)] == ahead
     other.reset()
     assert pilot.state_dict()["tick"] == 10 and other.state_dict()["tick"] == 0
-    with pytest.raises(TypeError, match=r"hand over its controller \(hc.save\)"):
-        pickle.dumps(pilot)
+    again = pickle.loads(pickle.dumps(pilot))
+    assert repr(again) == repr(pilot)
+    assert [again(y - 0.1 * i) for i in range(3)] == [
+        pilot(y - 0.1 * i) for i in range(3)
+    ]
 
 
 def test_reset_begins_anew_and_with_a_measurement():
@@ -180,6 +183,8 @@ def test_wrong_shapes_get_a_sentence():
         ValueError, match=r"y has shape \(3,\), expected \(4,\): x, the"
     ):
         pilot([0.0, 1.0, 2.0], [0.0])
+    with pytest.raises(ValueError, match=r"y='upright' is no row of numbers"):
+        pilot("upright", [0.0])
     with pytest.raises(ValueError, match="follows a reference"):
         pilot(np.zeros(4))
     with pytest.raises(ValueError, match=r"r has shape \(2,\), expected \(1,\)"):
@@ -194,12 +199,47 @@ def test_wrong_shapes_get_a_sentence():
 
 @pytest.mark.parametrize("name", ["lqr", "machine", "lqg", "policy"])
 def test_a_measurement_that_is_not_finite_is_that_of_the_simulation(name):
-    pilot = hc.embed(CONTROLLERS[name], zoo.DT)
+    pilot = hc.Pilot(pilots.graphs(name), pilots.engine(name, "python"))
     for bad in (np.nan, np.inf):
         pilot.reset()
         pilot([0.0, 3.0, 0.0, 0.0])
         u = pilot([0.0, bad, 0.0, 0.0])
-        assert np.isnan(u).all()
+        assert np.isnan(u).all() and pilot.missed == 0
+
+
+@pytest.mark.parametrize("name", ["lqr", "lqg", "integral"])
+@pytest.mark.parametrize("kind", ["python", pytest.param("double", marks=needs_cc)])
+def test_a_missing_measurement_is_held(name, kind):
+    pilots.check_holding(name, pilots.engine(name, kind, "hold"))
+
+
+def test_time_goes_on_without_a_measurement():
+    """A sequence that is late is late; a machine's dwell counts what it saw."""
+    pilot = hc.embed(CONTROLLERS["sequence"], zoo.DT)
+    u = CONTROLLERS["sequence"].u
+    given = [pilot([y])[0] for y in (0.0, np.nan, 0.0)]
+    np.testing.assert_allclose(given, [u[0, 0], u[0, 0], u[2, 0]], rtol=1e-7)
+    machine = hc.Pilot(
+        pilots.guarded("machine"), pilots.engine("machine", "python", "hold")
+    )
+    first = machine([0.0, 3.0, 0.0, 0.0])
+    assert machine([0.0, np.inf, 0.0, 0.0]) == first and machine.missed == 1
+    assert machine.mode == 0 and machine.on_missing == "hold"
+
+
+@pytest.mark.parametrize("kind", ["python", pytest.param("double", marks=needs_cc)])
+def test_a_missing_measurement_may_be_an_error(kind):
+    made = pilots.guarded("lqg", "error")
+    pilot = hc.Pilot(made, pilots.engine("lqg", kind, "error"))
+    plain = hc.Pilot(pilots.graphs("lqg"), pilots.engine("lqg", "python"))
+    for k in range(6):
+        y = [0.1 * k, 3.0, 0.0, 0.0]
+        with pytest.raises(ValueError, match=r"not finite: .*nan.*on_missing='hold'"):
+            pilot([*y[:3], np.nan])
+        np.testing.assert_allclose(pilot(y), plain(y), rtol=1e-12)
+    assert pilot.missed == 6 and pilot.state_dict()["tick"] == 6
+    with pytest.raises(ValueError, match="unknown on_missing 'skip'; choose one of"):
+        hc.embed(CONTROLLERS["lqr"], zoo.DT, on_missing="skip")
 
 
 def test_a_division_by_zero_is_what_it_is_in_jax():

@@ -44,7 +44,7 @@ def loaded(path: Path):
 def test_a_python_file_says_what_it_is_and_runs(folder, capsys):
     path = hc.export(MACHINE, folder / "machine.py", DT)
     assert "machine.py: largest difference" in capsys.readouterr().out
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     head = text.split('"""')[1]
     for words in (
         "a Switch exported by hybridctl 0.1.0", "dt = 0.02 s", "theta [rad]",
@@ -60,6 +60,10 @@ def test_a_python_file_says_what_it_is_and_runs(folder, capsys):
         assert u == pilot(y) and state[module.MODE] == pilot.mode
     with pytest.raises(ValueError, match="y has 3 entries, expected 4"):
         module.step(state, 0.0, [1, 2, 3])
+    held, same = module.step(state, 1.0, [0, np.nan, 0, 0])
+    assert same == u and held[module.MODE] == state[module.MODE]
+    assert module.step(held, 1.02, y)[1] == module.step(state, 1.02, y)[1]
+    assert "is counted, and the last good input is held" in head
 
 
 def test_numpy_is_all_that_a_python_file_imports(folder):
@@ -90,15 +94,18 @@ def test_numpy_is_all_that_a_python_file_imports(folder):
 def test_a_c_file_runs_in_a_closed_loop_of_its_own(folder, real):
     """A C program with the file, a plant and a loop ends where Python does."""
     path = hc.export(MACHINE, folder / f"machine_{real}.c", DT, real=real)
-    assert "theta [rad]" in path.with_suffix(".h").read_text()
+    assert "theta [rad]" in path.with_suffix(".h").read_text(encoding="utf-8")
     (folder / "main.c").write_text(
-        MAIN.replace("NAME", path.stem).replace("REAL", real)
+        MAIN.replace("NAME", path.stem).replace("REAL", real),
+        encoding="utf-8",
     )
     program = folder / f"loop_{real}"
     cc = str(compiler())
     files = [str(path), str(folder / "main.c"), "-o", str(program), "-lm"]
     subprocess.run([cc, *STRICT, "-O2", *files], check=True)
-    out = subprocess.run([str(program)], capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [str(program)], capture_output=True, encoding="utf-8", check=True
+    )
     rows = np.array([[float(v) for v in r.split()] for r in out.stdout.splitlines()])
     pilot, x = hc.embed(MACHINE, DT), np.array([0.0, 2.5, 0.0, 0.0])
     expected = []
@@ -126,12 +133,20 @@ MAIN = """
 
 int main(void) {
     NAME_state state;
+    REAL u_before = 0;
     double x[4] = {0.0, 2.5, 0.0, 0.0};
     NAME_init(&state);
     for (int k = 0; k < 100; k++) {
         const REAL y[4] = {(REAL)x[0], (REAL)x[1], (REAL)x[2], (REAL)x[3]};
         REAL u[1];
-        NAME_step(&state, (REAL)(0.02 * k), y, u);
+        if (k == 50) {
+            const REAL lost[4] = {0, (REAL)NAN, 0, 0};
+            const REAL before = u_before;
+            if (NAME_step(&state, 0, lost, u) != 1 || u[0] != before) { return 1; }
+            if (state.missed != 1) { return 1; }
+        }
+        if (NAME_step(&state, (REAL)(0.02 * k), y, u) != 0) { return 1; }
+        u_before = u[0];
         printf("%.17g %lld\\n", (double)u[0], state.mode);
         const double s = sin(x[1]), c = cos(x[1]);
         const double f = u[0] + 0.1 * s * (x[3] * x[3] + 9.81 * c);
@@ -161,6 +176,8 @@ def test_a_suffix_a_folder_and_a_missing_compiler_get_a_sentence(folder, monkeyp
     with pytest.raises(ValueError, match=r"unknown suffix .* '.m'; choose one of: .c"):
         hc.export(MACHINE, folder / "machine.m", DT)
     (folder / "sub.py").mkdir()
+    with pytest.raises(ValueError, match=r"a .onnx file cannot raise an error; give"):
+        hc.export(MACHINE, folder / "machine.onnx", DT, on_missing="error")
     with pytest.raises(ValueError, match="is a folder"):
         hc.export(MACHINE, folder / "sub.py", DT)
     monkeypatch.setattr("hybridctl.deploy.cbuild.compiler", lambda: None)
@@ -173,14 +190,14 @@ def test_a_program_of_jax_is_checked_and_comes_with_a_warning(folder, capsys):
     with pytest.warns(UserWarning, match="only from somebody you trust"):
         path = hc.export(MACHINE, folder / "machine.jax", DT)
     assert "machine.jax: largest difference" in capsys.readouterr().out
-    told = json.loads((folder / "machine.jax.json").read_text())
+    told = json.loads((folder / "machine.jax.json").read_text(encoding="utf-8"))
     assert "theta [rad]" in told["y"] and "4 closed loops" in told["checked"]
     memory = [np.full(row["shape"], 7, row["dtype"]) for row in told["memory"]]
     pilot, zeros = hc.embed(MACHINE, DT), np.zeros(told["shapes"]["applied"])
     with jax.enable_x64(True):
         period = jax.export.deserialize(bytearray(path.read_bytes())).call
-        for k in range(3):  # at k = 0 it begins anew
-            y = np.array([0.0, 2.0 + 0.4 * k, 0.0, 0.0])
+        for k in range(4):  # at k = 0 it begins anew, at k = 2 it sees nothing
+            y = np.array([0.0, np.nan if k == 2 else 2.0 + 0.4 * k, 0.0, 0.0])
             at = np.float64(k * DT), np.int32(k)
             memory, u = period(memory, *at, y, None, zeros, zeros)
             np.testing.assert_allclose(u, pilot(y), rtol=1e-12)

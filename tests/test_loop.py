@@ -129,7 +129,7 @@ def differences():
     environment = {**os.environ, "JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
         [sys.executable, __file__],
-        env=environment, capture_output=True, text=True, timeout=300,
+        env=environment, capture_output=True, encoding="utf-8", timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -50,7 +50,8 @@ def policy(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         pilots.shorten(patch)
         path = tmp_path_factory.mktemp("onnx") / "policy.onnx"
-        return hc.export(CONTROLLERS["policy"], path, zoo.DT, plant=pilots.TASK.plant)
+        rest = {"plant": pilots.TASK.plant, "on_missing": "nan"}
+        return hc.export(CONTROLLERS["policy"], path, zoo.DT, **rest)
 
 
 def test_a_policy_runs_in_a_closed_loop(policy):
@@ -113,6 +114,10 @@ def test_memory_goes_over_from_python_to_a_model():
     here.load_state_dict(there.state_dict())
     np.testing.assert_allclose(there(Y), here(Y), rtol=1e-9)
     assert here.mode == there.mode
+
+
+def test_a_missing_measurement_is_held():
+    pilots.check_holding("lqg", OnnxEngine(pilots.guarded("lqg"), "double"))
 
 
 def test_what_has_no_counterpart_is_named(tmp_path, monkeypatch):

@@ -71,17 +71,17 @@ def made_up(costs, successes=None, controllers=None, against="a"):
 
 
 def test_page_needs_nothing_but_itself(page):
-    html = page.read_text()
+    html = page.read_text(encoding="utf-8")
     assert not re.search(r"https?:|src=|<link|<script|@import|url\((?!#)", html)
     assert "default-src 'none'" in html
     assert len(html) < 400_000
 
 
 def test_page_tells_the_whole_story_in_order(page, table):
-    html = page.read_text()
+    html = page.read_text(encoding="utf-8")
     parts = [
-        "<h1>", "machine has the highest success", "8 episodes of 6 s",
-        "charged J = 600", "<table>", "settling, p95", "never", "One episode, the same",
+        "<h1>", "machine settles most often", "8 episodes of 6 s",
+        "charged J = 600", "<table>", ">settling<", "never", "One episode, the same",
         "phase portrait", "Settled for good", "The worst episode", "failed after",
         "residual, seed 5", "stopped at its target", "How this was made", "Python ",
         "mujoco", "CPU cores", "n = 8, seed = 1", "algorithm = ppo", "compare &lt;x",
@@ -104,7 +104,7 @@ def test_page_is_the_same_twice(page, table, tmp_path):
 
 
 def test_ids_are_unique_and_found(page):
-    html = page.read_text()
+    html = page.read_text(encoding="utf-8")
     ids = re.findall(r'\bid="([^"]*)"', html)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', html))
@@ -117,7 +117,9 @@ def test_odd_names_stay_names(table, tmp_path):
     parts = dict(zip(names, table.controllers.values(), strict=True))
     scores = dict(zip(names, table.scores.values(), strict=True))
     named = Table(TASK, parts, scores, 8, 1, names[0])
-    html = hc.report({"<i>": named}, tmp_path / "a.html", timestamp="noon").read_text()
+    html = hc.report({"<i>": named}, tmp_path / "a.html", timestamp="noon").read_text(
+        encoding="utf-8"
+    )
     assert "<b>$x" not in html and "&lt;b&gt;$x_1$" in html
     assert "_倒立摆" in html and "<i>" not in html and "noon" in html
 
@@ -128,7 +130,9 @@ def test_browser_asks_for_nothing_and_complains_of_nothing(page, tmp_path):
     assert browse(page, tmp_path / "profile") == []
     worse = tmp_path / "worse.html"
     picture = '<img src="https://example.invalid/x.png"></main>'
-    worse.write_text(page.read_text().replace("</main>", picture))
+    worse.write_text(
+        page.read_text(encoding="utf-8").replace("</main>", picture), encoding="utf-8"
+    )
     assert "example.invalid" in browse(worse, tmp_path / "profile")[0]
 
 
@@ -311,7 +315,9 @@ def test_import_is_light():
     heavy = "matplotlib", "jinja2", "brax", "mujoco"
     check = f"print([m for m in {heavy} if m in sys.modules])"
     code = f"import sys, hybridctl.show; {check}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8"
+    )
     assert done.stdout.strip() == "[]", done.stderr
 
 
@@ -336,7 +342,7 @@ def test_bad_reports(given, options, message, tmp_path):
 
 
 def test_place_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ValueError, match=r"cannot write .*; choose another place"):
         hc.report([made_up({"a": np.arange(4.0)})], tmp_path / "file" / "report.html")
 

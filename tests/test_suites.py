@@ -109,7 +109,9 @@ def test_a_slow_column_is_compared_on_the_episodes_that_it_met(found):
 
 
 def test_pictures_and_words(found, tmp_path):
-    page = hc.show.suite_report(found, tmp_path, command="hybridctl").read_text()
+    page = hc.show.suite_report(found, tmp_path, command="hybridctl").read_text(
+        encoding="utf-8"
+    )
     assert "http" not in page.replace("http-equiv", "")
     assert text.verdict(found) in page.replace("&#39;", "'")
     assert all(f'id="s{i}"' in page for i in (1, 2))
@@ -124,7 +126,9 @@ def test_pictures_and_words(found, tmp_path):
 def test_the_page_asks_for_nothing_films_included(found, tmp_path):
     films = {"near": film(found.table("near"), ["lqr", "machine"], seconds=0.2)}
     page = hc.show.suite_report(found, tmp_path / "page.html", films=films)
-    assert "data:video/mp4" in page.read_text() or "data:image/gif" in page.read_text()
+    assert "data:video/mp4" in page.read_text(
+        encoding="utf-8"
+    ) or "data:image/gif" in page.read_text(encoding="utf-8")
     assert browse(page, tmp_path / "profile") == []
 
 

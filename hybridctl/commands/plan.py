@@ -11,6 +11,7 @@ from hybridctl.commands.settings import settings_of
 from hybridctl.controllers import Controller
 from hybridctl.deploy import RunFolder
 from hybridctl.deploy.folder import CHECKPOINT
+from hybridctl.deploy.seeds import by_seed
 from hybridctl.tasks import Task
 
 if TYPE_CHECKING:
@@ -54,13 +55,14 @@ def begin(command: cli.Train) -> Plan:
         "seeds": command.seeds,
         **settings_of(command.set),
     }
-    template = strategies.template(command.template, task)
+    name = command.template or "ppo"
+    template = strategies.template(name, task)
     if command.out is None:
-        folder = _fresh(f"{command.task}-{command.template}")
+        folder = _fresh(f"{command.task}-{name}")
     else:
         folder = command.out
         _check_free(folder)
-    return Plan(folder, task, template, command.template, options)
+    return Plan(folder, task, template, name, options)
 
 
 def go_on(command: cli.Train, given: frozenset[str]) -> Plan:
@@ -110,12 +112,12 @@ def _check_same(
     )
     known = {
         "task": run.task,
-        "template": name,
         "algorithm": run.config.algorithm,
         "seed": run.seed,
     }
     flags = ((f"--{k} {getattr(command, k)}", v, k) for k, v in known.items())
     wrong = [(flag, v) for flag, v, k in flags if k in given and flag != f"--{k} {v}"]
+    wrong += [(command.template, name)] * (command.template not in (None, name))
     wrong += [
         (f"--set {k}={v}", getattr(run.config, k))
         for k, v in settings.items()
@@ -149,7 +151,7 @@ def _check_free(folder: Path) -> None:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Those in a folder: of its run, or of its seeds."""
-    seeds = sorted(folder.glob(f"seed-*/{CHECKPOINT}"))
+    seeds = by_seed(folder, CHECKPOINT)
     return [path for path in (folder / CHECKPOINT, *seeds) if path.exists()]
 
 

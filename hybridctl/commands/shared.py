@@ -10,9 +10,10 @@ from hybridctl import deploy, strategies
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller
 from hybridctl.deploy.folder import CONTROLLER
+from hybridctl.deploy.seeds import by_seed
 from hybridctl.tasks import Task
 
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, highlight=False)
 
 
 def controller_of(name: str, task: Task) -> Controller:
@@ -33,9 +34,9 @@ def _in_folder(folder: Path) -> Path:
     path = folder / CONTROLLER
     if path.exists():
         return path
-    seeds = sorted(inside.parent.name for inside in folder.glob(f"seed-*/{CONTROLLER}"))
+    seeds = by_seed(folder, CONTROLLER)
     if seeds:
-        fail(f"{folder} holds several seeds; choose one, as in {folder / seeds[0]}")
+        fail(f"{folder} holds several seeds; choose one, as in {seeds[0].parent}")
     fail(f"there is no {CONTROLLER} in {folder}; give the folder of a run")
 
 
@@ -77,7 +78,7 @@ def check_writable(folder: Path) -> None:
 def saved(*paths: Path) -> None:
     """Say what was written."""
     for path in paths:
-        console.print(f"wrote {path}")
+        console.print(f"wrote {path}", markup=False)
 
 
 def typed() -> str:

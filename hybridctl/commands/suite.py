@@ -17,13 +17,14 @@ def compare_suite(command: cli.Compare, given: frozenset[str]) -> None:
     try:
         result = suites.run(suite, command.out / KEPT, command.jobs)
     except KeyboardInterrupt:
-        console.print(f"stopped; what is done is kept. Go on with: {typed()}")
+        told = f"stopped; what is done is kept. Go on with: {typed()}"
+        console.print(told, markup=False)
         raise
+    path = result.to_json(command.out / "suite.json")
     for title in suite.entries:
         console.print(text.table(result, title))
-    console.print(text.verdict(result))
+    console.print(text.verdict(result), markup=False)
     with console.status("writing the report"):
-        path = result.to_json(command.out / "suite.json")
         films, report = show.suite_films(result), command.out / "report.html"
         page = show.suite_report(result, report, films=films, command=typed())
     saved(path, page)
@@ -38,9 +39,9 @@ def suite_of(command: cli.Compare, given: frozenset[str]) -> suites.Suite:
     suite = suites.get(
         command.suite or "", quick=command.quick, decisions=command.decisions, **changes
     )
-    if "tasks" in given:
+    if command.tasks:
         suite = suite.only(command.tasks)
-    if "controllers" not in given:
+    if not command.controllers:
         return suite
     labels = labels_of(command.controllers)
     known = [name for name in labels.values() if name in suite.columns]

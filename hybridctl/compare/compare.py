@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import jax
 
-from hybridctl.checks import fail, one_of, require
-from hybridctl.compare.table import Table
+from hybridctl.checks import one_of
+from hybridctl.compare.table import Table, check_named
 from hybridctl.controllers import Controller
 from hybridctl.loop import simulate
 from hybridctl.tasks import Task
@@ -48,9 +48,7 @@ def compare(
         >>> table.to_dict()["rows"]["none"]["success"]["value"]
         0.0
     """
-    if not isinstance(controllers, Mapping):
-        fail('give controllers by name: {"lqr": lqr, "machine": machine}')
-    require(len(controllers) > 0, "no controllers to compare; give at least one")
+    check_named(controllers)
     against = next(iter(controllers)) if against is None else against
     one_of("controller", against, controllers)
     for controller in controllers.values():
@@ -67,7 +65,7 @@ def step_us(task: Task, controller: Controller, repeats: int = 3) -> float:
     def once() -> float:
         began = time.perf_counter()
         trace = simulate(
-            start.plant,
+            start.world,
             controller,
             start.x,
             task.seconds,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ from hybridctl.checks import fail, require
 from hybridctl.compare.perturb import perturbed
 from hybridctl.compare.table import write_json
 from hybridctl.controllers import Controller
+from hybridctl.describe import Shown, plain_data
 from hybridctl.loop import Trace
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import check_pair, play
 
+NUMBERS = ("size", "seconds", "cost")  # that may not be finite
 
-@dataclasses.dataclass(frozen=True)
-class Counterexample:
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Counterexample(Shown):
     """An episode in which a controller breaks.
 
     Floats are kept exactly, also in JSON, so that a replay is the same bit for bit.
@@ -73,8 +77,8 @@ class Counterexample:
         return play(self.episode(task), controller, jnp.uint32(self.key))
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, ready for JSON."""
-        return dataclasses.asdict(self)
+        """All of it, ready for JSON; what is not finite is None, read back as NaN."""
+        return plain_data(dataclasses.asdict(self))
 
     def to_json(self, path: str | Path) -> Path:
         """Write it to a file.
@@ -92,8 +96,9 @@ class Counterexample:
             ValueError: no such file, or something else in it.
         """
         try:
-            given = json.loads(Path(path).read_text())
-            return Counterexample(**given | {"key": tuple(given["key"])})
+            given = json.loads(Path(path).read_text(encoding="utf-8"))
+            numbers = {n: math.nan for n in NUMBERS if given.get(n, 0) is None}
+            return Counterexample(**given | numbers | {"key": tuple(given["key"])})
         except OSError as error:
             fail(f"cannot read {path}: {error.strerror}")
         except (ValueError, TypeError, KeyError):

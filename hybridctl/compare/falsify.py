@@ -19,14 +19,15 @@ from hybridctl.compare.perturb import (
 )
 from hybridctl.compare.table import write_json
 from hybridctl.controllers import Controller
+from hybridctl.describe import Shown, plain_data
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair
 
 CONFIDENCE = 0.99
 
 
-@dataclasses.dataclass(frozen=True)
-class Falsified:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Falsified(Shown):
     """What a search for failures found; true where it found one.
 
     Attributes:
@@ -62,7 +63,7 @@ class Falsified:
     def to_dict(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
         parts = dataclasses.asdict(self)
-        return parts | {"bound": None if self.found else self.bound()}
+        return plain_data(parts | {"bound": None if self.found else self.bound()})
 
     def to_json(self, path: str | Path) -> Path:
         """Write `to_dict()` to a file.
@@ -122,7 +123,8 @@ def falsify(
         plant: ranges of parameters by name, or a share for ± that of all; by default
             what the task varies, else 0.2. 0: none.
         push: range of the impulse [N s], or a number for ± that; by default the
-            task's own, else what the input limit gives in 0.1 s. 0: none.
+            task's own, else what the input limit gives in 0.1 own seconds of the
+            plant. 0: none.
         delay: periods that the actuator may be late; by default the task's own. Each
             has an equal part of the budget.
         budget: episodes that are simulated.

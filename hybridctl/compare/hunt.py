@@ -28,7 +28,7 @@ Climbed = Callable[[Scores], NDArray]
 
 def unsuccessful(scores: Scores) -> NDArray:
     """Where an episode failed or never settled."""
-    return ~scores.success
+    return ~scores.settled
 
 
 def margins(task: Task) -> Climbed:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import fail, positive, require
 from hybridctl.controllers import Controller
+from hybridctl.describe import Shown, plain_data
 from hybridctl.loop import Actuator, Loop, Trace, simulate
 from hybridctl.plants import CartPole
 
@@ -53,8 +54,8 @@ CRITERIA: Mapping[str, Criterion] = MappingProxyType(
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class RealAIGymScores:
+@dataclasses.dataclass(frozen=True, repr=False)
+class RealAIGymScores(Shown):
     """What a swing-up scores.
 
     Attributes:
@@ -85,7 +86,8 @@ class RealAIGymScores:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, ready for JSON; an infinite time is None."""
         known = dataclasses.asdict(self)
-        return known | {"swingup_time": self.swingup_time if self.success else None}
+        time = self.swingup_time if self.success else None
+        return plain_data(known | {"swingup_time": time})
 
     def __str__(self) -> str:
         """One line."""

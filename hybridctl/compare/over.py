@@ -10,11 +10,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail, finite, one_of, require
+from hybridctl.checks import finite, one_of, require
 from hybridctl.compare.places import scaled
-from hybridctl.compare.table import write_json
+from hybridctl.compare.table import check_named, write_json
 from hybridctl.controllers import Controller
 from hybridctl.controllers.inspect import walk
+from hybridctl.describe import Shown, plain_data
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair, episode_keys, evaluate_tasks
 from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
@@ -22,8 +23,8 @@ from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
 MEASURES = ("success", "J", "settle")
 
 
-@dataclass(frozen=True)
-class Grid:
+@dataclass(frozen=True, repr=False, eq=False)
+class Grid(Shown):
     """Controllers over a grid of one or two parameters.
 
     Attributes:
@@ -53,8 +54,8 @@ class Grid:
         """A controller's measure in every cell, shaped as the axes.
 
         Args:
-            measure: "success" (share), "J" (mean), or "settle" (median [s], infinite
-                where most episodes never settle).
+            measure: "success" (share, by the task's criterion), "J" (mean), or
+                "settle" (median [s], infinite where most episodes never settle).
             name: of the controller.
 
         Raises:
@@ -88,7 +89,8 @@ class Grid:
         rows = {n: [self.cell(n, cell) for cell in cells] for n in self.controllers}
         about = {"task": self.task.name, "n": self.n, "seed": self.seed}
         axes = {name: list(values) for name, values in self.axes.items()}
-        return {**about, "axes": axes, "nominal": self.nominal, "rows": rows}
+        told = {**about, "axes": axes, "nominal": self.nominal, "rows": rows}
+        return plain_data(told)
 
     def to_json(self, path: str | Path) -> Path:
         """Write `to_dict()` to a file.
@@ -99,8 +101,9 @@ class Grid:
         return write_json(path, self.to_dict())
 
     def __str__(self) -> str:
-        """Success in percent, one block a controller."""
-        head = f"{self.task.name}: success [%] of {self.n} episodes, seed {self.seed}"
+        """What the task asks for in percent, one block a controller."""
+        about = f"{self.n} episodes, seed {self.seed}"
+        head = f"{self.task.name}: {self.task.criterion} [%] of {about}"
         (first, down), *rest = self.axes.items()
         second, across = rest[0] if rest else ("", (0.0,))
         title = f"{first} \\ {second}" if second else first
@@ -154,7 +157,7 @@ def compare_over(
         >>> task = hc.tasks.get("balance", seconds=4.0)
         >>> known = {"lqr": hc.reference("lqr", task)}
         >>> print(hc.compare_over(task, known, L=[0.5, 1.0, 8.0], n=16))
-        balance: success [%] of 16 episodes, seed 0
+        balance: survived [%] of 16 episodes, seed 0
         <BLANKLINE>
         lqr
                  L
@@ -162,9 +165,7 @@ def compare_over(
                  1    100
                  8      0
     """
-    if not isinstance(controllers, Mapping):
-        fail('give controllers by name: {"lqr": lqr, "machine": machine}')
-    require(len(controllers) > 0, "no controllers to compare; give at least one")
+    check_named(controllers)
     require(n > 0, f"n={n} episodes; give at least 1")
     for controller in controllers.values():
         check_pair(task, controller)

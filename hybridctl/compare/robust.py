@@ -14,6 +14,7 @@ from rich.table import Table as RichTable
 from hybridctl.checks import one_of, require
 from hybridctl.compare.imperfect import Part, loops, nominal, parts
 from hybridctl.controllers import Controller
+from hybridctl.describe import Shown, plain_data
 from hybridctl.plants import CartPole
 from hybridctl.tasks.evaluate import check_pair, episode_keys, evaluate_tasks
 
@@ -22,8 +23,8 @@ PARTS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Robustness:
+@dataclass(frozen=True, repr=False, eq=False)
+class Robustness(Shown):
     """What a controller bears.
 
     Attributes:
@@ -53,7 +54,7 @@ class Robustness:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, ready for JSON."""
         known = {"overall": self.overall, "episodes": self.episodes}
-        return known | {"scores": self.scores}
+        return plain_data(known | {"scores": self.scores})
 
     def __rich__(self) -> RichTable:
         """The table for a terminal."""

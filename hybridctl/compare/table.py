@@ -1,6 +1,7 @@
 """The result of a comparison: rows with intervals, worst cases, JSON."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,26 +9,30 @@ from typing import Any
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from hybridctl.checks import fail, one_of, require
+from hybridctl.compare.columns import legend, lines, rates
 from hybridctl.compare.crossed import crossed_mean
 from hybridctl.controllers import Controller
+from hybridctl.describe import Shown, plain_data
 from hybridctl.loop import Trace
+from hybridctl.plants.signals import names
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, replay
 from hybridctl.tasks.statistics import quantile, wilson
 
 
-@dataclass(frozen=True)
-class Episode:
+@dataclass(frozen=True, repr=False, eq=False)
+class Episode(Shown):
     """One episode of a comparison.
 
     Attributes:
         index: of the episode; with the seed it names start, plant and noise.
         x0: start [n_x].
         cost: J as charged.
-        success: whether it settled.
+        success: by the task's criterion.
         trace: the episode simulated again.
     """
 
@@ -38,8 +43,8 @@ class Episode:
     trace: Trace
 
 
-@dataclass(frozen=True)
-class Table:
+@dataclass(frozen=True, repr=False, eq=False)
+class Table(Shown):
     """Controllers on the same episodes of a task.
 
     Attributes:
@@ -63,26 +68,29 @@ class Table:
     step_us: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain numbers; infinite times are None."""
-        rows = {name: self.row(name) for name in self.controllers}
+        """Everything as plain numbers; what is not finite is None."""
+        rows = plain_data({name: self.row(name) for name in self.controllers})
         about = {"task": self.task.name, "n": self.n, "seed": self.seed}
-        return {**about, "against": self.against, "rows": rows}
+        about |= {"against": self.against, "criterion": self.task.criterion}
+        return {**about, "rows": rows}
 
     def row(self, name: str) -> dict[str, Any]:
         """One controller's figures.
 
-        `success`, `J` and `difference` (of J to the column `against`, in pairs) are
-        {value, low, high} with 95 % intervals; `settle_median` and `settle_p95` are
-        seconds, None where that many episodes never settle; `effort` is the mean of
-        ∫ u² dt; `peak_x` is the largest |x| of all episodes; `step_us` is None
-        unless it was measured.
+        `survived` and `settled` are shares of the episodes, and `success` is that of
+        the two which the task asks for; they, `J` and `difference` (of J to the column
+        `against`, in pairs) are {value, low, high} with 95 % intervals;
+        `settle_median` and `settle_p95` are seconds, None where that many episodes
+        never settle; `effort` is the mean of ∫ u² dt; `peak_x` is the largest |x| of
+        all episodes; `step_us` is None unless it was measured.
         """
         one_of("controller", name, self.controllers)
         s, base = self.scores[name], self.scores[self.against]
         n = len(s.cost)
-        low, high = wilson(int(s.success.sum()), n)
         return {
-            "success": {"value": float(s.success.mean()), "low": low, "high": high},
+            "success": _rate(s.success),
+            "survived": _rate(s.survived),
+            "settled": _rate(s.settled),
             "settle_median": quantile(s.settle, 0.5),
             "settle_p95": quantile(s.settle, 0.95),
             "J_mean": float(s.cost.mean()),
@@ -131,17 +139,27 @@ class Table:
 
     def __rich__(self) -> RichTable:
         """The table for a terminal of 80 columns, intervals below their values."""
-        title = f"{self.task.name}: {self.n} episodes, seed {self.seed}"
+        title = f"{escape(self.task.name)}: {self.n} episodes, seed {self.seed}"
         table = RichTable(
-            title=title, title_justify="left", caption=CAPTION, caption_justify="left",
-            box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False,
+            title=title, title_justify="left", caption="\n".join(self._legend()),
+            caption_justify="left", box=SIMPLE_HEAD, padding=0,
         )  # fmt: skip
-        for i, heading in enumerate(TERMINAL):
+        first, second = rates(self.task)
+        headings = (f"{first} %", f"{second} %", *(h for h, _ in TERMINAL))
+        for i, heading in enumerate(("controller", *headings)):
             side = "right" if i else "left"
             table.add_column(heading, justify=side, no_wrap=True, min_width=3)
         for name in self.controllers:
-            table.add_row(name, *_two_lines(self.row(name)))
+            row = self.row(name)
+            shares = [percents(row[first]), percents(row[second])]
+            table.add_row(escape(name), *shares, *_two_lines(row))
         return table
+
+    def _legend(self) -> list[str]:
+        """A line a column: what it says."""
+        shares = [(f"{rate} %", rate) for rate in rates(self.task)]
+        told = legend([*shares, *TERMINAL], self.task, self.against)
+        return [escape(line) for line in (*lines(told), CAPTION)]
 
     def __str__(self) -> str:
         """The table as text."""
@@ -153,6 +171,18 @@ class Table:
         return capture.get().rstrip()
 
 
+def check_named(controllers: Any) -> None:
+    """Refuse what is no mapping of names to controllers.
+
+    Raises:
+        ValueError: something else, none at all, or a name that is no text or blank.
+    """
+    if not isinstance(controllers, Mapping):
+        fail('give controllers by name: {"lqr": lqr, "machine": machine}')
+    require(len(controllers) > 0, "no controllers to compare; give at least one")
+    names("controllers", controllers)
+
+
 def write_json(path: str | Path, content: Any) -> Path:
     """Write plain data to a file, whose folder is made.
 
@@ -162,32 +192,38 @@ def write_json(path: str | Path, content: Any) -> Path:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(content, indent=1) + "\n")
+        told = json.dumps(plain_data(content), indent=1, allow_nan=False)
+        target.write_text(f"{told}\n", encoding="utf-8", newline="\n")
     except OSError as error:
         fail(f"cannot write {target}: {error.strerror}; choose another place")
     return target
 
 
 TERMINAL = (
-    "controller", "success %", "settle s", "J", "ΔJ", "effort", "µs",
+    ("settle s", "settle"), ("J", "J"), ("ΔJ", "difference"), ("µs", "step_us"),
 )  # fmt: skip
-CAPTION = (
-    "Below: 95 % intervals; of settling the 95th percentile; of effort ∫u²dt the "
-    "largest |x|; µs per simulated period."
-)
+CAPTION = "Below: 95 % intervals; of settle s the 95th percentile."
+
+
+def _rate(met: np.ndarray) -> dict[str, float]:
+    """How often something holds, with Wilson's interval."""
+    low, high = wilson(int(met.sum()), len(met))
+    return {"value": float(met.mean()), "low": low, "high": high}
+
+
+def percents(rate: dict[str, float]) -> str:
+    """A share and its interval in percent, one above the other."""
+    return interval({key: 100 * value for key, value in rate.items()}, ".3g")
 
 
 def _two_lines(row: dict[str, Any]) -> list[str]:
-    """A row for the terminal: every value above its interval."""
-    success, settle = row["success"], [row["settle_median"], row["settle_p95"]]
-    percent = {key: 100 * value for key, value in success.items()}
+    """A row for the terminal after its shares: every value above its interval."""
+    settle = [row["settle_median"], row["settle_p95"]]
     median, p95 = ("never" if t is None else f"{t:.2f}" for t in settle)
     return [
-        interval(percent, ".3g"),
         f"{median}\n[dim]{p95}[/]",
         interval(row["J"], ".3g"),
         interval(row["difference"], "+.3g"),
-        f"{number(row['effort'])}\n[dim]{row['peak_x']:.2f} m[/]",
         "–" if row["step_us"] is None else f"{row['step_us']:.0f}",
     ]
 
@@ -204,32 +240,3 @@ def interval(value: dict[str, float] | None, form: str) -> str:
         return "–"
     middle, low, high = (number(value[key], form) for key in ("value", "low", "high"))
     return f"{middle}\n[dim]\\[{low}, {high}][/]"
-
-
-HEADINGS = (
-    "controller", "success [95 %]", "settle med", "p95", "J [95 %]", "ΔJ [95 %]",
-    "∫u² dt", "peak |x|", "µs/step",
-)  # fmt: skip
-
-
-def cells(row: dict[str, Any]) -> list[str]:
-    """A row as text, in the order of the headings after the name."""
-    success, J, apart = row["success"], row["J"], row["difference"]
-    rate = f"{success['value']:.1%} [{success['low']:.1%}, {success['high']:.1%}]"
-    seconds = [_seconds(row[key]) for key in ("settle_median", "settle_p95")]
-    step = "–" if row["step_us"] is None else f"{row['step_us']:.2f}"
-    return [
-        rate,
-        *seconds,
-        f"{J['value']:.3g} [{J['low']:.3g}, {J['high']:.3g}]",
-        "–"
-        if apart is None
-        else f"{apart['value']:+.3g} [{apart['low']:+.3g}, {apart['high']:+.3g}]",
-        f"{row['effort']:.3g}",
-        f"{row['peak_x']:.2f} m",
-        step,
-    ]
-
-
-def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.2f} s"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hybridctl.checks import fail, require
 from hybridctl.compare.places import setter
 from hybridctl.controllers import Controller
+from hybridctl.describe import Shown, plain_data
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair, evaluate_all
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
@@ -19,8 +20,8 @@ ELITE, FINALISTS, FRESH, FLOOR = 0.2, 5, 0xF1, 0.01
 WORST = 1e9  # what an episode counts whose objective is not finite
 
 
-@dataclasses.dataclass(frozen=True)
-class Tuning:
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Tuning(Shown):
     """What a search found.
 
     Attributes:
@@ -45,8 +46,7 @@ class Tuning:
     def to_dict(self) -> dict[str, Any]:
         """All but the controller, ready for JSON."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        fields["gain"] = dataclasses.asdict(self.gain)
-        return {name: v for name, v in fields.items() if name != "controller"}
+        return plain_data({n: v for n, v in fields.items() if n != "controller"})
 
     def __str__(self) -> str:
         values = ", ".join(f"{name}={value:.4g}" for name, value in self.values.items())

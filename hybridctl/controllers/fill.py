@@ -19,7 +19,7 @@ from hybridctl.controllers.controller import (
     output_of,
 )
 from hybridctl.controllers.foreign import answered
-from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.inspect import children, walk
 from hybridctl.controllers.machine import age_of, mode_of
 
 
@@ -46,6 +46,29 @@ def action_size(template: Controller) -> int:
 def decision_every(template: Controller) -> int:
     """Periods per decision: what the Holds around all Slots have in common."""
     return math.gcd(*(every for _, every in _slots(template))) or 1
+
+
+def held(template: Controller, every: int) -> Controller:
+    """The template with each Slot held for so many of its own steps.
+
+    Example:
+        >>> decision_every(held(Hold(Slot(1), every=2), 3))
+        6
+    """
+    if every == 1:
+        return template
+    hold = lambda node: Hold(node, every) if _is_slot(node) else node  # noqa: E731
+    return jax.tree.map(hold, template, is_leaf=_stays)
+
+
+def is_held(controller: Controller, every: int) -> bool:
+    """Whether a filled template is one that `held` has made."""
+    template = controller.template if isinstance(controller, Filled) else controller
+    return every == 1 or all(
+        isinstance(node, Hold) and node.every == every
+        for node, _ in walk(template, stop=_stays)
+        if any(map(_is_slot, children(node)))
+    )
 
 
 def engage(template: Controller, action: Array) -> Controller:

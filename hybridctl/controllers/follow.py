@@ -1,5 +1,6 @@
 """Following a reference: a shifted measurement, a feedforward, a trajectory."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
@@ -11,6 +12,10 @@ from hybridctl.checks import as_float, fail, finite, optional_float, positive, r
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import feed, within
+from hybridctl.describe import told
+from hybridctl.kinds import check_kind
+from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.signals import names as unique
 
 
 def reference(tick: Tick, n_r: int) -> Array:
@@ -127,12 +132,15 @@ def follow(names: Any, *outputs: str) -> Shift:
         >>> follow(CartPole(), "x").gain.T
         array([[1., 0., 0., 0.]])
     """
-    return Shift(rows(names.states, outputs).T)
+    check_kind("names", names, Plant | Equilibrium)
+    return told(Shift(rows(names.states, outputs).T), names)
 
 
 def rows(states: tuple[str, ...], outputs: tuple[str, ...]) -> np.ndarray:
     """The matrix [n, n_x] that picks named states out of x."""
-    require(bool(outputs), f"name at least one state: {', '.join(states)}")
+    check_kind("outputs", outputs, Iterable[str])
+    require(len(outputs) > 0, f"name at least one state: {', '.join(states)}")
+    unique("outputs", outputs)
     for name in outputs:
         if name not in states:
             fail(f"no state {name!r}; the states are {', '.join(states)}")

@@ -1,7 +1,7 @@
 """Guards: conditions on a tick, as data that can be saved, swept and drawn."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,11 +11,22 @@ from jax import Array
 from hybridctl.checks import as_float, as_int, fail, finite, positive, require
 from hybridctl.controllers.controller import Controller, Tick
 from hybridctl.controllers.error import deviation, total
+from hybridctl.describe import Shown, told
+from hybridctl.kinds import check_fields, check_fields_first, checked
 from hybridctl.plants import Equilibrium
 
 
-class Guard(eqx.Module):
+class Guard(Shown, eqx.Module):
     """A yes-or-no condition; combine with `&`, `|` and `~`."""
+
+    CURE: ClassVar[str] = "; for example hc.near(plant.upright(), theta=0.2)"
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        check_fields_first(cls)
+
+    def __check_init__(self):
+        check_fields(self)
 
     @abc.abstractmethod
     def __call__(self, tick: Tick, age: Array) -> Array:
@@ -101,7 +112,7 @@ class Near(Guard):
         return inside
 
 
-class Quadratic(eqx.Module):
+class Quadratic(Shown, eqx.Module):
     """V(y) = (y - x0)ᵀ P (y - x0), angle errors wrapped.
 
     Args:
@@ -201,6 +212,7 @@ def chosen(inner: Controller, above: float = 0.5) -> Guard:
     return Chosen(inner, above)
 
 
+@checked
 def near(centre: Equilibrium, **tolerance: float) -> Guard:
     """All named states within their tolerance of an equilibrium.
 
@@ -226,11 +238,11 @@ def near(centre: Equilibrium, **tolerance: float) -> Guard:
     columns = tuple(known.index(name) for name in tolerance)
     angles = tuple(i for i, c in enumerate(columns) if c in centre.angles)
     bounds = jnp.stack if any(eqx.is_array(v) for v in tolerance.values()) else np.array
-    return Near(
-        centre.x[np.array(columns)], bounds(list(tolerance.values())), columns, angles
-    )
+    x0, sizes = centre.x[np.array(columns)], bounds(list(tolerance.values()))
+    return told(Near(x0, sizes, columns, angles), centre)
 
 
+@checked
 def beyond(centre: Equilibrium, **tolerance: float) -> Guard:
     """Some named state outside its tolerance (or not finite): `~near(...)`."""
     return ~near(centre, **tolerance)

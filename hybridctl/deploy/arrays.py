@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.deploy.engines import Arrays, Engine, checked
+from hybridctl.deploy.engines import Arrays, Engine, begun, checked
 from hybridctl.deploy.program import Program
 from hybridctl.deploy.whole import Whole
 
@@ -54,17 +54,26 @@ class ArrayEngine(Engine):
 
     def mode(self) -> int | None:
         """The active mode."""
-        if self._mode is None or self.k == 0:
+        if self._mode is None or self.k == self.missed():
             return None
         return int(self.memory[self._mode])
 
+    def missed(self) -> int:
+        """Periods without a measurement so far."""
+        return int(self.memory[-1]) if self.program.guarded and self.k else 0
+
     def read(self) -> Arrays:
         """The memory."""
-        if self.k == 0:
-            return {}
-        pairs = (("applied", self.put), ("asked", self.asked))
-        out = {f"{n}{i}": np.array(v, float) for n, u in pairs for i, v in enumerate(u)}
-        for leaf, value in zip(self.program.memory, self.memory, strict=True):
+        guarded, missed = self.program.guarded, self.missed()
+        out: Arrays = {"missed": np.array(missed)} if guarded and self.k else {}
+        if self.k == missed:
+            return out
+        pairs = [("applied", self.put), ("asked", self.asked)]
+        pairs += [("held", self.memory[-2])] * guarded
+        out |= {
+            f"{n}{i}": np.array(v, float) for n, u in pairs for i, v in enumerate(u)
+        }
+        for leaf, value in zip(self.program.memory, self.memory, strict=False):
             out["memory." + leaf.name] = np.array(value, leaf.wide)
         return out
 
@@ -76,5 +85,14 @@ class ArrayEngine(Engine):
             np.array([arrays.get(f"{name}{i}", 0.0) for i in row], self._real)
             for name in ("applied", "asked")
         )
-        pairs = zip(self.program.memory, self.blank, strict=True)
-        self.memory = [checked(arrays, leaf).astype(m.dtype) for leaf, m in pairs]
+        self.memory, leaves = list(self.blank), self.program.memory
+        if begun(arrays):
+            pairs = zip(leaves, self.blank, strict=False)
+            self.memory[: len(leaves)] = [
+                checked(arrays, leaf).astype(m.dtype) for leaf, m in pairs
+            ]
+        if self.program.guarded:
+            u = range(self.program.sizes.n_out)
+            held = [arrays.get(f"held{i}", 0.0) for i in u]
+            missed = np.asarray(arrays.get("missed", 0)).astype(np.int32)
+            self.memory = [*self.memory[:-2], np.array(held, self._real), missed]

@@ -38,11 +38,13 @@ def build(file: CFile, name: str, extra: str = "") -> ctypes.CDLL:
     )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         source = Path(folder) / f"{name}.c"
-        source.with_suffix(".h").write_text(file.header(name))
-        source.write_text(file.source(name) + extra)
+        source.with_suffix(".h").write_text(file.header(name), encoding="utf-8")
+        source.write_text(file.source(name) + extra, encoding="utf-8")
         library = Path(folder) / f"{name}.so"
         command = [cc, *STRICT, *FAST, "-shared", "-fPIC", "-o", library, source, "-lm"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace"
+        )
         require(
             done.returncode == 0,
             f"{cc} refuses the exported C file; please report it: {done.stderr[:500]}",

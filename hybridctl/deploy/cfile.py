@@ -3,6 +3,15 @@
 import math
 import re
 
+from hybridctl.deploy.cguard import (
+    MISSING,
+    applied_lines,
+    finite_text,
+    hold_lines,
+    init_lines,
+    returns,
+    struct_lines,
+)
 from hybridctl.deploy.lower import ctanh
 from hybridctl.deploy.lower.c import WHOLE, CWriter
 from hybridctl.deploy.lower.writer import Names
@@ -10,7 +19,7 @@ from hybridctl.deploy.program import Part, Program
 
 TAKEN = (
     ctanh.NAME,
-    *("s", "t", "y", "r", "u", "k"),
+    *("s", "t", "y", "r", "u", "k", "missed", "held"),
     *"double else enum extern float for goto if inline int long register".split(),
     *"restrict return short signed sizeof static struct switch typedef".split(),
     *"union unsigned void volatile while llabs sin cos tan exp log pow sqrt".split(),
@@ -40,8 +49,8 @@ void {name}_init({name}_state *s);
  * s: memory, from {name}_init or the last period.
  * t: time [s].
  * y: measurements: {y}.{r_doc}
- * u: the input, written: {u}. */
-void {step};
+ * u: the input, written: {u}.{missing} */
+{returns} {step};
 
 /* Tell what was applied in the last period, where that is not what was asked for. */
 void {name}_applied({name}_state *s, const {real} u[{n_u}]);
@@ -58,12 +67,12 @@ SOURCE = """\
 #include "{name}.h"
 
 {includes}
-{known}{tanh}{begin}
+{known}{tanh}{finite}{begin}
 void {name}_init({name}_state *s) {{
 {init}
 }}
 
-void {step} {{
+{returns} {step} {{
 {body}
 }}
 
@@ -86,7 +95,7 @@ class CFile:
         self.program, self.name, self.real = program, name, real
         self.names = Names(TAKEN)
         self.writer = CWriter(self.names, real)
-        fields = Names(("k", "begun", "applied", "asked"))
+        fields = Names(("k", "begun", "applied", "asked", "missed", "held"))
         self.fields = [fields.new(leaf.name) for leaf in program.memory]
         self.lazy = program.start is None
         self._body = self._step()
@@ -104,12 +113,14 @@ class CFile:
         return HEADER.format(
             comment=comment.replace("\n", "\n * "), guard=f"{self.name.upper()}_H",
             fields="\n".join(self._struct()), name=self.name, r_doc=r, n_u=sizes.n_u,
-            step=self._signature(), real=self.real, **rows,
+            step=self._signature(), real=self.real, returns=returns(program),
+            missing=MISSING.get(program.on_missing, ""), **rows,
         )  # fmt: skip
 
     def source(self, comment: str) -> str:
         """The text of the .c file."""
-        body = "\n".join([*self._body, *self._begin, *self._init_lines])
+        finite = finite_text(self.program, self.name, self.real)
+        body = "\n".join([*self._body, *self._begin, *self._init_lines, finite])
         includes = "#include <math.h>\n" if re.search(r"\w\(|NAN|INF", body) else ""
         includes += "#include <stdlib.h>\n" if "llabs(" in body else ""
         return SOURCE.format(
@@ -118,7 +129,7 @@ class CFile:
             includes=includes, known=self._known(), step=self._signature(),
             begin=self._begin_text(), init="\n".join(self._init_lines),
             body="\n".join(self._body), n_u=self.program.sizes.n_u,
-            applied=self._applied(),
+            applied=self._applied(), returns=returns(self.program), finite=finite,
         )  # fmt: skip
 
     @property
@@ -147,7 +158,7 @@ class CFile:
         for leaf, field in zip(self.program.memory, self.fields, strict=True):
             size = f"[{math.prod(leaf.shape)}]" if leaf.shape else ""
             lines.append(f"    {self.writer.types[leaf.kind]} {field}{size};")
-        return lines
+        return lines + struct_lines(self.program, self.real)
 
     def _places(self) -> list[str]:
         """Where the memory's values are in the struct."""
@@ -176,6 +187,7 @@ class CFile:
         self._store(part, memory)
         for i, name in enumerate(given):
             more = f" s->asked[{i}] = s->applied[{i}] = {name};" if program.fed else ""
+            more += f" s->held[{i}] = {name};" * program.guarded
             writer.line(f"u[{i}] = {name};{more}")
         writer.line("s->k += 1;")
         if not any(re.search(r"\bt\b", line) for line in writer.lines):
@@ -184,6 +196,9 @@ class CFile:
             writer.line("(void)y;")
         if program.sizes.n_r and not re.search(r"\br\b", "\n".join(writer.lines)):
             writer.line("(void)r;")
+        if program.guarded:
+            writer.lines = [*hold_lines(program, self.name), *writer.lines]
+            writer.line("return 0;")
         lines, writer.lines = writer.lines, []
         return lines
 
@@ -255,6 +270,7 @@ class CFile:
         writer.line("s->k = 0;")
         for i in range(n_u):
             writer.line(f"s->applied[{i}] = s->asked[{i}] = 0;")
+        writer.lines += init_lines(self.program)
         if self.lazy:
             writer.line("s->begun = 0;")
             self._zeros()
@@ -288,5 +304,5 @@ class CFile:
         return "\n".join([*lines, ""]) if lines else ""
 
     def _applied(self) -> str:
-        n = range(self.program.sizes.n_u)
-        return "\n".join(f"    s->applied[{i}] = u[{i}];" for i in n)
+        rows = [f"    s->applied[{i}] = u[{i}];" for i in range(self.program.sizes.n_u)]
+        return "\n".join([*applied_lines(self.program, self.name), *rows])

@@ -8,13 +8,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import require
+from hybridctl.checks import fail, require
 from hybridctl.deploy.cbuild import build
 from hybridctl.deploy.cfile import CFile
 from hybridctl.deploy.program import Leaf, Program
-from hybridctl.deploy.pyfile import fields, python_text
+from hybridctl.deploy.pyfile import python_text
+from hybridctl.deploy.pyguard import fields, held
 
 Arrays = dict[str, NDArray]
+CURE = "give finite numbers, or embed with on_missing='hold'"
 
 
 class Engine(abc.ABC):
@@ -37,6 +39,10 @@ class Engine(abc.ABC):
         """The active mode."""
 
     @abc.abstractmethod
+    def missed(self) -> int:
+        """Periods without a measurement so far."""
+
+    @abc.abstractmethod
     def read(self) -> Arrays:
         """The memory; empty before it begins."""
 
@@ -57,16 +63,22 @@ class PythonEngine(Engine):
         name = f"<pilot of {type(program.controller).__name__}>"
         exec(compile(python_text(program), name, "exec"), self.code)
         self.memory, self.fields = program.memory, fields(program)
+        self._held, self._lazy = held(program), program.start is None
         self._step, self._mode = self.code["step"], self.code.get("MODE")
         self.state: Any = None
+        self._refused = 0
 
     def init(self, y: Any, r: Any) -> None:
         """Begin anew."""
-        self.state = self.code["init"](y, r)
+        self.state, self._refused = self.code["init"](y, r), 0
 
     def step(self, t: float, y: Any, r: Any) -> NDArray:
         """One period."""
-        self.state, u = self._step(self.state, t, y, r)
+        try:
+            self.state, u = self._step(self.state, t, y, r)
+        except ValueError:
+            self._refused += 1
+            raise
         return u
 
     def applied(self, u: NDArray) -> None:
@@ -75,14 +87,21 @@ class PythonEngine(Engine):
 
     def mode(self) -> int | None:
         """The active mode."""
-        if self._mode is None or self.state is None:
+        if self._mode is None or not isinstance(self.state, tuple):
             return None
         return int(self.state[self._mode])
 
+    def missed(self) -> int:
+        """Periods without a measurement so far."""
+        if not self._held:
+            return self._refused
+        begun = isinstance(self.state, tuple)
+        return self.state[-1 - len(self._held)] if begun else self.state or 0
+
     def read(self) -> Arrays:
         """The memory."""
-        if self.state is None:
-            return {}
+        if not isinstance(self.state, tuple):
+            return {"missed": np.array(self.state)} if self.state else {}
         pairs = zip(self.fields, self.state, strict=False)
         out = {name: np.array(value) for name, value in pairs if name != "k"}
         at = len(self.fields)
@@ -91,15 +110,23 @@ class PythonEngine(Engine):
             value = np.array(cells if leaf.spread else cells[0], leaf.wide)
             out["memory." + leaf.name] = value.reshape(leaf.shape)
             at += leaf.cells
-        return out
+        kept = ["missed", *self._held] if self._held else []
+        pairs = zip(kept, self.state[at:], strict=True)
+        return out | {name: np.array(value) for name, value in pairs}
 
     def write(self, arrays: Arrays, k: int) -> None:
         """Go on from a memory."""
+        if self._lazy and not begun(arrays):
+            self.state = int(arrays.get("missed", 0)) or None
+            return
         given = {"k": np.array(k), **arrays}
         cells: list[Any] = [np.asarray(given[name]).item() for name in self.fields]
         for leaf in self.memory:
             value = checked(arrays, leaf)
             cells += value.ravel().tolist() if leaf.spread else [value]
+        if self._held:
+            cells.append(int(arrays.get("missed", 0)))
+        cells += [float(arrays.get(name, 0.0)) for name in self._held]
         self.state = tuple(cells)
 
 
@@ -116,6 +143,7 @@ class CEngine(Engine):
         self.library = build(file, "pilot")
         self.memory, self.names = program.memory, file.fields
         self._lazy, self._sizes = file.lazy, program.sizes
+        self._guarded, self._strict = program.guarded, program.on_missing == "error"
         self._number = ctypes.c_double if real == "double" else ctypes.c_float
         self._code, place = self.library.pilot_step, program.mode
         self._mode = None if place is None else self.names[place]
@@ -145,7 +173,9 @@ class CEngine(Engine):
         self._y[:] = y[: len(self._y)]
         if r is not None and len(self._r):
             self._r[:] = r
-        self._code(self._at, self._number(t), *self._arguments)
+        missing = self._code(self._at, self._number(t), *self._arguments)
+        if self._strict and missing:
+            fail(f"not finite: y={y}{'' if r is None else f', r={r}'}; {CURE}")
         return self._u.astype(float)
 
     def applied(self, u: NDArray) -> None:
@@ -159,12 +189,16 @@ class CEngine(Engine):
             return None
         return int(getattr(self.state, self._mode))
 
+    def missed(self) -> int:
+        """Periods without a measurement so far."""
+        return int(self.state.missed) if self._guarded else 0
+
     def read(self) -> Arrays:
         """The memory."""
+        out: Arrays = {"missed": np.array(self.missed())} if self._guarded else {}
         if self._lazy and not self.state.begun:
-            return {}
-        out = {}
-        for head in ("applied", "asked"):
+            return out if self.missed() else {}
+        for head in ("applied", "asked", "held")[: 2 + self._guarded]:
             values = np.ctypeslib.as_array(getattr(self.state, head))
             out |= {f"{head}{i}": np.array(v, float) for i, v in enumerate(values)}
         for leaf, name in zip(self.memory, self.names, strict=True):
@@ -174,10 +208,15 @@ class CEngine(Engine):
 
     def write(self, arrays: Arrays, k: int) -> None:
         """Go on from a memory."""
+        self.init(None, None)
         self.state.k = k
+        if self._guarded:
+            self.state.missed = int(arrays.get("missed", 0))
+        if self._lazy and not begun(arrays):
+            return
         if self._lazy:
             self.state.begun = 1
-        for head in ("applied", "asked"):
+        for head in ("applied", "asked", "held")[: 2 + self._guarded]:
             row = getattr(self.state, head)
             for i in range(len(row)):
                 row[i] = float(arrays.get(f"{head}{i}", 0.0))
@@ -187,6 +226,11 @@ class CEngine(Engine):
                 getattr(self.state, name)[:] = value.ravel().tolist()
             else:
                 setattr(self.state, name, value.item())
+
+
+def begun(arrays: Arrays) -> bool:
+    """Whether a memory has begun."""
+    return any(name.startswith("memory.") for name in arrays)
 
 
 def checked(arrays: Arrays, leaf: Leaf) -> NDArray:
@@ -215,4 +259,6 @@ def _struct(program: Program, file: CFile, number: Any) -> Any:
     for leaf, name in zip(program.memory, file.fields, strict=True):
         kind = kinds[leaf.kind]
         rows.append((name, kind * int(np.prod(leaf.shape)) if leaf.shape else kind))
+    if program.guarded:
+        rows += [("missed", ctypes.c_longlong), ("held", number * program.sizes.n_out)]
     return type("State", (ctypes.Structure,), {"_fields_": rows})

@@ -18,9 +18,11 @@ from hybridctl.deploy.parity import Parity, check
 from hybridctl.deploy.pilot import REALS, Pilot
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.pyfile import python_text
+from hybridctl.kinds import checked
 from hybridctl.plants import Plant
 
 KINDS = (".py", ".c", ".h", ".onnx", ".jax")
+RAISE = (".py", ".c", ".h")  # what can tell an error
 TYPED = (".c", ".h", ".onnx")  # where the kind of number is a choice
 TRUST = (
     "{name} holds a compiled program of JAX that runs when it is loaded and called: "
@@ -28,6 +30,7 @@ TRUST = (
 )
 
 
+@checked
 def export(
     controller: Controller,
     path: str | os.PathLike,
@@ -35,6 +38,7 @@ def export(
     *,
     plant: Plant | None = None,
     real: str | None = None,
+    on_missing: str = "hold",
 ) -> Path:
     """Write a controller as code, and check it against the jitted controller.
 
@@ -57,6 +61,9 @@ def export(
         plant: names the measurements and closes the loops of the check, where no part
             of the controller knows its plant.
         real: numbers in C and ONNX, "double" or "float"; None: "float" in ONNX.
+        on_missing: what a measurement that is not finite does, as in `embed`: "hold",
+            "nan", or "error", which is an exception in Python, a status of 1 in C, and
+            nothing that a `.onnx` or `.jax` file could do.
 
     Returns:
         The path that was written.
@@ -83,7 +90,12 @@ def export(
     )
     if path.is_dir():
         fail(f"{path} is a folder; give the name of a file")
-    made = program(controller, dt, plant)
+    require(
+        path.suffix in RAISE or on_missing != "error",
+        f"a {path.suffix} file cannot raise an error; give on_missing='hold', which "
+        "counts, or 'nan'",
+    )
+    made = program(controller, dt, plant, on_missing)
     if path.suffix == ".jax":
         found = _write_jax(made, path)
     elif path.suffix == ".onnx":

@@ -1,12 +1,13 @@
 """`RunFolder`: a training on disk, whole at any moment."""
 
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hybridctl.checks import fail, plain, require
 from hybridctl.controllers import Controller
@@ -74,6 +75,11 @@ class RunFolder:
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
+
+    def __reduce__(self) -> Any:
+        """A copy is another hand on the same folder; a lock stays with its owner."""
+        again = functools.partial(RunFolder, replace=self.replace)
+        return again, (self.path, self.template)
 
     @property
     def begun(self) -> bool:

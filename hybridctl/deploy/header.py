@@ -6,6 +6,12 @@ from hybridctl import __version__
 from hybridctl.deploy.parity import Parity
 from hybridctl.deploy.program import Program
 
+MISSING = {
+    "hold": "is counted, and the last good input is held",
+    "nan": "goes through, and may stay in the memory",
+    "error": "is refused",
+}
+
 
 def facts(made: Program, found: Parity) -> dict[str, str]:
     """By name, for a program to read: where a file is from and how far it is off."""
@@ -19,6 +25,7 @@ def facts(made: Program, found: Parity) -> dict[str, str]:
         "dt": f"{made.dt:g}",
         **rows,
         **({"modes": ", ".join(made.modes)} if made.modes else {}),
+        "on_missing": made.on_missing,
         "sha256": made.traced.hash,
         "largest_difference": f"{found.largest:.1e}",
         "checked": str(found),
@@ -41,6 +48,7 @@ def about(made: Program, name: str, found: Parity, use: str) -> str:
         f"Measurements y: {told['y']}.",
         f"Input u: {told['u']}.",
         *([f"Modes: {told['modes']}."] if made.modes else []),
+        f"A measurement that is not finite {MISSING[made.on_missing]}.",
         f"Content: sha256 {told['sha256']}",
         f"Checked against the jitted controller in float64: {told['checked']}.",
     ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hybridctl.checks import require
 from hybridctl.deploy.arrays import ArrayEngine
 from hybridctl.deploy.program import Program
-from hybridctl.deploy.whole import precision, whole
+from hybridctl.deploy.whole import memory_names, precision, whole
 
 MISSING = (
     "a .jax file is written by flatbuffers; install it: pip install 'hybridctl[export]'"
@@ -42,8 +42,8 @@ class JaxEngine(ArrayEngine):
     def arguments(self) -> dict[str, Any]:
         """What the program takes, in order: memory, t, k, y, r, applied, asked."""
         memory = [
-            {"name": leaf.name, "shape": list(blank.shape), "dtype": blank.dtype.name}
-            for leaf, blank in zip(self.program.memory, self.blank, strict=True)
+            {"name": name, "shape": list(blank.shape), "dtype": blank.dtype.name}
+            for name, blank in zip(memory_names(self.program), self.blank, strict=True)
         ]
         sizes = {n: None if v is None else list(v.shape) for n, v in self.tick.items()}
         return {"memory": memory} | {"shapes": sizes}

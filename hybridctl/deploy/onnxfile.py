@@ -14,7 +14,7 @@ from hybridctl.checks import fail, require
 from hybridctl.deploy.arrays import ArrayEngine
 from hybridctl.deploy.plainer import plain
 from hybridctl.deploy.program import Program
-from hybridctl.deploy.whole import Whole, precision, used, whole
+from hybridctl.deploy.whole import Whole, memory_names, precision, used, whole
 from hybridctl.loop import enable_cache
 
 NEEDED = ("jax2onnx", "onnxruntime")
@@ -47,7 +47,7 @@ class OnnxEngine(ArrayEngine):
             require(found, MISSING.format(name=name))
         made = whole(program, real)
         super().__init__(program, made)
-        self.names = [f"memory.{leaf.name}" for leaf in program.memory]
+        self.names = [f"memory.{name}" for name in memory_names(program)]
         self._used = used(program)
         with _refusals(program):
             self.model = _model(program, made, self.names, real)

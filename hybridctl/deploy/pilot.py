@@ -1,15 +1,17 @@
 """`embed`: a controller as a `Pilot` that runs without JAX."""
 
 import copy
+import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail, one_of, require
+from hybridctl.checks import fail, one_of, plain, require
 from hybridctl.controllers import Controller
 from hybridctl.deploy.engines import CEngine, Engine, PythonEngine
 from hybridctl.deploy.program import Program, program
+from hybridctl.kinds import checked
 from hybridctl.plants import Plant
 
 LANGUAGES = ("python", "c")
@@ -17,6 +19,7 @@ REALS = ("double", "float")
 State = dict[str, NDArray]
 
 
+@checked
 def embed(
     controller: Controller,
     dt: float,
@@ -24,6 +27,7 @@ def embed(
     plant: Plant | None = None,
     language: str = "python",
     real: str = "double",
+    on_missing: str = "hold",
 ) -> "Pilot":
     """A controller for a real loop: NumPy only at every call.
 
@@ -36,6 +40,11 @@ def embed(
         plant: names the measurements where no part of the controller knows its plant.
         language: "python", or "c": compiled on this machine and called by ctypes.
         real: numbers in C, "double" or "float".
+        on_missing: what a measurement or reference does that is not finite, in any of
+            its entries. "hold": the last good input is given again (0 before the
+            first), the memory stays as it was while time goes on, and `missed` counts.
+            "nan": it goes through, as in a simulation, and most memories keep it.
+            "error": a ValueError, and the call was none.
 
     Returns:
         A `Pilot`.
@@ -55,10 +64,15 @@ def embed(
     """
     one_of("language", language, LANGUAGES)
     one_of("real", real, REALS)
-    made = program(controller, dt, plant)
-    return Pilot(
+    made = program(controller, dt, plant, on_missing)
+    pilot = Pilot(
         made, PythonEngine(made) if language == "python" else CEngine(made, real)
     )
+    pilot._recipe = functools.partial(
+        embed, controller, dt, plant=plant, language=language, real=real,
+        on_missing=on_missing,
+    )  # fmt: skip
+    return pilot
 
 
 class Pilot:
@@ -72,6 +86,7 @@ class Pilot:
         modes: names of the modes of the outermost machine; empty without one.
         y: names and units of the measurements.
         u: names and units of the inputs.
+        on_missing: what a measurement that is not finite does: "hold", "nan", "error".
     """
 
     def __init__(self, made: Program, engine: Engine):
@@ -80,7 +95,10 @@ class Pilot:
         self._hash, self._sizes, self._engine = made.traced.hash, made.sizes, engine
         self._name = type(made.controller).__name__
         self._shape, self._step, self._k = (made.sizes.n_y,), engine.step, 0
-        self._follows = made.sizes.n_r > 0
+        self._follows, self.on_missing = made.sizes.n_r > 0, made.on_missing
+        self._recipe: Any = functools.partial(
+            embed, made.controller, made.dt, on_missing=made.on_missing
+        )
         self.reset()
 
     def __repr__(self) -> str:
@@ -110,10 +128,11 @@ class Pilot:
         return self.copy()
 
     def __reduce__(self) -> Any:
-        raise TypeError(
-            "a pilot is not pickled; hand over its controller (hc.save), or the file "
-            "that hc.export writes"
-        )
+        """Its controller and its memory: the code is made again where it is read."""
+        return self._recipe, (), self.state_dict()
+
+    def __setstate__(self, state: State) -> None:
+        self.load_state_dict(state)
 
     def reset(self, y: Any = None, r: Any = None) -> None:
         """Begin anew.
@@ -137,15 +156,15 @@ class Pilot:
         """The input of this period.
 
         Args:
-            y: measurement [n_y]; one that is not finite makes most answers not
-                finite, as in a simulation, but for parts that multiply it by 0.
+            y: measurement [n_y]; where it is not finite, `on_missing` counts.
             r: reference [n_r], where the controller follows one.
 
         Returns:
             The input u [n_u], which may be changed.
 
         Raises:
-            ValueError: y or r has another shape.
+            ValueError: y or r has another shape, or is not finite where `on_missing`
+                is "error".
         """
         if getattr(y, "shape", None) != self._shape:
             y = self._row(y)
@@ -158,12 +177,28 @@ class Pilot:
     def applied(self, u: Any) -> None:
         """Tell what was applied in the last period: u [n_u]; else it is what was asked.
 
+        So it is where u is not finite, unless `on_missing` is "nan".
+
         Raises:
             ValueError: u has another shape.
         """
-        u, n_u = np.asarray(u, float), self._sizes.n_u
+        u = self._numbers("u", u)
+        n_u = self._sizes.n_u
         require(u.shape == (n_u,), f"u has shape {u.shape}, expected ({n_u},)")
-        self._engine.applied(u)
+        if self.on_missing == "nan" or np.isfinite(u).all():
+            self._engine.applied(u)
+
+    @property
+    def missed(self) -> int:
+        """Periods since the beginning in which a measurement or reference was missing.
+
+        Example:
+            >>> import hybridctl as hc
+            >>> pilot = hc.embed(hc.PID(1.0, 2.0, 0.0, dt=0.1), dt=0.1)
+            >>> pilot([1.0]), pilot([np.nan]), pilot([1.0]), pilot.missed
+            (array([-1.]), array([-1.]), array([-1.2]), 1)
+        """
+        return self._engine.missed()
 
     @property
     def mode(self) -> int | None:
@@ -195,16 +230,22 @@ class Pilot:
             self._engine.write(state, self._k)
 
     def _row(self, y: Any) -> NDArray:
-        y, n_y = np.asarray(y, float), self._sizes.n_y
+        y, n_y = self._numbers("y", y), self._sizes.n_y
         fits = y.shape == (n_y,) or (self._sizes.more and y.ndim == 1 and len(y) > n_y)
         names = ", ".join(name for name, _ in self.y)
         require(fits, f"y has shape {y.shape}, expected ({n_y},): {names}")
         return y
 
+    def _numbers(self, name: str, value: Any) -> NDArray:
+        try:
+            return np.asarray(value, float)
+        except (TypeError, ValueError):
+            fail(f"{name}={plain(repr(value), 80)} is no row of numbers; give a list")
+
     def _reference(self, r: Any) -> NDArray:
         n_r = self._sizes.n_r
         if r is None:
             fail(f"this controller follows a reference; give r [{n_r}] at every call")
-        r = np.asarray(r, float)
+        r = self._numbers("r", r)
         require(r.shape == (n_r,), f"r has shape {r.shape}, expected ({n_r},)")
         return r

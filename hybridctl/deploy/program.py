@@ -1,11 +1,12 @@
 """A traced controller as two graphs over named values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from hybridctl.checks import is_number, one_of
 from hybridctl.controllers import Controller
 from hybridctl.controllers.machine import mode_names
 from hybridctl.deploy.lower.graph import (
@@ -32,6 +33,7 @@ from hybridctl.deploy.trace import (
 from hybridctl.plants import Plant
 
 SPREAD = 32  # a memory of more numbers is kept as an array
+MISSING = ("hold", "nan", "error")  # what a pilot does where it gets no measurement
 
 
 class Leaf(NamedTuple):
@@ -102,6 +104,7 @@ class Program:
         modes: their names.
         y: names and units of the measurements.
         u: names and units of the inputs.
+        on_missing: what a measurement that is not finite does: "hold", "nan", "error".
     """
 
     controller: Controller
@@ -115,6 +118,17 @@ class Program:
     modes: tuple[str, ...]
     y: list[tuple[str, str]]
     u: list[tuple[str, str]]
+    on_missing: str = "nan"
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it looks if its measurements are finite."""
+        return self.on_missing != "nan"
+
+    @property
+    def holds(self) -> bool:
+        """Whether it gives the last good input where a measurement is missing."""
+        return self.on_missing == "hold"
 
     @property
     def sizes(self) -> Sizes:
@@ -138,13 +152,19 @@ class Program:
         return None
 
 
-def program(controller: Controller, dt: float, plant: Plant | None = None) -> Program:
+def program(
+    controller: Controller,
+    dt: float,
+    plant: Plant | None = None,
+    on_missing: str = "nan",
+) -> Program:
     """A controller as two graphs.
 
     Args:
         controller: anything with init and step.
         dt: control period [s].
         plant: whose state it measures, where its parts do not say how much that is.
+        on_missing: what a measurement that is not finite does; see `embed`.
 
     Raises:
         ValueError: it does not run, or uses a primitive that has no counterpart.
@@ -154,6 +174,7 @@ def program(controller: Controller, dt: float, plant: Plant | None = None) -> Pr
         >>> program(Constant([1.5]), 0.02).step.u[0].info
         1.5
     """
+    one_of("on_missing", on_missing, MISSING)
     plant = plant_of(controller) if plant is None else plant
     traced = trace(controller, dt, plant)
     if traced.sizes.more:  # as far as it looks, which JAX does not check
@@ -161,7 +182,7 @@ def program(controller: Controller, dt: float, plant: Plant | None = None) -> Pr
         seen = _graphs(controller, dt, plant, trace(controller, dt, plant, wide))
         n_y = 1 + max([0, *(i for i in range(GUESSES) if seen.sees(i))])
         traced = trace(controller, dt, plant, traced.sizes._replace(n_y=n_y))
-    return _graphs(controller, dt, plant, traced)
+    return replace(_graphs(controller, dt, plant, traced), on_missing=on_missing)
 
 
 def _graphs(
@@ -191,7 +212,7 @@ def _memory(memory: Any) -> list[Leaf]:
 def _constants(controller: Controller, leaves: list[Any]) -> list[Operand]:
     """Named numbers; arrays of one last name and the same bits are one."""
     paths = jax.tree_util.tree_flatten_with_path(controller)[0]
-    named = [words(controller, path) for path, _ in paths]
+    named = [words(controller, path) for path, leaf in paths if is_number(leaf)]
     keys = [
         (path[-1], leaf.shape, leaf.dtype.str, leaf.tobytes())
         for path, leaf in zip(named, leaves, strict=True)

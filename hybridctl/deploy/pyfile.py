@@ -12,11 +12,19 @@ from hybridctl.deploy.lower.pytext import broken
 from hybridctl.deploy.lower.python import MATH, PythonWriter
 from hybridctl.deploy.lower.writer import Names
 from hybridctl.deploy.program import Part, Program
+from hybridctl.deploy.pyguard import (
+    distrusted,
+    fields,
+    guard_text,
+    guard_words,
+    held,
+    unknown,
+)
 
 TAKEN = (
-    "np", "init", "step", "applied", "_step", "_begin", "_rare", "fmod", "isfinite",
-    "DT", "Y", "U", "MODES", "MODE", "state", "t", "y", "r", "u", "abs", "int", "float",
-    "zip", "range", *MATH,
+    "np", "init", "step", "applied", "_step", "_begin", "_rare", "_hold", "_late",
+    "fmod", "isfinite", "DT", "Y", "U", "MODES", "MODE", "state", "t", "y", "r", "u",
+    "abs", "int", "float", "zip", "range", "sum", "all", "map", "dict", "missed", *MATH,
 )  # fmt: skip
 
 RARE = '''
@@ -46,12 +54,12 @@ def step(state, t, y{r}):
         y: measurements [{n_y}].{r_doc}
 
     Returns:
-        The state after the period, and the input u [{n_out}].
+        The state after the period, and the input u [{n_out}].{missing_doc}
     """
     y = np.asarray(y, float).tolist()
     if len(y) {differs} {n_y}:
         raise ValueError(f"y has {{len(y)}} entries, expected {n_y}{or_more}")
-{r_row}{first}    try:
+{r_row}{missing}{first}    try:
         state, u = _step(state, t, y{r_arg})
     except (ArithmeticError, ValueError):
         state, u = _rare(_step, state, t, y{r_arg})
@@ -68,6 +76,8 @@ def python_text(program: Program, header: str = "") -> str:
     """
     names = Names(TAKEN)
     writer = PythonWriter(names)
+    if program.guarded:
+        writer.imports.add("isfinite")
     step = _step(writer, program)
     begin = _begin(writer, program)
     init = _init(writer, program)
@@ -82,19 +92,12 @@ def python_text(program: Program, header: str = "") -> str:
         init,
         STEP.format(**_words(program)),
         _applied(program),
+        guard_text(program),
         RARE.format(names=pairs),
         begin,
         step,
     ]
     return re.sub(r"\n{4,}", "\n\n\n", "\n".join(p for p in parts if p)).strip() + "\n"
-
-
-def fields(program: Program) -> list[str]:
-    """What comes before the memory in the state: k, applied and asked inputs."""
-    part, n = program.step, range(program.sizes.n_u)
-    out = ["k"] if part.needs([part.k]) else []
-    out += [f"applied{i}" for i in n] if part.needs(part.applied) else []
-    return out + ([f"asked{i}" for i in n] if part.needs(part.asked) else [])
 
 
 def _facts(program: Program) -> str:
@@ -158,8 +161,18 @@ def _words(program: Program) -> dict[str, Any]:
         "r_row": "    r = np.asarray(r, float).tolist()\n" if n_r else "",
         "r_arg": ", r" if n_r else "",
         "unused": "" if program.step.needs([program.step.t]) else ", not used",
-        "first": f"    if state is None:\n        state = init({args[2:]})\n" * lazy,
+        "first": _first(program, args[2:]) * lazy,
+        **guard_words(program),
     }
+
+
+def _first(program: Program, args: str) -> str:
+    if not program.holds:
+        return f"    if state is None:\n        state = init({args})\n"
+    return (
+        "    if not isinstance(state, tuple):\n"
+        f"        state = _late(init({args}), state or 0)\n"
+    )
 
 
 def _step(writer: PythonWriter, program: Program) -> str:
@@ -167,7 +180,8 @@ def _step(writer: PythonWriter, program: Program) -> str:
     cells = [writer.names.new(v.name) for v in part.memory]
     for value, name in zip(part.memory, cells, strict=True):
         writer.known(value, name)
-    row = [*head, *cells]
+    kept = ["missed"] * program.holds
+    row = [*head, *cells, *kept, *(f"_{name}" for name in held(program))]
     writer.lines = []
     if row:
         writer.line(f"{', '.join(row)}{',' * (len(row) == 1)} = state")
@@ -184,6 +198,7 @@ def _step(writer: PythonWriter, program: Program) -> str:
     for i, name in enumerate(given * program.fed):
         moved |= {f"applied{i}": name, f"asked{i}": name}
     after = [moved.get(name, name) for name in head] + memory
+    after += [*kept, *given[: len(held(program))]]
     writer.lines = lines
     writer.line(f"return {_tuple(after)}, {_tuple(given)}")
     r = ", r" if program.sizes.n_r else ""
@@ -216,9 +231,8 @@ def _begin(writer: PythonWriter, program: Program) -> str:
     lines = _seen(writer, part, program)
     writer.lines = []
     memory = writer.write(part.block, part.after)
-    zeros = ["0" if name == "k" else "0.0" for name in fields(program)]
     writer.lines = [*lines, *writer.lines]
-    writer.line(f"return ({_tuple([*zeros, *memory])},)")
+    writer.line(f"return ({_start(program, memory)},)")
     lines = writer.lines
     r = ", r" if program.sizes.n_r else ""
     return "\n".join([f"\ndef _begin(y{r}):", *lines]) + "\n"
@@ -228,11 +242,10 @@ def _init(writer: PythonWriter, program: Program) -> str:
     r = ", r" if program.sizes.n_r else ""
     head = "\ndef init(y=None, r=None):\n"
     if program.start is not None:
-        zeros = ["0" if name == "k" else "0.0" for name in fields(program)]
         memory = [writer.text(v) for v in program.begin.after]
         return (
             f'{head}    """The state before the first period."""\n'
-            f"    return {_tuple([*zeros, *memory])}\n"
+            f"    return {_start(program, memory)}\n"
         )
     row = "    r = np.asarray(r, float).tolist()\n" if r else ""
     return (
@@ -240,7 +253,7 @@ def _init(writer: PythonWriter, program: Program) -> str:
         "    It begins with the first measurement: None, where that is not known yet.\n"
         '    """\n'
         "    if y is None:\n        return None\n"
-        f"    y = np.asarray(y, float).tolist()\n{row}"
+        f"    y = np.asarray(y, float).tolist()\n{row}{unknown(program)}"
         f"    try:\n        return _begin(y{r})[0]\n"
         "    except (ArithmeticError, ValueError):\n"
         f"        return _rare(_begin, y{r})[0]\n"
@@ -254,11 +267,19 @@ def _applied(program: Program) -> str:
         return f'{head}; this controller does not ask."""\n    return state\n'
     a, b = places[0], places[-1] + 1
     return (
-        f'{head} in the last period: u [{b - a}]."""\n    if state is None:\n'
-        "        return None\n"
-        f"    u = tuple(np.asarray(u, float).tolist())\n"
+        f'{head} in the last period: u [{b - a}]."""\n'
+        "    if not isinstance(state, tuple):\n"
+        "        return state\n"
+        f"    u = tuple(np.asarray(u, float).tolist())\n{distrusted(program)}"
         f"    return (*state[:{a}], *u, *state[{b}:])\n"
     )
+
+
+def _start(program: Program, memory: list[str]) -> str:
+    """The state before the first period."""
+    zeros = ["0" if name == "k" else "0.0" for name in fields(program)]
+    guard = ["0"] * program.holds + ["0.0"] * len(held(program))
+    return _tuple([*zeros, *memory, *guard])
 
 
 def _tuple(parts: list[str]) -> str:

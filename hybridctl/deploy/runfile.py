@@ -8,6 +8,7 @@ import numpy as np
 from hybridctl import __version__
 from hybridctl.checks import fail, plain, require
 from hybridctl.controllers import Controller, Policy, fill
+from hybridctl.controllers.fill import held, is_held
 from hybridctl.deploy.container import pack, unpack
 from hybridctl.deploy.deadline import at_most
 from hybridctl.deploy.decode import check_size, decode
@@ -107,6 +108,12 @@ def _check(run: "Run", template: Any) -> None:
         "timing": all(isinstance(v, (int, float)) for v in run.timing.values()),
     }.items():
         require(ok, f"its {name} is not as expected")
+    repeat = run.config.action_repeat
+    require(
+        is_held(run.controller, repeat),
+        f"it was trained with action_repeat={repeat}, which its controller does not "
+        "hold: it would decide too often; train it anew",
+    )
 
 
 def check_fits(run: "Run", task: Task | None, template: Controller | None) -> None:
@@ -132,7 +139,7 @@ def _check_template(run: "Run", template: Controller) -> None:
         fail(f"expected a Controller, got {type(template).__name__}")
     cure = "give the template that it was trained with"
     try:
-        given = fill(template, run.policy)
+        given = fill(held(template, run.config.action_repeat), run.policy)
     except ValueError as error:
         raise ValueError(
             f"its policy does not fit this template: {error}; {cure}"

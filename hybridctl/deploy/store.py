@@ -82,7 +82,7 @@ def load(path: str | os.PathLike) -> Controller:
         >>> from hybridctl.controllers import Slot
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     load(save(f"{folder}/template", Slot(2)))
-        Slot(size=2)
+        Slot(2)
     """
     data = disk.read(path)
     try:
@@ -97,7 +97,7 @@ def to_bytes(controller: Controller) -> bytes:
     Example:
         >>> from hybridctl.controllers import Slot
         >>> from_bytes(to_bytes(3.0 * Slot(2)))
-        Scaled(scale=f64[](numpy), inner=Slot(size=2))
+        3 * Slot(2)
     """
     refuse_foreign(controller)
     arrays: Arrays = {}

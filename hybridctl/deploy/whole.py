@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hybridctl.checks import split
 from hybridctl.deploy.program import Program
 from hybridctl.deploy.trace import exact, example, verbs
 from hybridctl.plants.linearize import float64_on_host
@@ -21,7 +22,8 @@ class Whole:
     """A period: (memory, t, k, y, r, applied, asked) -> (memory, u).
 
     At k = 0 the memory that is given does not count: it begins anew, with this
-    measurement.
+    measurement. Where the program is guarded, the memory ends with the last good u and
+    the number of periods without a measurement, and begins with the first good one.
 
     Attributes:
         period: the function; `memory` is a list of arrays, `r` None without reference.
@@ -53,7 +55,7 @@ def whole(program: Program, real: str = "double") -> Whole:
         >>> [leaf.shape for leaf in made.memory]
         [(1,), ()]
     """
-    begin, step = verbs(jax.tree.structure(program.controller))
+    begin, step = verbs(split(program.controller)[1])
     tree = jax.tree.structure(program.traced.memory)
     leaves = [rounded(exact(leaf), real) for leaf in program.traced.leaves]
     tick = {
@@ -61,31 +63,63 @@ def whole(program: Program, real: str = "double") -> Whole:
     }
     rest = tick["applied"]
 
-    def period(memory: Any, t: Any, k: Any, y: Any, r: Any, applied: Any, asked: Any):
-        zero = tick["t"], tick["k"]
+    def period(
+        memory: Any, t: Any, k: Any, y: Any, r: Any, applied: Any, asked: Any,
+        age: Any = None,
+    ):  # fmt: skip
+        zero, age = (tick["t"], tick["k"]), k if age is None else age
         new = jax.tree.leaves(begin(leaves, *zero, y, r, rest, rest))
         pairs = zip(new, memory, strict=True)
-        memory = [jnp.where(k == 0, a, b) for a, b in pairs]
+        memory = [jnp.where(age == 0, a, b) for a, b in pairs]
         given = t, k, y, r, applied, asked
         after, u = step(leaves, jax.tree.unflatten(tree, memory), *given)
         return jax.tree.leaves(after), u
 
+    def guarded(memory: Any, t: Any, k: Any, y: Any, r: Any, applied: Any, asked: Any):
+        *memory, held, missed = memory
+        held, missed = (jnp.where(k == 0, 0, v).astype(v.dtype) for v in (held, missed))
+        applied = jnp.where(_finite(applied), applied, asked)
+        good, late = _finite(y) & (r is None or _finite(r)), k - missed
+        after, u = period(memory, t, k, y, r, applied, asked, late)
+        pairs = zip(after, memory, strict=True)
+        after = [jnp.where(good, a, b) for a, b in pairs]
+        u = jnp.where(good, u, held)
+        return [*after, u, missed + jnp.where(good, 0, 1).astype(missed.dtype)], u
+
     with precision(real):
         memory = jax.eval_shape(begin, leaves, *tick.values())
     shapes = [jax.ShapeDtypeStruct(m.shape, m.dtype) for m in jax.tree.leaves(memory)]
-    return Whole(period, shapes, tick)
+    if program.guarded:
+        held = jax.ShapeDtypeStruct((program.sizes.n_out,), tick["y"].dtype)
+        shapes += [held, jax.ShapeDtypeStruct((), np.int32)]
+    return Whole(guarded if program.guarded else period, shapes, tick)
+
+
+def _finite(row: Any) -> Any:
+    good = jnp.asarray(True)
+    for value in row:
+        good &= jnp.abs(value) < jnp.inf
+    return good
+
+
+def memory_names(program: Program) -> list[str]:
+    """Of the arrays in the memory of a `Whole`."""
+    names = [leaf.name for leaf in program.memory]
+    for wanted in ("held", "missed") * program.guarded:
+        names.append(wanted if wanted not in names else f"{wanted}_by_the_guard")
+    return names
 
 
 def used(program: Program) -> list[str]:
     """Which arguments matter; y and r always count."""
-    step = program.step
+    step, guarded = program.step, program.guarded
     seen = {
         "t": step.needs([step.t]),
-        "k": bool(program.memory) or step.needs([step.k]),
+        "k": bool(program.memory) or guarded or step.needs([step.k]),
         "y": True,
         "r": program.sizes.n_r > 0,
         "applied": step.needs(step.applied),
-        "asked": step.needs(step.asked),
+        "asked": step.needs(step.asked) or (guarded and step.needs(step.applied)),
     }
     return [name for name in TICK if seen[name]]
 

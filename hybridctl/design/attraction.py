@@ -2,21 +2,24 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import positive, require
 from hybridctl.controllers import Controller, Quadratic
+from hybridctl.describe import Shown, plain_data
 from hybridctl.design.trials import Trials, search
+from hybridctl.kinds import checked
 from hybridctl.loop import Loop
 from hybridctl.plants import Plant
 
 ATTEMPTS = 20  # at a level that no fresh start refutes
 
 
-@dataclasses.dataclass(frozen=True)
-class Attraction:
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Attraction(Shown):
     """What sampling says of a level set V(x) < rho; `hc.level(result)` is its guard.
 
     Attributes:
@@ -41,6 +44,10 @@ class Attraction:
     seconds: float
     invariant: bool
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data, ready for JSON; what is not finite is None."""
+        return plain_data(self)
+
     @property
     def holds(self) -> bool:
         """Whether no start was found that fails."""
@@ -59,6 +66,7 @@ class Attraction:
         )
 
 
+@checked
 def region_of_attraction(
     plant: Plant,
     controller: Controller,
@@ -137,6 +145,7 @@ def region_of_attraction(
     return found
 
 
+@checked
 def check_level(
     plant: Plant,
     controller: Controller,

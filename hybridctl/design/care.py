@@ -1,11 +1,12 @@
 """Riccati equations by themselves: `care` and `dare`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hybridctl.checks import fail, require
+from hybridctl.describe import html, plain_data, text
 from hybridctl.design.matrices import EPS, unit_diagonal
 from hybridctl.design.newton import Iterate, refine
 from hybridctl.design.wellposed import (
@@ -33,6 +34,16 @@ class LQRDesign(NamedTuple):
     K: NDArray[np.float64]
     X: NDArray[np.float64]
     poles: NDArray[np.complex128]
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data, ready for JSON; poles as [real, imaginary]."""
+        return plain_data(self)
 
 
 def care(

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from hybridctl.checks import as_float, fail, finite, one_of
 from hybridctl.controllers import Controller
 from hybridctl.controllers.inspect import check_dt, design_dt
+from hybridctl.describe import Shown, plain_data
 from hybridctl.design.restpoint import rest_point
+from hybridctl.kinds import checked
 from hybridctl.loop import Loop
 from hybridctl.loop.simulate import check_output
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     import control
 
 
-@dataclasses.dataclass(frozen=True)
-class LinearLoop:
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class LinearLoop(Shown):
     """A closed loop near its rest point, sampled every dt [s].
 
     z⁺ = A z + B w and [x; u] = C z + D w, all as deviations: z holds the plant's
@@ -59,6 +61,10 @@ class LinearLoop:
         poles = np.linalg.eigvals(self.A).astype(np.complex128)
         return poles[np.argsort(-np.abs(poles), kind="stable")]
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it and its poles as plain data; poles as [real, imaginary]."""
+        return plain_data(self) | {"poles": plain_data(self.poles)}
+
     def to_control(self) -> "control.StateSpace":
         """From disturbance (and reference) to the plant's states and inputs."""
         import control
@@ -93,6 +99,7 @@ class LinearLoop:
         )  # fmt: skip
 
 
+@checked
 def closed_loop(
     plant: Plant,
     controller: Controller,
@@ -140,7 +147,7 @@ def closed_loop(
         at.A, at.B, at.C, at.D, loop.dt,
         Equilibrium(at.x, at.u, plant.states, plant.angles),
         tuple(at.names[plant.n_x :]), plant.inputs,
-        tuple(f"r{i}" for i in range(len(r))), at.mode, plant.units,
+        tuple(f"r{i}" for i in range(len(r))), at.mode, dict(plant.units),
     )  # fmt: skip
 
 

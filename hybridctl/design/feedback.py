@@ -1,17 +1,20 @@
 """From a plant and a cost to a controller: `lqr`."""
 
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from hybridctl.controllers import AugmentedFeedback, StateFeedback
+from hybridctl.describe import told
 from hybridctl.design.actuated import delayed, lag_share, lagged
 from hybridctl.design.linearize import linearize
 from hybridctl.design.riccati import held, lqrd
 from hybridctl.design.riccati import lqr as continuous_lqr
-from hybridctl.loop import Loop
-from hybridctl.loop.simulate import one_loop
+from hybridctl.kinds import check_kind, checked
 from hybridctl.plants import Equilibrium, Plant
+
+if TYPE_CHECKING:
+    from hybridctl.loop import Loop
 
 
 @overload
@@ -36,10 +39,11 @@ def lqr(
     *,
     N: Any = None,
     limit: float | None = None,
-    loop: Loop,
+    loop: "Loop",
 ) -> StateFeedback | AugmentedFeedback: ...
 
 
+@checked
 def lqr(
     plant: Plant,
     equilibrium: Equilibrium,
@@ -49,7 +53,7 @@ def lqr(
     *,
     N: Any = None,
     limit: float | None = None,
-    loop: Loop | None = None,
+    loop: "Loop | None" = None,
 ) -> StateFeedback | AugmentedFeedback:
     """Linear-quadratic regulator about an equilibrium of a plant.
 
@@ -86,6 +90,10 @@ def lqr(
         [[-2.83  51.36  -5.605 16.087]]
     """
     if loop is not None:
+        from hybridctl.loop import Loop  # late: few designs have a loop
+        from hybridctl.loop.simulate import one_loop
+
+        check_kind("loop", loop, Loop)
         dt, actuator = one_loop(loop, dt).dt, loop.actuator
         if actuator is not None and actuator.slow:
             return _behind(loop, plant, equilibrium, Q, R, N, limit)
@@ -97,11 +105,12 @@ def lqr(
         design = lqrd(A, B, *weights, float(dt), N)
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
     period = None if dt is None else float(dt)
-    return StateFeedback(design.K, x0, u0, design.X, limit, equilibrium.angles, period)
+    made = StateFeedback(design.K, x0, u0, design.X, limit, equilibrium.angles, period)
+    return told(made, plant)
 
 
 def _behind(
-    loop: Loop,
+    loop: "Loop",
     plant: Plant,
     equilibrium: Equilibrium,
     Q: Any,
@@ -116,7 +125,8 @@ def _behind(
     share = lag_share(actuator, dt, plant.n_u)
     made = delayed(p if share is None else lagged(p, share), actuator.delay)
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
-    return AugmentedFeedback(
+    feedback = AugmentedFeedback(
         made.K, x0, u0, made.X, actuator.delay, share is not None, limit,
         actuator.limit, equilibrium.angles, dt,
     )  # fmt: skip
+    return told(feedback, plant)

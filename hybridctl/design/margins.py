@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import require
 from hybridctl.controllers import Controller
+from hybridctl.describe import html, plain_data, text
 from hybridctl.design.closedloop import LinearLoop, closed_loop
+from hybridctl.kinds import checked
 from hybridctl.loop import Loop
 from hybridctl.plants import Equilibrium, Plant
 
@@ -47,7 +49,18 @@ class Margins(NamedTuple):
     disk: float
     disk_at: float
 
+    def __str__(self) -> str:
+        return text(self)
 
+    def _repr_html_(self) -> str:
+        return html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data, ready for JSON; what is not finite is None."""
+        return plain_data(self)
+
+
+@checked
 def margins(
     plant: Plant,
     controller: Controller,

@@ -13,14 +13,17 @@ from hybridctl.controllers import (
     Shift,
 )
 from hybridctl.controllers.follow import rows
+from hybridctl.describe import told
 from hybridctl.design.discretize import period
 from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import weight
 from hybridctl.design.riccati import held, regulator
 from hybridctl.design.wellposed import Problem, detectable, stabilizable
+from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
 
 
+@checked
 def tracking(
     controller: Controller,
     plant: Plant,
@@ -85,6 +88,7 @@ def dc_gains(
     return found[:n], found[n:]
 
 
+@checked
 def lqi(
     plant: Plant,
     equilibrium: Equilibrium,
@@ -142,7 +146,7 @@ def lqi(
         K[:, :n], K[:, n:], C, equilibrium.x, equilibrium.u, dt, limit,
         equilibrium.angles,
     )  # fmt: skip
-    return Shift(N_x) >> inner
+    return Shift(N_x) >> told(inner, plant)
 
 
 def _integrating(p: Problem, C: NDArray, Qi: NDArray, dt: float) -> NDArray:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from hybridctl.plants.mujoco import import_mjx
+from hybridctl.plants.mjcf import import_mjx
 
 _began = time.perf_counter()
 import_mjx()

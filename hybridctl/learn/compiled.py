@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.checks import split
 from hybridctl.controllers.machine import mode_of
 from hybridctl.learn.env import Env
 from hybridctl.learn.spaces import observation_limits
@@ -62,7 +63,7 @@ class Compiled:
         enable_cache()
         self.env, self.limits = env, observation_limits(env)
         shapes = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
-        self._tree = jax.tree.structure(shapes)
+        self.tree = jax.tree.structure(shapes)
         self.reset, self.step = jax.jit(self._reset), jax.jit(self._step)
         self.reset_all = jax.jit(jax.vmap(self._reset))
         self.step_all = jax.jit(self._step_all)
@@ -76,7 +77,7 @@ class Compiled:
         """One decision. What is not finite stays so, and ends the episode."""
         inside = jnp.clip(action, -1.0, 1.0)
         action = jnp.where(jnp.isfinite(action), inside, action)
-        state = jax.tree.unflatten(self._tree, episode)
+        state = jax.tree.unflatten(self.tree, episode)
         return self._shown(self.env.step(state, action))
 
     def _step_all(
@@ -136,10 +137,10 @@ class _Content:
 
     def __init__(self, env: Env):
         self.env = env
-        leaves, tree = jax.tree.flatten((env.task, env.template, env.features))
+        leaves, rest = split((env.task, env.template, env.features))
         arrays = [np.asarray(leaf) for leaf in leaves]
         numbers = tuple((a.dtype.str, a.shape, a.tobytes()) for a in arrays)
-        self.content = (tree, numbers, env.training)
+        self.content = (rest, numbers, env.training)
 
     def __hash__(self) -> int:
         return hash(self.content)

@@ -4,8 +4,11 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
+
 from hybridctl.checks import one_of, require
 from hybridctl.controllers.policy import ACTIVATIONS
+from hybridctl.describe import Shown
 
 ALGORITHMS = ("ppo", "sac")
 _POSITIVE = (
@@ -20,6 +23,7 @@ _POSITIVE_OR_NONE = (
     "max_devices_per_host", "episode_length", "max_replay_size", "lock",
 )  # fmt: skip
 _NOT_NEGATIVE = ("entropy_cost", "normalize_observations_std_eps", "min_replay_size")
+_FLAGS = ("normalize_advantage", "normalize_observations")
 _CHOICES = {
     "algorithm": ALGORITHMS,
     "activation": tuple(ACTIVATIONS),
@@ -28,8 +32,28 @@ _CHOICES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Config:
+def _pythons(value: Any) -> Any:
+    """Numbers of NumPy as Python's, lists as tuples."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (tuple, list)):
+        return tuple(_pythons(v) for v in value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _number(value: Any) -> float:
+    """As a float; NaN where it is no number."""
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if real else math.nan
+
+
+def _is_layers(value: Any) -> bool:
+    whole = isinstance(value, tuple) and all(type(n) is int for n in value)
+    return whole and len(value) > 0 and min(value) > 0
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Config(Shown):
     """Settings of a training run; the names are brax's and the field's own.
 
     Attributes:
@@ -37,8 +61,10 @@ class Config:
         steps: decisions at most (brax's num_timesteps).
         num_envs: environments side by side.
         episode_length: decisions until truncation; None: the task's horizon.
-        action_repeat: steps of the environment per decision.
-        max_devices_per_host: devices to use; None: all.
+        action_repeat: how often each decision is repeated: the Slots of the template
+            are trained, and deployed, inside a `Hold(…, every=action_repeat)`.
+        max_devices_per_host: devices to use at most, of which as many are used as
+            divide num_envs and batch_size; None: all.
         unroll_length: decisions that each environment makes per update.
         batch_size: unrolls in a minibatch; of SAC, transitions.
         num_minibatches: minibatches per epoch.
@@ -50,7 +76,8 @@ class Config:
         learning_rate_schedule_max_lr: largest adapted rate.
         desired_kl: KL divergence per update that the adapted rate aims at.
         discounting: γ per decision; None: exp(-decision time / horizon).
-        horizon: time constant [s] of the discount where none is given.
+        horizon: time constant [s] of the discount where none is given; a preset's is
+            in the own seconds of the plant, as its reward_scaling is.
         gae_lambda: λ of the advantage estimate.
         entropy_cost: weight of the entropy bonus.
         clipping_epsilon: of PPO's ratio.
@@ -123,7 +150,20 @@ class Config:
     target: float | None = None
     lock: float | None = None
 
+    @property
+    def short(self) -> str:
+        """The settings that say most: what learns, how long, and with what."""
+        layers = " - ".join(map(str, self.hidden))
+        return (
+            f"{self.algorithm}, at most {self.steps:,} decisions in {self.num_envs} "
+            f"environments, network {layers} {self.activation}, learning rate "
+            f"{self.learning_rate:g}"
+        )
+
     def __post_init__(self):
+        for field in dataclasses.fields(self):  # arrays' numbers are no Python's
+            value = getattr(self, field.name)
+            object.__setattr__(self, field.name, _pythons(value))
         for name, choices in _CHOICES.items():
             if getattr(self, name) is not None or name == "algorithm":
                 one_of(name, getattr(self, name), choices)
@@ -135,21 +175,33 @@ class Config:
             f"batch_size * num_minibatches = {self.batch_size * self.num_minibatches} "
             f"must be a multiple of num_envs = {self.num_envs}",
         )
-        gamma, share = self.discounting, self.gae_lambda
+        gamma, share, target = self.discounting, self.gae_lambda, self.target
         require(
-            gamma is None or 0 < gamma <= 1, f"discounting={gamma} must be in (0, 1]"
+            gamma is None or 0 < _number(gamma) <= 1,
+            f"discounting={gamma!r} must be in (0, 1]",
         )
-        require(0 <= share <= 1, f"gae_lambda={share} must be in [0, 1]")
-        for layers in (self.hidden, self.value_hidden):
-            ok = layers is None or (len(layers) > 0 and all(n > 0 for n in layers))
-            require(ok, f"hidden={layers} needs at least one layer, as (32, 32)")
-        target = self.target
-        require(target is None or not math.isnan(target), "target=nan is no score")
+        require(0 <= _number(share) <= 1, f"gae_lambda={share!r} must be in [0, 1]")
+        require(
+            target is None or not math.isnan(_number(target)),
+            f"target={target!r} is no score",
+        )
+        for name in ("hidden", "value_hidden"):
+            layers = getattr(self, name)
+            require(
+                _is_layers(layers) or (layers is None and name == "value_hidden"),
+                f"{name}={layers!r} needs whole numbers above 0, at least one layer, "
+                "as (32, 32)",
+            )
+        for name in _FLAGS:
+            value = getattr(self, name)
+            require(type(value) is bool, f"{name}={value!r} must be True or False")
+        if self.algorithm == "sac":
+            self._check_replay()
 
     def _check(self, name: str, value: Any) -> None:
         if value is None and name in _POSITIVE_OR_NONE:
             return
-        number = float(value) if isinstance(value, (int, float)) else math.nan
+        number = _number(value)
         zero = name in _NOT_NEGATIVE
         least = "of at least 0" if zero else "above 0"
         ok = math.isfinite(number) and (number > 0 or (zero and number == 0))
@@ -158,6 +210,24 @@ class Config:
         require(
             whole not in (int, int | None) or isinstance(value, int),
             f"{name}={value!r} must be a whole number",
+        )
+
+    def _check_replay(self) -> None:
+        """What brax's SAC asserts of its memory."""
+        filled = -(-self.min_replay_size // self.num_envs) * self.num_envs
+        require(
+            filled < self.steps,
+            f"min_replay_size={self.min_replay_size} takes {filled} decisions before "
+            f"the first update, so steps={self.steps} is too few; give more steps, or "
+            "a smaller min_replay_size",
+        )
+        size = self.max_replay_size or self.steps
+        least = max(filled, self.num_envs)
+        require(
+            size >= least,
+            f"a memory of {size} decisions does not hold the {least} that "
+            f"num_envs={self.num_envs} and min_replay_size={self.min_replay_size} put "
+            f"in at first; give max_replay_size={least} or more steps",
         )
 
     def replace(self, **changes: Any) -> "Config":

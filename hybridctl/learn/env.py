@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from brax.envs import base
 from jax import Array
 
-from hybridctl.checks import cast, fail, require
+from hybridctl.checks import as_key, cast, fail, require
 from hybridctl.controllers import Controller, Features, Tick
 from hybridctl.controllers.fill import (
     action_size,
@@ -19,8 +19,9 @@ from hybridctl.controllers.fill import (
 from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
+from hybridctl.describe import Shown
 from hybridctl.loop import LoopState, step
-from hybridctl.loop.simulate import check_output
+from hybridctl.loop.fit import check_output
 from hybridctl.tasks import Task, judge, start_episode
 
 METRICS = ("failed", "not_finite")
@@ -47,7 +48,7 @@ class EpisodeState(eqx.Module):
         return self.loop.x
 
 
-class Env(base.Env):
+class Env(Shown, base.Env):
     """A task with a template whose Slots the agent's action fills.
 
     One `step` is one decision: where every Slot is held for n periods it advances
@@ -80,11 +81,11 @@ class Env(base.Env):
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
         refuse_foreign(template)
         check_dt(template, task.loop.dt)
-        check_output(task.plant, template)
+        check_output(task.plant, template, task.loop)
         check_sight(template)
         self.every = decision_every(template)
         self.features = features or default_features(task, template)
-        self.task, self.template = cast((task, template))
+        self.task, self.template = cast(task, "task"), cast(template, "template")
         self.training = training
         self._action_size = size
 
@@ -114,8 +115,8 @@ class Env(base.Env):
         return -(-self.task.steps // self.every)
 
     def reset(self, rng: Array) -> base.State:
-        """Start the episode that a raw key (`jax.random.PRNGKey`) stands for."""
-        return self.start(rng, jnp.int32(0))
+        """Start the episode that a key (`jax.random.PRNGKey`) or a seed stands for."""
+        return self.start(as_key(rng), jnp.int32(0))
 
     def start(self, rng: Array, number: Array) -> base.State:
         """Start an episode in a lane that had `number` episodes before."""
@@ -167,6 +168,10 @@ class Env(base.Env):
         if loop.measured is None:
             return jnp.asarray(True)
         return jnp.all(jnp.isfinite(loop.measured))
+
+    def tick_of(self, state: Any) -> Tick:
+        """What a controller in the agent's place would be told."""
+        return self._tick(state.pipeline_state.loop)
 
     def _tick(self, loop: LoopState) -> Tick:
         tick = loop.tick(self.task.loop.dt)

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium
+import jax
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box
 
 from hybridctl.checks import one_of, require
-from hybridctl.controllers import Controller, Features
+from hybridctl.controllers import Controller, Features, Tick
 from hybridctl.controllers.machine import mode_names
 from hybridctl.learn.compiled import Seen, compiled
 from hybridctl.learn.env import Env
@@ -38,6 +39,15 @@ class Adapter:
         self._modes = np.array(mode_names(env.template), object)
         self._dtype = np.asarray(env.task.target.x).dtype
         self._episode, self._seen = [], None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the compiled programs, which are made anew where it is unpickled."""
+        state = {k: v for k, v in self.__dict__.items() if k != "_programs"}
+        return state | {"_episode": [np.array(leaf) for leaf in self._episode]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._programs = compiled(self.inner)
 
     @property
     def spec(self) -> EnvSpec | None:
@@ -149,6 +159,12 @@ class GymEnv(Adapter, gymnasium.Env[np.ndarray, np.ndarray]):
             self._over = True
             info |= {name: bool(getattr(seen, name)) for name in ENDS}
         return seen.obs, float(seen.reward), terminated, truncated, info
+
+    def tick(self) -> Tick:
+        """What a controller in the agent's place would be told now."""
+        self._last()
+        state = jax.tree.unflatten(self._programs.tree, self._episode)
+        return self.inner.tick_of(state)
 
     def render(self) -> np.ndarray | None:
         """The picture of the episode as it is now; None without a render_mode."""

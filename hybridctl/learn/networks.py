@@ -102,7 +102,13 @@ def brax_policy(
     )
     weights = [np.asarray(named[name]["kernel"]) for name in names]
     biases = [np.asarray(named[name]["bias"]) for name in names]
-    n = len(biases[-1]) // 2  # the last layer gives mean and spread of every action
+    outputs = len(biases[-1])
+    require(
+        outputs % 2 == 0,
+        f"this network has {outputs} outputs, expected mean and spread of every "
+        "action; call it from Python instead: hc.Foreign(f, features)",
+    )
+    n = outputs // 2
     weights[-1], biases[-1] = weights[-1][:, :n], biases[-1][:n]
     seen = len(weights[0])
     check_observed(features, seen)

@@ -43,15 +43,21 @@ def observation_of(
     return features or default_features(task, template), dt
 
 
-def check_observed(features: Features, size: int) -> None:
+def check_observed(features: Features, size: int, frames: int = 1) -> None:
     """Refuse features of another number than a network takes.
+
+    Args:
+        features: what is observed.
+        size: numbers that the network takes.
+        frames: observations that are stacked.
 
     Raises:
         ValueError: names both.
     """
+    given = features.size * frames
     require(
-        features.size == size,
-        f"this network takes {size} numbers, these features give {features.size}; "
+        given == size,
+        f"this network takes {size} numbers, these features give {given}; "
         "give features= as it was trained, for example hc.Features.of(plant, "
         "trig=False)",
     )

@@ -11,6 +11,7 @@ from brax.training.acme import running_statistics, specs
 from hybridctl.learn.brax import ppo, ppo_networks, trainable
 from hybridctl.learn.checkpoint import Checkpoint, flatten, unflatten
 from hybridctl.learn.config import Config
+from hybridctl.learn.devices import devices
 from hybridctl.learn.engine import Offer, Take
 from hybridctl.learn.env import Env
 from hybridctl.learn.networks import (
@@ -24,7 +25,7 @@ from hybridctl.learn.tally import KEY, NAMES, STATE, Tallied, totals
 from hybridctl.learn.wrappers import wrap
 
 _SAME = (  # settings that brax knows by the same names
-    "num_envs action_repeat max_devices_per_host entropy_cost unroll_length batch_size "
+    "num_envs entropy_cost unroll_length batch_size "
     "num_minibatches num_updates_per_batch normalize_observations "
     "normalize_observations_std_eps normalize_observations_mode normalize_until_count "
     "reward_scaling clipping_epsilon clipping_epsilon_value gae_lambda max_grad_norm "
@@ -52,9 +53,10 @@ def engine(
             eval_env=Idle(env),
             wrap_env_fn=_wrap,
             num_timesteps=config.steps - done,
+            max_devices_per_host=devices(config),
             episode_length=config.episode_length or env.episode_length,
             learning_rate=learning_rate(config, done),
-            discounting=config.gamma(env.dt * config.action_repeat),
+            discounting=config.gamma(env.dt),
             network_factory=functools.partial(_networks, config),  # type: ignore[arg-type]
             seed=seed,
             run_evals=False,

@@ -1,35 +1,23 @@
 """A policy that brax trained, from its parameters or its checkpoint."""
 
 import itertools
-import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import fail, one_of, require
+from hybridctl.checks import fail, one_of, plain, require
 from hybridctl.controllers import Controller, Features, Policy, Tick
 from hybridctl.controllers.policy import ACTIVATIONS
+from hybridctl.learn.braxfile import INSTEAD, STATE, Trained, checkpoint_in, read
 from hybridctl.learn.networks import brax_policy
-from hybridctl.learn.observe import activation_by, observation_of
+from hybridctl.learn.observe import observation_of
 from hybridctl.tasks import Task
-
-CONFIG = "_network_config.json"  # behind "ppo", "sac"
-STATE = "state"  # what brax calls the observation among several
-
-
-class Trained(NamedTuple):
-    """What brax says of a policy; None where it does not."""
-
-    params: Any  # (normalizer, policy, ...)
-    make_policy: Any = None
-    activation: str | None = None
-    normalize: bool | None = None
-    key: str = STATE
 
 
 def from_brax(
@@ -55,20 +43,23 @@ def from_brax(
             from a checkpoint or make_policy.
         normalize: whether observations were normalized (not by default in brax),
             where it is not known from a checkpoint or make_policy.
-        dt: period [s] between two decisions; by default that of the task.
+        dt: period [s] between two decisions; by default that of the task. Brax's
+            own action_repeat is not known here: give the template that holds its
+            Slots so long, or dt.
 
     Returns:
-        A `Policy`. Where there is a make_policy, both were asked the same and agree.
+        A `Policy`. Where brax's own is known (from make_policy or a checkpoint), both
+        were asked the same and agree.
 
     Raises:
-        ValueError: a network that is no MLP with a tanh-normal distribution, or
-            something that is not known; it says what to give.
+        ValueError: no checkpoint, a network that is no MLP with a tanh-normal
+            distribution, or something that is not known; it says what to give.
 
     Example:
         >>> from_brax("runs/none")
         Traceback (most recent call last):
         ...
-        ValueError: runs/none is no checkpoint of brax: it has no ...
+        ValueError: runs/none is no checkpoint of brax: there is no such folder; ...
     """
     found = _trained(trained)
     found = found._replace(
@@ -78,8 +69,13 @@ def from_brax(
     if found.activation is not None:
         one_of("activation", found.activation, ACTIVATIONS)
     seen, period = observation_of(features, task, template, dt)
-    if found.make_policy is not None:
-        found = _tried(found)
+    _check_params(found)
+    keys = _keys(found)
+    found = (
+        found._replace(key=keys[0])
+        if found.make_policy is None
+        else _tried(found, keys)
+    )
     for name, cure in (("activation", '"swish"'), ("normalize", "True or False")):
         require(
             getattr(found, name) is not None,
@@ -99,11 +95,13 @@ def _policy(found: Trained, features: Features, dt: float | None) -> Policy:
 
 def _trained(trained: Any) -> Trained:
     if isinstance(trained, (str, os.PathLike)):
-        folder = _checkpoint(Path(trained))
+        folder = checkpoint_in(Path(trained))
         try:
-            return _read(folder)
+            return read(folder)
         except Exception as error:  # orbax may raise anything
-            reason = str(error)[:300]
+            reason = plain(error, 300)
+            if not isinstance(error, ValueError):
+                reason = f"it is damaged ({type(error).__name__}: {reason})"
             raise ValueError(
                 f"cannot read the checkpoint {folder}: {reason}"
             ) from error
@@ -117,32 +115,84 @@ def _trained(trained: Any) -> Trained:
     return Trained(tuple(trained))
 
 
-def _tried(found: Trained) -> Trained:
-    """The activation and normalization with which we answer as make_policy does."""
-    normalizer, _ = found.params[:2]
-    mean = np.asarray(_entry(_get(normalizer, "mean"), found.key))
-    std = np.asarray(_entry(_get(normalizer, "std"), found.key))
-    noise = np.random.default_rng(0).standard_normal((16, len(mean)))
-    seen = (mean + std * noise).astype(np.float32)
-    theirs = found.make_policy(found.params, deterministic=True)
-    whole = seen
-    if isinstance(_get(normalizer, "mean"), dict):
-        others = _get(normalizer, "mean").items()
-        whole = {k: np.zeros((16, *np.shape(v)), np.float32) for k, v in others}
-        whole[found.key] = seen
-    expected = np.asarray(theirs(whole, jax.random.PRNGKey(0))[0])
-    plain = Features(len(mean), tuple(range(len(mean))))
+def _check_params(found: Trained) -> None:
+    """Refuse what is not (normalizer, policy, ...) as brax's PPO and SAC have it."""
+    entries = list(found.params) if isinstance(found.params, (tuple, list)) else []
+    normalizer, policy = (*entries, None, None)[:2]
+    known = (
+        all(_has(normalizer, name) for name in ("mean", "std"))
+        and isinstance(policy, Mapping)
+        and isinstance(policy.get("params"), Mapping)
+    )
+    require(
+        known,
+        "these params are not (normalizer, policy, ...), as brax's PPO and SAC give "
+        f"them; {INSTEAD}",
+    )
+
+
+def _keys(found: Trained) -> list[str | None]:
+    """Observations that may be the policy's, the most likely one first."""
+    mean = _get(found.params[0], "mean")
+    if not isinstance(mean, Mapping):
+        return [None]
+    first = found.params[1]["params"].get("hidden_0", {})
+    inputs = np.shape(first.get("kernel", ()))[:1]
+    names = [found.key] if found.key else dict.fromkeys([STATE, *sorted(mean)])
+    fit = [name for name in names if name in mean and np.shape(mean[name]) == inputs]
+    require(
+        len(fit) > 0,
+        f"its observations are {', '.join(sorted(mean))}, and its network takes none "
+        f"of them; {INSTEAD}",
+    )
+    return fit
+
+
+def _tried(found: Trained, keys: list[str | None]) -> Trained:
+    """The reading with which we answer as brax's own policy does."""
     names = [found.activation] if found.activation else ["swish", *ACTIVATIONS]
     both = (True, False) if found.normalize is None else (found.normalize,)
-    for name, normal in itertools.product(names, both):
-        tried = found._replace(activation=name, normalize=normal)
-        u = np.asarray(_answers(_policy(tried, plain, None), seen))
-        if u.shape == expected.shape and np.abs(u - expected).max() < 1e-4:
-            return tried
+    for key in keys:
+        seen, whole = _asked(found.params[0], key)
+        expected = _theirs(found, whole)
+        for name, normal in itertools.product(names, both):
+            tried = found._replace(activation=name, normalize=normal, key=key)
+            size = seen.shape[1]
+            as_it_is = Features(size, tuple(range(size)))
+            u = np.asarray(_answers(_policy(tried, as_it_is, None), seen))
+            if u.shape == expected.shape and np.abs(u - expected).max() < 1e-4:
+                return tried
     fail(
-        f"no MLP with {' or '.join(sorted(set(names)))} and a tanh answers as this "
-        "make_policy does; call it from Python instead: hc.Foreign(f, features)"
+        f"no MLP with {' or '.join(sorted(set(names)))} and a tanh answers as brax's "
+        f"own policy does; {INSTEAD}"
     )
+
+
+def _asked(normalizer: Any, key: str | None) -> tuple[np.ndarray, Any]:
+    """Observations that are usual, and far ones: ours, and among all of brax's."""
+    mean, std = (_get(normalizer, name) for name in ("mean", "std"))
+    own = np.asarray(_entry(mean, key))
+    noise = np.random.default_rng(0).standard_normal((32, len(own)))
+    noise[16:] *= 8.0
+    seen = (own + np.asarray(_entry(std, key)) * noise).astype(np.float32)
+    if not isinstance(mean, Mapping):
+        return seen, seen
+    rows = len(seen)
+    whole = {k: np.zeros((rows, *np.shape(v)), np.float32) for k, v in mean.items()}
+    return seen, whole | {key: seen}
+
+
+def _theirs(found: Trained, whole: Any) -> np.ndarray:
+    """What brax's own policy answers."""
+    try:
+        policy = found.make_policy(found.params, deterministic=True)
+        return np.asarray(policy(whole, jax.random.PRNGKey(0))[0])
+    except Exception as error:  # whatever a network of anybody raises
+        reason = plain(error, 200) or type(error).__name__
+        raise ValueError(
+            f"brax's own policy does not answer to flat observations ({reason}); "
+            f"{INSTEAD}"
+        ) from error
 
 
 @jax.jit
@@ -151,44 +201,14 @@ def _answers(policy: Policy, seen: Array) -> Array:
     return jax.vmap(lambda y: policy.step(None, Tick(t, k, y))[1])(seen)
 
 
-def _checkpoint(folder: Path) -> Path:
-    """The folder itself, or its last numbered one."""
-    inner = sorted(p for p in folder.glob("*") if p.name.isdigit())
-    for path in (folder, *reversed(inner)):
-        if any(path.glob(f"*{CONFIG}")):
-            return path
-    fail(f"{folder} is no checkpoint of brax: it has no ...{CONFIG}")
-
-
-def _read(folder: Path) -> Trained:
-    """Arrays by orbax, settings from JSON."""
-    from orbax import checkpoint as ocp
-
-    config = json.loads(next(folder.glob(f"*{CONFIG}")).read_text())
-    options = config.get("network_factory_kwargs", {})
-    kind = options.get("distribution_type", "tanh_normal")
-    require(
-        kind == "tanh_normal",
-        f"its actions are {kind!r}, expected 'tanh_normal'; call it from Python "
-        "instead: hc.Foreign(f, features)",
-    )
-    reader, place = ocp.PyTreeCheckpointer(), folder.absolute()
-    tree = reader.metadata(place).item_metadata
-    numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
-    params = reader.restore(place, ocp.args.PyTreeRestore(restore_args=numpy))
-    activation = options.get("activation")
-    return Trained(
-        params,
-        activation=activation and activation_by(activation),
-        normalize=config.get("normalize_observations"),
-        key=options.get("policy_obs_key", STATE),
-    )
-
-
 def _get(record: Any, name: str) -> Any:
     """A field of brax's record, or of the dict that a checkpoint makes of it."""
-    return record[name] if isinstance(record, dict) else getattr(record, name)
+    return record[name] if isinstance(record, Mapping) else getattr(record, name)
 
 
-def _entry(value: Any, key: str) -> Any:
-    return value[key] if isinstance(value, dict) else value
+def _has(record: Any, name: str) -> bool:
+    return name in record if isinstance(record, Mapping) else hasattr(record, name)
+
+
+def _entry(value: Any, key: str | None) -> Any:
+    return value[key] if isinstance(value, Mapping) else value

@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
 from hybridctl.controllers import Controller, Policy
+from hybridctl.describe import Shown, plain_data
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
 from hybridctl.tasks.statistics import Interval, student_mean
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False, eq=False)
+class Run(Shown):
     """A training, finished or under way.
 
     Attributes:
@@ -62,6 +64,18 @@ class Run:
         """Decisions that were trained on."""
         return int(self.curve[-1]["steps"])
 
+    def to_dict(self) -> dict[str, Any]:
+        """Settings and results as plain data, ready for JSON: all but the networks.
+
+        What is not finite is None.
+        """
+        fields = (
+            "task", "seed", "stopped", "best", "confirmed", "better_than_base",
+            "curve", "timing", "config",
+        )  # fmt: skip
+        told = {name: plain_data(getattr(self, name)) for name in fields}
+        return told | plain_data({"score": self.score, "steps": self.steps})
+
     def __str__(self) -> str:
         train, kept = self.timing["train"], self.curve[self.best]
         lines = [
@@ -72,11 +86,12 @@ class Run:
         ]
         if self.better_than_base is not None:
             lines.append(f"better than its base by {self.better_than_base}")
+        lines.append(f"settings: {self.config.short}")
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class Runs:
+@dataclass(frozen=True, repr=False, eq=False)
+class Runs(Shown):
     """The same training with several seeds.
 
     Attributes:
@@ -105,6 +120,11 @@ class Runs:
     def score(self) -> Interval:
         """Mean validation score over seeds, with a 95 % interval (Student's t)."""
         return student_mean(np.array([run.score for run in self.runs]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every run, and their mean score with its interval, ready for JSON."""
+        told = {"seconds": self.seconds, "score": self.score}
+        return plain_data(told) | {"runs": [run.to_dict() for run in self.runs]}
 
     def __str__(self) -> str:
         reached = sum(run.stopped == "target" for run in self.runs)

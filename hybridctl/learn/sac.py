@@ -12,13 +12,14 @@ from hybridctl.checks import fail
 from hybridctl.learn.brax import lent, trainable
 from hybridctl.learn.checkpoint import Checkpoint, flatten
 from hybridctl.learn.config import Config
+from hybridctl.learn.devices import devices
 from hybridctl.learn.engine import Offer, Take
 from hybridctl.learn.env import Env
 from hybridctl.learn.networks import Idle, activation_of, on_host, policy_of
 from hybridctl.learn.wrappers import wrap
 
 _SAME = (  # settings that brax knows by the same names
-    "num_envs action_repeat max_devices_per_host learning_rate batch_size "
+    "num_envs learning_rate batch_size "
     "normalize_observations reward_scaling tau min_replay_size max_replay_size "
     "grad_updates_per_step num_evals"
 ).split()
@@ -48,8 +49,9 @@ def engine(
             eval_env=seen,
             wrap_env_fn=_wrap,
             num_timesteps=config.steps,
+            max_devices_per_host=devices(config),
             episode_length=config.episode_length or env.episode_length,
-            discounting=config.gamma(env.dt * config.action_repeat),
+            discounting=config.gamma(env.dt),
             network_factory=functools.partial(_networks, config),  # type: ignore[arg-type]
             seed=seed,
             progress_fn=offer,

@@ -1,5 +1,6 @@
 """A policy of stable-baselines3 as a `Policy`: its numbers alone, without torch."""
 
+import dataclasses
 import os
 from typing import Any
 
@@ -10,12 +11,16 @@ from hybridctl.checks import fail, require
 from hybridctl.controllers import Controller, Features, Policy
 from hybridctl.controllers.policy import ACTIVATIONS
 from hybridctl.learn.observe import activation_by, check_observed, observation_of
+from hybridctl.learn.sb3_layers import (
+    INSTEAD,
+    Layers,
+    action_box,
+    layers_of,
+    lens_through,
+)
+from hybridctl.learn.sb3_trial import Trial
 from hybridctl.tasks import Task
 
-INSTEAD = (
-    "call it from Python instead: hc.Foreign(lambda obs: model.predict(obs, "
-    "deterministic=True)[0], features, batched=True)"
-)
 ACTORS = (  # what has the last layer, the hidden layers, the squashing
     ("action_net", "mlp_extractor.policy_net", "clip"),  # PPO, A2C
     ("actor.mu", "actor.latent_pi", None),  # SAC
@@ -43,6 +48,12 @@ def from_sb3(
     ±1, u is the action in units of it, from -1 (low) to 1 (high): scale it where you
     use it, `10.0 * policy`.
 
+    What stands between the model and its environment is read too: VecNormalize,
+    Gymnasium's NormalizeObservation, RescaleObservation and FrameStackObservation,
+    ClipAction and RescaleAction; any other wrapper of observations or actions is
+    refused by its name. Then both are asked the same observations, and, in a copy of
+    an environment of `hc.gym`, act side by side.
+
     Args:
         model: a PPO, A2C, SAC, TD3 or DDPG with an MlpPolicy, or its `policy`.
         features: what it observes; by default that of its environment, if that is
@@ -57,7 +68,8 @@ def from_sb3(
         A `Policy`.
 
     Raises:
-        ValueError: a file, or a network that is no such MLP; it says what to do.
+        ValueError: a file, a network that is no such MLP, a wrapper that is not read,
+            or answers that differ; it says what to do.
 
     Example:
         >>> from_sb3("model.zip")
@@ -73,24 +85,52 @@ def from_sb3(
     policy = getattr(model, "policy", model)
     if not hasattr(policy, "state_dict") or not hasattr(policy, "action_space"):
         fail(f"expected a model of stable-baselines3, got {type(model).__name__}")
-    _check_kind(model, policy)
+    layers = layers_of(model)
+    box = action_box(layers, policy.action_space)
+    _check_kind(model, policy, box)
     weights, biases, squash = _network(policy.state_dict())
     if squash == "clip":
-        low, high = policy.action_space.low, policy.action_space.high
-        half = (np.asarray(high, np.float64) - low) / 2
+        low, half = np.asarray(box.low, np.float64), (box.high - box.low) / 2
         weights[-1] = weights[-1] / half
         biases[-1] = (biases[-1] - (low + half)) / half
-    found, period = observation_of(features, task, template, dt, _env_of(model))
-    check_observed(found, len(weights[0]))
-    normal = vecnormalize or _called(model, "get_vec_normalize_env")
-    mean, std, reach = _normalizer(normal, len(weights[0]))
+    env = _env_of(model, layers)
+    found, period = observation_of(features, task, template, dt, env)
+    normals = _normalizers(model, layers, vecnormalize)
+    lens = lens_through(layers, normals, found.size)
+    check_observed(found, len(weights[0]), lens.frames)
     activation = activation_by(policy.activation_fn.__name__)
-    return Policy(found, weights, biases, mean, std, activation, period, squash, reach)
+    as_it_is = Features(len(lens.mean), tuple(range(len(lens.mean))))
+    scale = lens.mean, lens.std, activation, period, squash, lens.reach
+    read = Policy(as_it_is, weights, biases, *scale)
+    trial = Trial(model, layers, normals, box)
+    trial.ask_network(read, lens_through(layers, [], found.size))
+    read = _observing(found, read, lens.frames)
+    trial.ask_loop(read)
+    return read
 
 
-def _check_kind(model: Any, policy: Any) -> None:
+def _observing(features: Features, read: Policy, frames: int) -> Policy:
+    """The policy on these features; of several frames theirs have the newest first."""
+    if frames == 1:
+        return dataclasses.replace(read, features=features)
+    require(
+        features.history == 0,
+        "it observes a stack of frames that have a history already; train on one of "
+        f"both, or {INSTEAD}",
+    )
+    order = np.arange(len(read.mean)).reshape(frames, -1)[::-1].ravel()
+    return dataclasses.replace(
+        read,
+        features=dataclasses.replace(features, history=frames - 1),
+        weights=(read.weights[0][order], *read.weights[1:]),
+        mean=read.mean[order],
+        std=read.std[order],
+    )
+
+
+def _check_kind(model: Any, policy: Any, space: Any) -> None:
     """Refuse what is no plain MLP from a flat observation to bounded actions."""
-    space, kind = policy.action_space, type(policy.action_space).__name__
+    kind = type(space).__name__
     require(kind == "Box", f"its actions are {kind}, expected a Box; {INSTEAD}")
     bounded = np.isfinite(space.low).all() and np.isfinite(space.high).all()
     require(
@@ -128,23 +168,21 @@ def _network(state: dict[str, Any]) -> tuple[list[NDArray], list[NDArray], str |
     return weights, [arrays[f"{name}.bias"] for name in names], squash
 
 
-def _normalizer(normal: Any, size: int) -> tuple[NDArray, NDArray, float | None]:
-    """Mean, std and cut of a VecNormalize; nothing without one."""
-    if normal is None or not normal.norm_obs:
-        return np.zeros(size), np.ones(size), None
-    variance = np.asarray(normal.obs_rms.var, np.float64) + normal.epsilon
-    return normal.obs_rms.mean, np.sqrt(variance), float(normal.clip_obs)
+def _normalizers(model: Any, layers: Layers | None, given: Any) -> list[Any]:
+    """The VecNormalizes that a model sees through, the innermost one first."""
+    if given is not None:
+        return [given]
+    inside = reversed(layers.vec if layers is not None else [])
+    found = [layer for layer in inside if type(layer).__name__ == "VecNormalize"]
+    own = getattr(model, "get_vec_normalize_env", lambda: None)()
+    return found or ([] if own is None else [own])
 
 
-def _env_of(model: Any) -> Any:
+def _env_of(model: Any, layers: Layers | None) -> Any:
     """The `Env` inside the environment that a model was made with, if it is one."""
-    env = _called(model, "get_env")
-    try:
-        return None if env is None else env.get_attr("inner")[0]
-    except AttributeError:
+    if layers is None:
         return None
-
-
-def _called(model: Any, name: str) -> Any:
-    method = getattr(model, name, None)
-    return method() if method else None
+    if layers.envs is not None:
+        return getattr(layers.bases[0], "inner", None) if layers.bases else None
+    vec = model.get_env()
+    return vec.get_attr("inner")[0] if vec.has_attr("inner") else None

@@ -12,9 +12,11 @@ import numpy as np
 
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller, Policy, fill
+from hybridctl.describe import told
 from hybridctl.learn.brax import IMPORT_SECONDS
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
+from hybridctl.learn.devices import shortfall
 from hybridctl.learn.engine import Offer, engine
 from hybridctl.learn.env import Env
 from hybridctl.learn.progress import Bar
@@ -92,6 +94,9 @@ class Session:
 
     def run(self, env: Env) -> Run:
         """Train until the end, the target, Ctrl-C or divergence."""
+        idle = shortfall(self.config)
+        if idle:
+            self.bar.say(idle)
         try:
             train = engine(self.config.algorithm)
             train(env, self.config, self._seed(), self.take, self.checkpoint)
@@ -247,8 +252,9 @@ class Session:
         """The run so far."""
         policy = self.policies[self.best]
         newest = self.last if self.best == len(self.curve) - 1 else None
+        controller = fill(self.template, policy) if newest is None else newest
         return Run(
-            controller=fill(self.template, policy) if newest is None else newest,
+            controller=told(controller, self.task.plant),
             policy=policy,
             curve=list(self.curve),
             timing=self.timing(),

@@ -8,17 +8,20 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any, overload
 
+import numpy as np
+
+from hybridctl.cache import cores
 from hybridctl.checks import fail, require
 from hybridctl.controllers import Controller, Features, StateFeedback
+from hybridctl.controllers.fill import held
 from hybridctl.controllers.inspect import walk
 from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
-from hybridctl.learn.presets import meant_for, preset
+from hybridctl.learn.presets import meant_for, preset, told
 from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
 from hybridctl.loop import enable_cache
-from hybridctl.loop.cache import cores
 from hybridctl.tasks import Goal, Task
 
 
@@ -77,7 +80,9 @@ def train(
     config = _resolve(
         task, known if config is None else config, algorithm, steps, settings
     )
-    _check_seeds(seed, seeds, resume, config)
+    seed, seeds = _checked_seeds(seed, seeds)
+    _check_resume(resume, seeds, config)
+    template = held(template, config.action_repeat)
     several = isinstance(on_validation, tuple)
     listeners = on_validation if several else (on_validation,)
     numbers = range(seed, seed + (seeds or 1))
@@ -141,16 +146,27 @@ def _cancel(waiting: list[Future], sessions: list[Session]) -> list[Future]:
     return [future for future in waiting if not future.cancel()]
 
 
-def _check_seeds(seed: Any, seeds: Any, resume: Run | None, config: Config) -> None:
-    whole = isinstance(seed, int) and seed >= 0
-    require(whole, f"seed={seed!r} must be a whole number of at least 0")
-    many = seeds is None or (isinstance(seeds, int) and seeds > 0)
-    require(many, f"seeds={seeds!r} must be a whole number above 0")
+def _checked_seeds(seed: Any, seeds: Any) -> tuple[int, int | None]:
+    """Both as Python's whole numbers."""
+    whole = isinstance(seed, (int, np.integer)) and seed >= 0
+    require(bool(whole), f"seed={seed!r} must be a whole number of at least 0")
+    many = seeds is None or (isinstance(seeds, (int, np.integer)) and seeds > 0)
+    require(bool(many), f"seeds={seeds!r} must be a whole number above 0")
+    return int(seed), None if seeds is None else int(seeds)
+
+
+def _check_resume(resume: Run | None, seeds: int | None, config: Config) -> None:
     if resume is None:
         return
     if not isinstance(resume, Run) or resume.checkpoint is None:
         fail("resume takes a Run with a checkpoint, as hc.train returns it")
     require(seeds is None, "resume goes on with one run; leave out seeds")
+    repeat = resume.config.action_repeat
+    require(
+        config.action_repeat == repeat,
+        f"action_repeat={config.action_repeat} but the run to resume was trained with "
+        f"action_repeat={repeat}; leave it out, or train anew",
+    )
     done = resume.checkpoint.steps
     require(
         config.steps > done,
@@ -167,9 +183,14 @@ def _resolve(
 ) -> Config:
     if not isinstance(task, Task):
         fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
-    if config is None:
-        config = meant_for(task, algorithm or "ppo")
     base = preset(config) if isinstance(config, str) else config
+    if config is None:
+        base = meant_for(task, algorithm or "ppo")
+    if not isinstance(base, Config):
+        kind = type(base).__name__
+        fail(f"config takes a Config or the name of a preset, got {kind}")
+    if not isinstance(config, Config):
+        base = told(base, task)
     given = {"steps": steps, "algorithm": algorithm}
     changes = {k: v for k, v in given.items() if v is not None} | changes
     base = base.replace(**changes)

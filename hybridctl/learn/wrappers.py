@@ -8,6 +8,8 @@ from brax.envs import base
 from brax.envs.wrappers import training
 from jax import Array
 
+from hybridctl.checks import require
+
 NEXT = 21  # stream of an episode's key that leads to the next episode
 MANY = 1024  # lanes from which drawing for some of them is worth its compile time
 SHARE = 16  # draw new episodes for one lane in so many, as a rule
@@ -22,12 +24,11 @@ class Episodes(base.Wrapper):
     Args:
         env: one lane, not batched.
         episode_length: decisions until an episode is truncated.
-        action_repeat: steps of the environment per decision.
     """
 
-    def __init__(self, env: base.Env, episode_length: int, action_repeat: int = 1):
+    def __init__(self, env: base.Env, episode_length: int):
         super().__init__(env)
-        self.episode_length, self.action_repeat = episode_length, action_repeat
+        self.episode_length = episode_length
 
     def reset(self, rng: Array) -> base.State:
         """Everything at zero."""
@@ -41,16 +42,13 @@ class Episodes(base.Wrapper):
 
     def step(self, state: Any, action: Array) -> base.State:
         """Step; a lane that was done has been given a new episode."""
-        before, reward = state, 0.0
-        for _ in range(self.action_repeat):
-            state = self.env.step(state, action)
-            reward = reward + state.reward
+        before, state = state, self.env.step(state, action)
         going = 1 - before.info["episode_done"]
         count = before.info["steps"]
-        steps = (going * count + self.action_repeat).astype(count.dtype)
+        steps = (going * count + 1).astype(count.dtype)
         over = (steps >= self.episode_length).astype(going.dtype)
         done = jnp.maximum(over, state.done)
-        gains = {"sum_reward": reward, "length": self.action_repeat, **state.metrics}
+        gains = {"sum_reward": state.reward, "length": 1, **state.metrics}
         sums = before.info["episode_metrics"]
         info = {
             "steps": steps,
@@ -58,7 +56,7 @@ class Episodes(base.Wrapper):
             "episode_done": done,
             "episode_metrics": {n: going * sums[n] + gains[n] for n in sums},
         }
-        return state.replace(reward=reward, done=done, info={**before.info, **info})
+        return state.replace(done=done, info={**before.info, **info})
 
 
 class FreshReset(base.Wrapper):
@@ -111,13 +109,20 @@ def wrap(
     Args:
         env: an `Env`.
         episode_length: decisions until an episode is truncated.
-        action_repeat: steps of the environment per decision.
+        action_repeat: 1: a decision that lasts longer is part of the template.
         randomization_fn: not used, because a Task varies its own plant.
 
     Returns:
         The batched environment.
+
+    Raises:
+        ValueError: an action_repeat, which the trained controller would not know of.
     """
     del randomization_fn
-    return FreshReset(
-        training.VmapWrapper(Episodes(env, episode_length, action_repeat))
+    require(
+        action_repeat == 1,
+        f"action_repeat={action_repeat} would be lost: the trained policy decides in "
+        "every period; hold the Slots in the template of the Env instead: "
+        f"Hold(Slot(1), every={action_repeat})",
     )
+    return FreshReset(training.VmapWrapper(Episodes(env, episode_length)))

@@ -13,7 +13,8 @@ from hybridctl.checks import fail
 from hybridctl.plants import MuJoCoPlant, Plant
 from hybridctl.plants.flow import Motion, Moved
 from hybridctl.plants.mjcf import import_mujoco
-from hybridctl.plants.mujoco import write
+from hybridctl.plants.mjhost import write
+from hybridctl.plants.mjsource import Source
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -64,7 +65,7 @@ class _Bench(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)
-def _bench(mjcf: str) -> _Bench:
+def _bench(mjcf: Source) -> _Bench:
     """A model to write parameters into, and its data."""
     mujoco = import_mujoco()
     model = MuJoCoPlant(mjcf).to_mujoco()
@@ -72,7 +73,7 @@ def _bench(mjcf: str) -> _Bench:
     return _Bench(model, mujoco.MjData(model), threading.Lock())
 
 
-def _advance(mjcf: str, h: float, substeps: int, known: dict) -> np.ndarray:
+def _advance(mjcf: Source, h: float, substeps: int, known: dict) -> np.ndarray:
     mujoco = import_mujoco()
     model, data, lock = _bench(mjcf)
     with lock:

@@ -18,6 +18,7 @@ from hybridctl.checks import (
     shares,
 )
 from hybridctl.controllers.error import total
+from hybridctl.describe import Shown
 
 SENSOR, ACTUATOR, PUSH = 1, 2, 3  # streams of randomness within one period
 
@@ -28,7 +29,7 @@ def noise_key(key: Array | None, k: Array, stream: Any) -> Array:
     return jax.random.fold_in(jax.random.fold_in(key, k), stream)
 
 
-class Sensor(eqx.Module):
+class Sensor(Shown, eqx.Module):
     """y = x + bias + noise.
 
     Args:
@@ -60,7 +61,7 @@ class Sensor(eqx.Module):
         return y + self.noise * unit
 
 
-class Actuator(eqx.Module):
+class Actuator(Shown, eqx.Module):
     """From the input asked for to the input applied: quantize, clip, delay, lag.
 
     Args:
@@ -156,7 +157,7 @@ def _row(value: Any) -> Any:
     return value if np.ndim(value) else value[None]
 
 
-class Disturbance(eqx.Module):
+class Disturbance(Shown, eqx.Module):
     """Pushes added to the applied input, and white noise on it.
 
     Args:
@@ -183,6 +184,14 @@ class Disturbance(eqx.Module):
         finite("force", self.force)
         positive("duration", self.duration)
         not_negative("at", self.at)
+        pushes = np.shape(self.at)
+        for name in ("force", "duration", "every"):
+            given = () if (v := getattr(self, name)) is None else np.shape(v)
+            require(
+                given in ((), (1,), pushes),
+                f"{name} has shape {given} for pushes at {pushes[0]} times; give one "
+                "number, or one for each time",
+            )
         for name in ("every", "noise"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))

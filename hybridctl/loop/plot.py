@@ -39,7 +39,7 @@ def plot_trace(trace: "Trace", label: str | None = None, figure: Any = None) -> 
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    names, units = (*trace.states, *trace.inputs), dict(trace.units)
+    names = (*trace.states, *trace.inputs)
     with rc_context(STYLE):
         if figure is None:
             figure = Figure(figsize=(7, 1.25 * len(names)), layout="constrained")
@@ -52,12 +52,20 @@ def plot_trace(trace: "Trace", label: str | None = None, figure: Any = None) -> 
             draw = axis.step if held else axis.plot
             style = {"where": "post"} if held else {}
             y = np.asarray(trace[name])
+            y = np.append(y, y[-1:]) if held else y  # through the last period
             draw(trace.t[: len(y)], y, color=colour, label=label, **style)
-            axis.set_ylabel(f"{name} [{units.get(name, '')}]")
+            axis.set_ylabel(titled(trace, name))
         figure.axes[-1].set_xlabel("time [s]")
         if label is not None:
             figure.axes[0].legend(loc="upper right", ncols=4)
     return figure
+
+
+def titled(trace: "Trace", name: str, most: int = 16) -> str:
+    """A signal's name, cut where it is long, with its unit where it has one."""
+    short = name if len(name) <= most else f"{name[: most - 1]}…"
+    unit = dict(trace.units).get(name, "")
+    return f"{short} [{unit}]" if unit else short
 
 
 def draw_events(trace: "Trace", axes: Any) -> None:

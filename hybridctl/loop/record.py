@@ -1,5 +1,6 @@
 """A trace from what `Trace.to_dict` gave, checked as what comes from a file."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,8 +49,9 @@ def trace_of(values: Any) -> Trace:
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:
-    """One number a sample; NaN and infinity are numbers here."""
+    """One number a sample; None stands for one that was not finite."""
     rows = values if isinstance(values, list) else []
+    rows = [math.nan if value is None else value for value in rows]
     plain = all(isinstance(v, int | float) and not isinstance(v, bool) for v in rows)
     if not rows or not plain:
         batch = rows and isinstance(rows[0], list)

@@ -7,11 +7,12 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import fail, require
+from hybridctl.describe import Shown, plain_data
 from hybridctl.plants import Equilibrium
 from hybridctl.plants.hybrid import Hits
 
 
-class Trace(eqx.Module):
+class Trace(Shown, eqx.Module):
     """The signals of a closed loop over T control periods.
 
     Attributes:
@@ -124,17 +125,20 @@ class Trace(eqx.Module):
         return error - turn * np.round(error / turn) if i in self.angles else error
 
     def to_dict(self) -> dict[str, Any]:
-        """All signals as lists by name, with t, modes and units: ready for JSON."""
+        """All signals as lists by name, with t, modes and units: ready for JSON.
+
+        A number that is not finite is None; `from_dict` reads it as NaN.
+        """
         names = (*self.states, *self.inputs)
-        signals = {name: np.asarray(self[name]).tolist() for name in names}
-        mode = None if self.mode is None else np.asarray(self.mode).tolist()
+        signals = {name: plain_data(self[name]) for name in names}
+        mode = plain_data(self.mode)
         extra: dict[str, Any] = {
             "mode": mode, "modes": list(self.modes), "units": dict(self.units),
             "angles": [self.states[i] for i in self.angles],
         }  # fmt: skip
         if self.hits is not None and self.x.ndim == 2:
             extra["events"] = [list(event) for event in self.events]
-        return {"t": np.asarray(self.t).tolist(), **signals, **extra}
+        return {"t": plain_data(self.t), **signals, **extra}
 
     @staticmethod
     def from_dict(values: Any) -> "Trace":

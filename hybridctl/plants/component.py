@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import fail, finite, optional_float, require
+from hybridctl.describe import Shown
 from hybridctl.plants.plant import MechanicalPlant
 from hybridctl.plants.symbols import Form, Symbol
 
@@ -84,7 +85,7 @@ class Ends:
         return [ends[0].through + ends[1].through] if len(ends) > 1 else []
 
 
-class Component(eqx.Module):
+class Component(Shown, eqx.Module):
     """A part of a network: linear in its across and through variables.
 
     A law has one equation for each port, besides the rates of the states.

@@ -1,6 +1,7 @@
 """A plant near an equilibrium is a linear model."""
 
 import contextlib
+import functools
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -8,12 +9,18 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import finite_entries, is_concrete, require, shape
+from hybridctl.cache import enable_cache
+from hybridctl.checks import finite_entries, is_concrete, not_forked, require, shape
+from hybridctl.kinds import checked
 from hybridctl.plants.plant import Equilibrium, Plant
+from hybridctl.plants.sizes import sizes
 
 Tree = TypeVar("Tree")
+Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
+RESTS = 1e-6  # share of the rates that states of their size cause
 
 
+@checked
 def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
     """Linear model of a plant at an equilibrium, by automatic differentiation.
 
@@ -45,12 +52,24 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
-    with float64_on_host():
-        dx, (A, B) = jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
-    _at_rest(plant, dx)
+    enable_cache()
+    dx, (A, B) = slopes(plant, x, u)
+    shape(f"the derivative of {type(plant).__name__}", dx, (plant.n_x,))
     for name, matrix in (("A", A), ("B", B)):
         finite_entries(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
+    _at_rest(plant, dx, np.abs(A) @ _sizes(plant, equilibrium, A, B) + np.abs(B @ u))
     return A + 0.0, B + 0.0  # no negative zeros
+
+
+@functools.singledispatch
+def slopes(plant: Plant, x: NDArray, u: NDArray) -> Slopes:
+    """ẋ and (∂ẋ/∂x, ∂ẋ/∂u) at t = 0 s, in float64 on the host.
+
+    A kind of plant that has a better way than to differentiate all of its equations
+    registers it here.
+    """
+    with float64_on_host():
+        return jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
 
 
 @eqx.filter_jit
@@ -71,13 +90,18 @@ def _rest(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
     return x, u
 
 
-def _at_rest(plant: Plant, dx: NDArray) -> None:
+def _sizes(plant: Plant, at: Equilibrium, A: NDArray, B: NDArray) -> NDArray:
+    return np.nan_to_num(sizes(plant, at, A, B), nan=1.0)
+
+
+def _at_rest(plant: Plant, dx: NDArray, moved: NDArray) -> None:
+    """Refuse a derivative that is no rounding of those of states of that size."""
     name = type(plant).__name__
-    shape(f"the derivative of {name}", dx, (plant.n_x,))
+    moved = np.where(moved > 0, moved, 1.0)
     require(
-        bool(np.all(np.abs(dx) <= 1e-6)),
+        bool(np.all(np.abs(dx) <= RESTS * moved)),
         f"{name} does not rest at this equilibrium: its derivative there is {dx}, "
-        "expected 0 within 1e-6; correct x and u",
+        f"expected 0 within {RESTS * moved}; correct x and u",
     )
 
 
@@ -93,6 +117,7 @@ def float64(tree: Tree) -> Tree:
 @contextlib.contextmanager
 def float64_on_host():
     """Float64 for the block only, on the CPU where the process has one."""
+    not_forked()
     try:
         host = jax.local_devices(backend="cpu")[0]
     except RuntimeError:  # JAX_PLATFORMS names an accelerator alone

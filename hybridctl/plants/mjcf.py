@@ -1,8 +1,10 @@
 """MuJoCo's model format: the cart-pole in it, and what a model calls its signals."""
 
+import contextlib
+import io
 import re
+import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -67,30 +69,9 @@ def mjcf(plant: CartPole) -> str:
     )
 
 
-def source(mjcf: "str | Path") -> str:
-    """What stands for a model: its XML, or a path where the XML refers to files."""
-    text = str(mjcf)
-    if text.lstrip().startswith("<"):
-        return text
-    path = Path(mjcf).expanduser()
-    require(path.is_file(), f"there is no MJCF file {path}; give its path, or XML")
-    text = path.read_text()
-    return str(path.resolve()) if 'file="' in text else text
-
-
-def read(source: str) -> Model:
-    """The model of XML or of a file.
-
-    Raises:
-        ValueError: MuJoCo cannot read it; with MuJoCo's own reason.
-    """
-    mujoco = import_mujoco()
-    text = source.lstrip().startswith("<")
-    load = mujoco.MjModel.from_xml_string if text else mujoco.MjModel.from_xml_path
-    try:
-        return load(source)
-    except ValueError as error:
-        fail(f"MuJoCo cannot read this MJCF: {error}; correct the XML")
+def name_of(model: Model, kind: str, i: int) -> str:
+    """Name of an element, such as "slider", or "joint0" where it has none."""
+    return getattr(model, kind)(i).name or f"{kind}{i}"
 
 
 def check_alone(source: Any) -> None:
@@ -106,7 +87,10 @@ def check_alone(source: Any) -> None:
         ValueError: no XML, an element that is not among `ALONE`, or too many.
     """
     if not isinstance(source, str) or not source.lstrip().startswith("<"):
-        fail("a file keeps a MuJoCo model as XML alone, not as a path; merge its files")
+        fail(
+            "a file keeps a MuJoCo model as XML alone, not as a path or compiled; "
+            "merge its files into one XML"
+        )
     names = re.findall(r"<[\s/]*([^\s/>]*)", source)
     other = sorted(set(names) - ALONE)
     for name in other:
@@ -126,6 +110,15 @@ def import_mujoco() -> Any:
     return mujoco
 
 
+def import_mjx() -> Any:
+    """`mujoco.mjx`, without its "Failed to import warp" where NVIDIA's is missing."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import mujoco.mjx.warp  # noqa: F401
+        from mujoco import mjx
+    return mjx
+
+
 class Signals(NamedTuple):
     """What a model calls its signals; see `Plant`."""
 
@@ -139,17 +132,22 @@ class Signals(NamedTuple):
 def signals(model: Model) -> Signals:
     """Names, units, angles and limits out of joints and actuators.
 
+    MuJoCo keeps the names of joints and actuators apart, a plant does not: a motor
+    that is named as its joint, "elbow", is the input "elbow_input".
+
     Raises:
         ValueError: a free or ball joint, an actuator with a state of its own, or
             none at all.
     """
-    joints = [model.joint(i) for i in range(model.njnt)]
-    motors = [model.actuator(i) for i in range(model.nu)]
-    names = [joint.name or f"joint{joint.id}" for joint in joints]
-    inputs = [motor.name or f"input{motor.id}" for motor in motors]
+    names = _named([model.joint(i).name for i in range(model.njnt)], "joint")
+    inputs = _named([model.actuator(i).name for i in range(model.nu)], "input")
     _refuse(model, names, inputs)
     hinge = [_is_hinge(model, i) for i in range(model.njnt)]
-    rates = [f"d{name}" for name in names]
+    rates = [
+        rate if (rate := f"d{name}") not in names else f"{name}_rate" for name in names
+    ]
+    rates = _apart(rates, names, "_rate")
+    inputs = _apart(inputs, [*names, *rates], "_input")
     units = {name: "rad" if hinge[i] else "m" for i, name in enumerate(names)}
     units |= {rate: f"{units[name]}/s" for rate, name in zip(rates, names, strict=True)}
     units |= {name: _unit(model, i) for i, name in enumerate(inputs)}
@@ -161,6 +159,26 @@ def signals(model: Model) -> Signals:
         (*names, *rates), tuple(inputs), MappingProxyType(units), tuple(turns),
         MappingProxyType(limits),
     )  # fmt: skip
+
+
+def _named(names: list[str], kind: str) -> list[str]:
+    """Names, also for those that have none: "joint0"."""
+    given = [name or f"{kind}{i}" for i, name in enumerate(names)]
+    others = {name for name in names if name}
+    return [
+        name if names[i] else _apart([name], list(others), "_")[0]
+        for i, name in enumerate(given)
+    ]
+
+
+def _apart(names: list[str], taken: list[str], ending: str) -> list[str]:
+    """Names that none of those taken has, nor any other of these."""
+    found: list[str] = []
+    for name in names:
+        while name in taken or name in found:
+            name += ending
+        found.append(name)
+    return found
 
 
 def _refuse(model: Model, names: list[str], inputs: list[str]) -> None:
@@ -178,12 +196,8 @@ def _refuse(model: Model, names: list[str], inputs: list[str]) -> None:
             f"actuator {name!r} has a state of its own (dyntype); make it a plain "
             "motor and give the loop an Actuator(lag=...)",
         )
+    require(bool(names), "this MJCF has no joint, so no state; add a <joint>")
     require(bool(inputs), "this MJCF has no actuator, so no input; add a <motor>")
-    everything = (*names, *inputs)
-    require(
-        len(set(everything)) == len(everything),
-        f"joints and actuators share a name: {', '.join(everything)}; rename one",
-    )
 
 
 def _is_hinge(model: Model, joint: int) -> bool:

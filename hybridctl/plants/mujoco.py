@@ -1,12 +1,9 @@
 """Any model of hinges and slides in MuJoCo's format, as a plant."""
 
-import contextlib
 import copy
 import functools
-import io
-import warnings
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -15,23 +12,34 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, fail, finite, is_concrete, require, shape
+from hybridctl.checks import as_float, finite, is_concrete, require, shape
 from hybridctl.plants.cartpole import CartPole
-from hybridctl.plants.linearize import float64_on_host
+from hybridctl.plants.fitness import check_fit
+from hybridctl.plants.linearize import Slopes, slopes
 from hybridctl.plants.mjcf import (
     Model,
     Signals,
-    import_mujoco,
     mjcf,
-    read,
     signals,
-    source,
 )
+from hybridctl.plants.mjhost import (
+    Bench,
+    at,
+    check_simple,
+    holding,
+    unclamp,
+    within_limits,
+    write,
+)
+from hybridctl.plants.mjsource import Assets, Source, read, source
+from hybridctl.plants.mjx import acceleration, put, silent
 from hybridctl.plants.plant import Equilibrium, Plant
+from hybridctl.plants.trim import trim
 
 PARAMETERS = """body_mass body_inertia body_ipos body_pos qpos_spring jnt_stiffness
 dof_damping dof_armature dof_frictionloss actuator_gear actuator_gainprm
-actuator_biasprm geom_friction opt.gravity""".split()
+actuator_biasprm geom_friction pair_friction opt.gravity""".split()
+FRICTION = "dof_frictionloss"  # of which each joint that has it costs a constraint
 
 
 class MuJoCoPlant(Plant):
@@ -44,10 +52,20 @@ class MuJoCoPlant(Plant):
     microseconds a call; with them MJX runs a solver, which on a CPU is slow: there
     simulate with `solver="mujoco"`, which is MuJoCo's own engine.
 
+    Any parameter can differ from lane to lane and from episode to episode: what
+    MuJoCo derives from them (inverse weights, lengths, anchors) follows. Friction
+    loss is a parameter where the XML has some, or where it is given here.
+
+    MJX computes two things otherwise than MuJoCo's own engine: where shapes touch in
+    several points it picks its own, and equality constraints between bodies lack
+    the term J̇ q̇ of closed chains that move.
+
     Args:
-        mjcf: XML, or the path of an XML file.
+        mjcf: XML as text or bytes, the path of a file, a `mujoco.MjSpec` or a
+            `mujoco.MjModel`; what a file holds is read here and now.
         parameters: arrays of the model by MuJoCo's name, such as "body_mass" or
             "opt.gravity"; what is not given is as in the XML.
+        assets: files that the XML includes or refers to, by name.
 
     Raises:
         ValueError: MuJoCo or MJX cannot run the model, it has a free or ball joint,
@@ -63,23 +81,36 @@ class MuJoCoPlant(Plant):
         (('x', 'theta', 'dx', 'dtheta'), 'N', array([0. , 1. , 0.2]))
     """
 
-    mjcf: str = eqx.field(static=True)
+    mjcf: Source = eqx.field(static=True)
     parameters: dict[str, Array]
 
-    def __init__(self, mjcf: str | Path, parameters: Mapping[str, Any] | None = None):
-        self.mjcf = source(mjcf)
+    def __init__(
+        self,
+        mjcf: Source | bytes | os.PathLike | Model,
+        parameters: Mapping[str, Any] | None = None,
+        assets: Assets | None = None,
+    ):
+        self.mjcf = source(mjcf, assets)
         known, given = _compiled(self.mjcf).parameters, dict(parameters or {})
         unknown = sorted(set(given) - set(known))
         require(
             not unknown,
             f"unknown parameters {', '.join(unknown)}; choose of: {', '.join(known)}",
         )
-        self.parameters = {n: as_float(given.get(n, v)) for n, v in known.items()}
+        self.parameters = {
+            name: as_float(given.get(name, value))
+            for name, value in known.items()
+            if name != FRICTION or name in given or np.any(value)
+        }
 
     def __check_init__(self):
-        for name, value in _compiled(self.mjcf).parameters.items():
-            shape(name, self.parameters[name], value.shape)
-            finite(name, self.parameters[name])
+        known = _compiled(self.mjcf).parameters
+        for name, value in self.parameters.items():
+            shape(name, value, known[name].shape)
+            finite(name, value)
+        if is_concrete(self.parameters):
+            model = _compiled(self.mjcf).model
+            check_simple(model, np.asarray(self.parameters["body_ipos"]))
 
     @classmethod
     def cartpole(cls, plant: CartPole | None = None) -> "MuJoCoPlant":
@@ -90,7 +121,8 @@ class MuJoCoPlant(Plant):
         """State derivative [q̇, q̈] at state x [2 n_q] under input u [n_u]."""
         del t  # autonomous
         x = jnp.asarray(x)
-        return _rates(self.mjcf, self.parameters, x, jnp.asarray(u, x.dtype))
+        u = jnp.asarray(u, x.dtype)
+        return _rates(self.mjcf, self.parameters, x, u)
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -127,115 +159,92 @@ class MuJoCoPlant(Plant):
         write(model, {n: np.asarray(v) for n, v in self.parameters.items()})
         return model
 
-    def rest(self, **positions: float) -> Equilibrium:
-        """The equilibrium with these joint positions, and the least input for it.
+    def rest(self, near: Any = None, **held: float) -> Equilibrium:
+        """The equilibrium with these joint positions, or one near a guess.
 
         Args:
-            **positions: by joint name [m or rad]; the others are as in the XML.
+            near: a guess, from which Newton's method searches a rest in positions and
+                input (a trim point): a state [n_x], positions [n_q], an `Equilibrium`,
+                or values by name; what is not given is as in the XML. None: the
+                positions stay as told.
+            **held: positions by joint name [m or rad] that are to be met; without a
+                guess the others are as in the XML.
 
         Returns:
-            State and input at rest.
+            State and input at rest; where the positions are told, the least input.
 
         Raises:
-            ValueError: no such joint, or no input holds the plant there.
+            ValueError: an unknown name, no input that holds the plant there, or only
+                one beyond its range.
 
         Example:
             >>> MuJoCoPlant.cartpole().rest(theta=np.pi).x.round(3)
             array([0.   , 3.142, 0.   , 0.   ])
+            >>> MuJoCoPlant.cartpole().rest(near={"theta": 3.0}).x.round(3)
+            array([0.   , 3.142, 0.   , 0.   ])
         """
-        n = self.n_x // 2
+        n, model = self.n_x // 2, self.to_mujoco()
         joints = self.states[:n]
-        for name in positions:
-            require(name in joints, f"no joint {name!r}; there are {', '.join(joints)}")
-        model = self.to_mujoco()
-        start = zip(joints, model.qpos0, strict=True)
-        q = np.array([positions.get(name, value) for name, value in start])
-        u, acceleration = _holding(model, q)
+        start = dict(zip(joints, model.qpos0.tolist(), strict=True))
+        if near is None:
+            for name in held:
+                known = ", ".join(joints)
+                require(name in joints, f"no joint {name!r}; there are {known}")
+            found = self._held(start | held, held)
+        else:
+            bench = Bench(self.to_mujoco())
+            unclamp(bench.model)
+            guess = start | dict(near) if isinstance(near, Mapping) else near
+            if not isinstance(guess, Mapping | Equilibrium) and np.shape(guess) == (n,):
+                guess = np.append(guess, np.zeros(n))
+            found = trim(self, guess, held, bench.slopes, bench.rate)
+        within_limits(model, self.inputs, np.asarray(found.u))
+        return found
+
+    def _held(self, positions: Mapping[str, float], told: Any) -> Equilibrium:
+        q = np.array([positions[name] for name in self.states[: self.n_x // 2]])
+        u, acceleration = holding(self.to_mujoco(), q)
         require(
             bool(np.all(np.abs(acceleration) <= 1e-6)),
-            f"no input of ({', '.join(self.inputs)}) holds {positions}: it leaves the "
-            f"acceleration {acceleration}; give positions in balance",
+            f"no input of ({', '.join(self.inputs)}) holds {told}: it leaves the "
+            f"acceleration {acceleration}; give positions in balance, or a guess, "
+            "rest(near=...)",
         )
-        return Equilibrium(np.append(q, np.zeros(n)), u, self.states, self.angles)
+        return self.equilibrium(np.append(q, 0.0 * q), u)
+
+
+@slopes.register
+def _(plant: MuJoCoPlant, x: np.ndarray, u: np.ndarray) -> Slopes:
+    """By MuJoCo's own engine: MJX's solver of constraints takes long to compile."""
+    return Bench(plant.to_mujoco()).slopes(x, u)
 
 
 class _Compiled(NamedTuple):
     model: Any
-    mjx: Any
     parameters: dict[str, np.ndarray]
     signals: Signals
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(source: str) -> _Compiled:
-    """Everything that is fixed by the XML; arrays are numpy float64."""
+def _compiled(source: Source) -> _Compiled:
+    """Everything that is fixed by a model's content; arrays are numpy float64."""
     model = read(source)
     names = signals(model)
-    mjx = import_mjx()
-    try:
-        with float64_on_host():
-            on_host = jax.tree.map(np.asarray, mjx.put_model(model, impl="jax"))
-    except NotImplementedError as error:
-        fail(f"MJX cannot run this MJCF: {error}; leave that out of the model")
-    found = {name: np.array(_at(model, name)) for name in PARAMETERS}
-    return _Compiled(model, on_host, {n: v for n, v in found.items() if v.size}, names)
+    check_fit(model)
+    found = {name: np.array(at(model, name)) for name in PARAMETERS}
+    return _Compiled(model, {n: v for n, v in found.items() if v.size}, names)
+
+
+@functools.lru_cache(maxsize=64)
+def _on_mjx(source: Source, friction: bool) -> tuple[Any, tuple[str, ...]]:
+    model = _compiled(source).model
+    return put(model, friction), silent(model)
 
 
 @functools.partial(jax.jit, static_argnames="source")
-def _rates(source: str, parameters: dict[str, Array], x: Array, u: Array) -> Array:
+def _rates(source: Source, parameters: dict[str, Array], x: Array, u: Array) -> Array:
     """Jitted apart, so that a Runge-Kutta step traces it once and not four times."""
-    mjx = import_mjx()
-
-    def to_dtype(leaf):
-        real = np.issubdtype(leaf.dtype, np.floating)
-        return jnp.asarray(leaf, x.dtype) if real else leaf
-
-    model = _compiled(source).mjx.tree_replace(parameters)
-    model = jax.tree.map(to_dtype, model)
     q, dq = jnp.split(x, 2)
-    data = mjx.make_data(model, impl="jax")
-    data = mjx.forward(model, data.replace(qpos=q, qvel=dq, ctrl=u))
-    return jnp.concatenate([dq, data.qacc])
-
-
-def import_mjx() -> Any:
-    """`mujoco.mjx`, without its "Failed to import warp" where NVIDIA's is missing."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import mujoco.mjx.warp  # noqa: F401
-        from mujoco import mjx
-    return mjx
-
-
-def write(model: Model, parameters: Mapping[str, np.ndarray]) -> None:
-    """Put parameters into a model, and what MuJoCo derives from them."""
-    same = [np.array_equal(_at(model, n), value) for n, value in parameters.items()]
-    if all(same):
-        return
-    for name, value in parameters.items():
-        _at(model, name)[...] = value
-    mujoco = import_mujoco()
-    mujoco.mj_setConst(model, mujoco.MjData(model))
-
-
-def _at(model: Any, name: str) -> np.ndarray:
-    return functools.reduce(getattr, name.split("."), model)
-
-
-def _holding(model: Model, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least input at rest at q, and the acceleration that it leaves."""
-    mujoco = import_mujoco()
-    data = mujoco.MjData(model)
-
-    def acceleration(u):
-        data.qpos[:], data.qvel[:], data.ctrl[:] = q, 0.0, u
-        mujoco.mj_forward(model, data)
-        return data.qacc.copy()
-
-    flags = model.opt.disableflags
-    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CLAMPCTRL
-    free = acceleration(np.zeros(model.nu))
-    columns = [acceleration(unit) - free for unit in np.eye(model.nu)]
-    u = np.linalg.lstsq(np.stack(columns, axis=1), -free, rcond=None)[0] + 0.0
-    model.opt.disableflags = flags
-    return u, acceleration(u)
+    model, quiet = _on_mjx(source, FRICTION in parameters)
+    loud = {n: v for n, v in parameters.items() if n not in quiet}
+    return jnp.concatenate([dq, acceleration(model, loud, q, dq, u)])

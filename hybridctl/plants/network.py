@@ -23,6 +23,7 @@ from hybridctl.plants.settle import (
     port_values,
     settle,
 )
+from hybridctl.plants.signals import names
 from hybridctl.plants.symbols import Symbol
 from hybridctl.plants.wiring import check_parts
 
@@ -103,6 +104,8 @@ class Network(Plant):
         self.given_limits = tuple((n, float(v)) for n, v in limits.items())
 
     def __check_init__(self):
+        if self.names:
+            names("components", self.names)
         check_parts(self._parts, taken={*dir(type(self)), *self.__dict__})
         for name, _ in self.given_limits:
             one_of("signal in limits", name, self.units)
@@ -160,16 +163,14 @@ class Network(Plant):
         rates = self._rates(t, x, u)
         return jnp.stack([rates[Symbol("rate", name)] for name in self.states])
 
-    def rest(self, given: Mapping[str, Any] | None = None) -> Equilibrium:
+    def rest(self, given: Any = None, near: Any = None) -> Equilibrium:
         """Where the network rests (a linear problem), closest to zero.
 
         Args:
             given: numbers by the names of states or inputs; the others follow. An
                 `Equilibrium` by the name of a `Port`: where its plant rests,
                 upright by default.
-
-        Returns:
-            The equilibrium.
+            near: a guess, from which Newton's method searches; see `Plant.rest`.
 
         Raises:
             ValueError: an unknown name, or nothing rests with what is given.
@@ -184,6 +185,8 @@ class Network(Plant):
             [15.]
         """
         given = dict(given or {})
+        if near is not None:
+            return super().rest(near, **given)
         for name in given:
             one_of("signal or port", name, (*self.units, *self._ports))
         known: Values = {ONE: 1.0}

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -11,12 +11,15 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import as_float, shape
+from hybridctl.describe import Shown, told
+from hybridctl.kinds import check_fields, check_fields_first
+from hybridctl.plants.signals import names, signal_names
 
 if TYPE_CHECKING:
     from hybridctl.plants.function import FunctionPlant
 
 
-class Equilibrium(eqx.Module):
+class Equilibrium(Shown, eqx.Module):
     """A state and input at which a plant rests (trim point).
 
     Attributes:
@@ -26,13 +29,15 @@ class Equilibrium(eqx.Module):
         angles: which coordinates of x are angles (errors are wrapped to ±π).
     """
 
+    CURE: ClassVar[str] = "; give plant.upright(), or plant.equilibrium(x, u)"
+
     x: Array = eqx.field(converter=as_float)
     u: Array = eqx.field(converter=as_float)
     states: tuple[str, ...] = eqx.field(static=True, default=())
     angles: tuple[int, ...] = eqx.field(static=True, default=())
 
 
-class Plant(eqx.Module):
+class Plant(Shown, eqx.Module):
     """What the world is: ẋ = f(t, x, u).
 
     Subclasses give `ode` and the names; every numeric field is a parameter
@@ -46,11 +51,21 @@ class Plant(eqx.Module):
         limits: default limit of a signal by name, for tasks and plots.
     """
 
+    CURE: ClassVar[str] = "; for example hc.CartPole()"
+
     states: eqx.AbstractVar[tuple[str, ...]]
     inputs: eqx.AbstractVar[tuple[str, ...]]
     units: eqx.AbstractVar[Mapping[str, str]]
     angles: eqx.AbstractVar[tuple[int, ...]]
     limits: eqx.AbstractVar[Mapping[str, float]]
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        check_fields_first(cls)
+
+    def __check_init__(self):
+        check_fields(self)
+        signal_names(names("states", self.states), self.inputs)
 
     @abc.abstractmethod
     def ode(self, t: Array, x: Array, u: Array) -> Array:
@@ -111,7 +126,34 @@ class Plant(eqx.Module):
         u = np.zeros(self.n_u) if u is None else u
         shape("x", x, (self.n_x,))
         shape("u", u, (self.n_u,))
-        return Equilibrium(x, u, self.states, self.angles)
+        return told(Equilibrium(x, u, self.states, self.angles), self)
+
+    def rest(self, near: Any = None, **held: float) -> Equilibrium:
+        """A state and input at which this plant rests, near a guess.
+
+        Newton's method in x and u: the state stays as near to the guess as it can, then
+        the input.
+
+        Args:
+            near: the guess: a state [n_x], an `Equilibrium`, or values by name of
+                states and inputs; what is not given starts at 0.
+            **held: states and inputs by name that stay at these values.
+
+        Returns:
+            The equilibrium (trim point).
+
+        Raises:
+            ValueError: an unknown name, or no rest near the guess.
+
+        Example:
+            >>> from hybridctl.plants import Pendulum
+            >>> at = Pendulum(m=1.0, L=1.0, g=10.0).rest(theta=np.pi / 6)
+            >>> print(at.x.round(3), at.u.round(3))
+            [0.524 0.   ] [5.]
+        """
+        from hybridctl.plants.trim import trim  # which needs this module
+
+        return trim(self, near, held)
 
     @staticmethod
     def from_function(
@@ -163,6 +205,10 @@ class MechanicalPlant(Plant):
         actuated: indices of the coordinates of q that the inputs push, in the
             order of the inputs.
     """
+
+    CURE: ClassVar[str] = (
+        "; it needs a mechanical plant with one actuated coordinate, as hc.CartPole()"
+    )
 
     actuated: eqx.AbstractVar[tuple[int, ...]]
 

@@ -8,7 +8,7 @@ import numpy as np
 from hybridctl.checks import require
 from hybridctl.compare import Table
 from hybridctl.loop import Trace
-from hybridctl.loop.plot import draw_modes
+from hybridctl.loop.plot import draw_modes, titled
 from hybridctl.plants import Equilibrium
 from hybridctl.show.lines import fold, thin, unwind
 from hybridctl.show.style import (
@@ -100,6 +100,7 @@ def _draw(
     if name in trace.inputs:
         u = np.asarray(trace[name], np.float64)
         u = np.where(np.isfinite(u), u, np.nan)
+        u = np.append(u, u[-1:])  # held through the last period
         axis.step(*thin(np.asarray(trace.t)[: len(u)], u), where="post", **look)
         return
     t, x = finite_part(trace)
@@ -117,7 +118,7 @@ def _draw(
 
 def _finish(axis: Any, trace: Trace, name: str, target: Equilibrium | None) -> None:
     """Label a panel, and draw where the target is."""
-    axis.set_ylabel(f"{name} [{dict(trace.units).get(name, '–')}]")
+    axis.set_ylabel(titled(trace, name))
     for level in levels(trace, name, target, axis.get_ylim()):
         axis.axhline(level, color=MUTED, lw=0.8, ls=(0, (4, 3)), zorder=0.5)
     if is_angle(trace, name):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hybridctl.compare import Table
+from hybridctl.compare.columns import VERBS
 from hybridctl.compare.crossed import crossed_mean
 from hybridctl.controllers import Controller, Policy
 from hybridctl.controllers.inspect import walk
@@ -29,6 +30,11 @@ class Findings:
     def rows(self) -> dict[str, dict[str, Any]]:
         """Figures by name."""
         return {name: self.table.row(name) for name in self.table.controllers}
+
+    @property
+    def verbs(self) -> tuple[str, str]:
+        """What the task asks for, of one and of several: settles, settle."""
+        return VERBS[self.table.task.criterion]
 
     @cached_property
     def order(self) -> list[str]:
@@ -75,7 +81,7 @@ def is_learned(controller: Controller) -> bool:
 
 
 def rate(row: dict[str, Any]) -> float:
-    """Share of the episodes that settled."""
+    """Share of the episodes that did what the task asks for."""
     return row["success"]["value"]
 
 

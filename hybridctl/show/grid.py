@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from hybridctl.compare.columns import VERBS, legend, rates
 from hybridctl.controllers.guards import Guard, Near, Not
 from hybridctl.show.findings import Findings
 from hybridctl.show.style import Look, in_turns
@@ -12,16 +13,15 @@ from hybridctl.show.words import number
 from hybridctl.tasks import Task
 
 _COLUMNS = {
-    "success": "success",
+    "settle_median": "settling",
     "J": "J",
     "difference": "ΔJ",
-    "settle_median": "settling, median",
-    "settle_p95": "settling, p95",
     "effort": "∫u² dt",
     "peak_x": "peak",
     "step_us": "µs/step",
     "failed": "failed",
 }
+_SETTLE = {"settle_median": "settle"}  # what `columns` calls it
 
 
 def facts(found: Findings) -> str:
@@ -68,8 +68,10 @@ def _error(name: str, centre: float) -> str:
 
 def grid(found: Findings, looks: Mapping[str, Look]) -> dict[str, Any]:
     """Headings and rows of the table: text, interval and whether it is the best."""
-    rows, first = found.rows, found.table.task.plant.states[0]
-    headings = _COLUMNS | {"peak_x": f"peak |{first}|"}
+    rows, task = found.rows, found.table.task
+    first = task.plant.states[0]
+    headings = {rate: rate for rate in rates(task)}
+    headings |= _COLUMNS | {"peak_x": f"peak |{first}|"}
     used = [k for k in headings if any(row[k] is not None for row in rows.values())]
     used = [k for k in headings if k in used or k.startswith("settle")]
     best = {key: _best(found, key) for key in used}
@@ -80,23 +82,30 @@ def grid(found: Findings, looks: Mapping[str, Look]) -> dict[str, Any]:
             (name, looks[name]["color"], [_cell(found, k, name, best[k]) for k in used])
             for name in rows
         ],
+        "legend": legend(
+            [(headings[key], _SETTLE.get(key, key)) for key in used],
+            task,
+            found.table.against,
+        ),
         "notes": _notes(found),
     }
 
 
 def _cell(found: Findings, key: str, name: str, best: str | None) -> dict[str, Any]:
     value, interval = _texts(found, key, found.rows[name][key])
+    if key == "settle_median" and not found.alike:
+        interval, _ = _texts(found, "settle_p95", found.rows[name]["settle_p95"])
     good = value == best and name in found.top
     return {"value": value, "interval": interval, "best": good}
 
 
 def _best(found: Findings, key: str) -> str | None:
-    """Text of a column's best entry, of those with the highest success."""
+    """Text of a column's best entry, of those that do most often what is asked for."""
     texts = {_texts(found, key, row[key]) for row in found.rows.values()}
     if key in ("difference", "failed") or len(texts) == 1:
         return None
     values = [found.rows[name][key] for name in found.top]
-    first = (max if key == "success" else min)(values, key=_size)
+    first = (max if key in VERBS else min)(values, key=_size)
     return _texts(found, key, first)[0]
 
 
@@ -121,18 +130,17 @@ def _texts(found: Findings, key: str, value: Any) -> tuple[str, str]:
 
 
 _SHAPES = {
-    "success": lambda v: f"{v:.1%}",
+    "survived": lambda v: f"{v:.1%}",
+    "settled": lambda v: f"{v:.1%}",
     "difference": lambda v: number(v, sign=True),
 }
 
 
 def _notes(found: Findings) -> list[str]:
-    against = found.table.against
     notes = [
-        "Brackets: 95% intervals (Wilson for success, Student’s t for means).",
-        f"ΔJ: to {against}, in pairs, episode by episode.",
-        "Settling: median and 95th percentile of all episodes.",
-        "Bold: the best among those with the highest success.",
+        "Brackets: 95% intervals (Wilson for shares, Student’s t for means); below "
+        "settling, its 95th percentile.",
+        f"Bold: the best among those that {found.verbs[1]} most often.",
     ]
     broken = {name: row["not_finite"] for name, row in found.rows.items()}
     notes += [f"{n}: {k} episodes were not finite." for n, k in broken.items() if k]

@@ -10,6 +10,7 @@ from hybridctl.checks import one_of
 from hybridctl.compare.over import MEASURES, Grid
 from hybridctl.loop.plot import COLOURS
 from hybridctl.show.style import BOTTOM, GAP, LEFT, STYLE
+from hybridctl.tasks import Task
 
 CELL = (0.34, 0.62)  # smallest and largest width of a cell [in]
 TALL, TITLE, BAR, ACROSS = 0.3, 0.28, 0.75, 3  # [in], and panels beside each other
@@ -18,7 +19,7 @@ DARK, LIGHT = "#1a1a1a", "#ffffff"
 NOMINAL = COLOURS[1]
 NEVER = "#d9d9d9"  # of a cell without a value
 UNITS = {"m_c": "kg", "m_p": "kg", "L": "m", "g": "m/s²", "lag": "s"}
-LABELS = {"success": "success [%]", "J": "mean J [–]", "settle": "settling, median [s]"}
+LABELS = {"success": "{} [%]", "J": "mean J [–]", "settle": "settling, median [s]"}
 DECADES = 1000.0  # largest value of a scale of colours over its smallest
 
 
@@ -52,14 +53,14 @@ def heat_maps(grid: Grid, measure: str = "success") -> Any:
     rows = {name: grid.of(measure, name) for name in grid.controllers}
     if measure == "success":
         rows = {name: 100 * row for name, row in rows.items()}
-    scale = scale_of(measure, np.stack(list(rows.values())))
+    scale = scale_of(measure, np.stack(list(rows.values())), grid.task)
     with rc_context(STYLE):
         if len(grid.axes) == 1:
             return _one_map(grid, rows, scale)
         return _maps(grid, rows, scale)
 
 
-def scale_of(measure: str, values: NDArray, limits: Any = None) -> Scale:
+def scale_of(measure: str, values: NDArray, task: Task, limits: Any = None) -> Scale:
     """One scale for all values of a measure; infinite ones have no colour."""
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm, Normalize
@@ -67,7 +68,8 @@ def scale_of(measure: str, values: NDArray, limits: Any = None) -> Scale:
     good = values[np.isfinite(values)]
     low, high = limits or (good.min(initial=np.inf), good.max(initial=-np.inf))
     if measure == "success":
-        return Scale(LABELS[measure], colormaps["cividis"], Normalize(0.0, 100.0))
+        label = LABELS[measure].format(task.criterion)
+        return Scale(label, colormaps["cividis"], Normalize(0.0, 100.0))
     if not np.isfinite(low):
         low, high = 1.0, 2.0
     low = max(low, high / DECADES) if low > 0 else low  # one that is 0 but for rounding
@@ -214,7 +216,7 @@ def bar(figure: Any, beside: Any, scale: Scale) -> None:
     drawn.set_label(scale.label)
     drawn.outline.set_visible(False)
     drawn.ax.grid(False)
-    if scale.label != LABELS["success"]:
+    if not scale.label.endswith("[%]"):
         drawn.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         drawn.ax.yaxis.set_minor_formatter(NullFormatter())
 

@@ -69,10 +69,24 @@ def story(run: Any) -> str:
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timing.items())
     decisions = f"{run.curve[-1]['steps']:,.0f} decisions"
     end = f"Seed {getattr(run, 'seed', '–')}, {_stopped(run)} after {decisions}"
-    kept = (
-        f"kept the policy of {best['steps']:,.0f} with score {number(best['score'], 4)}"
-    )
-    return f"{end}; {kept}." + (f" Time: {spent}." if spent else "")
+    parts = [f"{end}; {_kept(best)}.", _against_base(run)]
+    return " ".join(filter(None, [*parts, f"Time: {spent}." if spent else ""]))
+
+
+def _kept(best: Mapping[str, float]) -> str:
+    score = f"score {number(best['score'], 4)}"
+    if best["steps"] == 0:
+        return f"kept what it began with, {score}, as no later policy scored higher"
+    return f"kept the policy of {best['steps']:,.0f} with {score}"
+
+
+def _against_base(run: Any) -> str:
+    """Whether it is better than the template with its Slots empty."""
+    gain = getattr(run, "better_than_base", None)
+    if gain is None:
+        return ""
+    word = "Better" if gain else "Not shown to be better"
+    return f"{word} than its template with empty Slots: score {gain}."
 
 
 def _stopped(run: Any) -> str:

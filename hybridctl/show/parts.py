@@ -19,12 +19,14 @@ from hybridctl.show.words import listed, number
 def overview(found: Findings, looks: Mapping[str, Look], key: str) -> dict[str, Any]:
     """Figures of all controllers: traces of one episode, phase portrait, settling."""
     table = found.table
-    episodes = {name: table.episode(name, 0) for name in table.controllers}
+    shown = telling(found)
+    episodes = {name: table.episode(name, shown) for name in table.controllers}
     traces = {name: counted(found, name, e) for name, e in episodes.items()}
-    failed = [name for name in traces if table.scores[name].failed[0]]
+    failed = [name for name in traces if table.scores[name].failed[shown]]
     options = {"target": table.task.target, "failed": failed, "looks": looks}
     alt = f"of {', '.join(traces)} on {found.title}"
     return {
+        "episode": shown,
         "start": start_text(next(iter(episodes.values()))),
         "failed": listed(failed) if failed else "",
         "same": _same(traces),
@@ -37,6 +39,13 @@ def overview(found: Findings, looks: Mapping[str, Look], key: str) -> dict[str, 
             settling_curve(table, looks), f"{key}s", f"Settled episodes over time {alt}"
         ),
     }
+
+
+def telling(found: Findings) -> int:
+    """The first episode that tells the controllers apart; the first where none does."""
+    costs = [scores.cost for scores in found.table.scores.values()]
+    met = min(map(len, costs))
+    return int(np.argmax(np.ptp([cost[:met] for cost in costs], axis=0) > 0))
 
 
 def _same(traces: Mapping[str, Trace]) -> str:
@@ -79,10 +88,10 @@ def _end(found: Findings, name: str, episode: Episode, trace: Trace) -> str:
     J = number(episode.cost)
     if scores.failed[i]:
         end = f"failed after {float(trace.t[-1]):.2f} s, charged J = {J}"
-    elif episode.success:
+    elif scores.settled[i]:
         end = f"J = {J}, settled after {scores.settle[i]:.2f} s"
     else:
-        end = f"J = {J}, never settled"
+        end = f"J = {J}, to its end without failing, never settled"
     if (equals := int((scores.cost == scores.cost[i]).sum()) - 1) and not found.alike:
         end += f" like {equals} other{'s' if equals > 1 else ''}"
     changes = len(trace.switches())

@@ -65,7 +65,7 @@ def start_map(
     rows = {name: scored(task, each, x, measure) for name, each in known.items()}
     with rc_context(STYLE):
         figure, axes = panels(len(rows), 1, 1, cell=SIZE, line=SIZE)
-        scale = scale_of(measure, np.stack(list(rows.values())))
+        scale = scale_of(measure, np.stack(list(rows.values())), task)
         for i, (name, row) in enumerate(rows.items()):
             _panel(axes[i], row, scale, (*(low[:1] + high[:1]), *(low[1:] + high[1:])))
             axes[i].set_title(name, loc="left")
@@ -91,8 +91,10 @@ def scored(
     scores = evaluate_tasks(tasks, controller, keys)
     if measure == "success":
         return 100.0 * scores.success[:, 0].reshape(x.shape[:-1])
-    found = scores.settle if measure == "settle" else scores.cost
-    return np.where(scores.success, found, np.nan)[:, 0].reshape(x.shape[:-1])
+    good, found = scores.success, scores.cost
+    if measure == "settle":
+        good, found = scores.settled, scores.settle
+    return np.where(good, found, np.nan)[:, 0].reshape(x.shape[:-1])
 
 
 def _panel(axis: Any, row: NDArray, scale: Scale, extent: tuple) -> None:

@@ -70,7 +70,8 @@ def check_traces(traces: Any) -> Trace:
     for name, trace in traces.items():
         if not isinstance(trace, Trace):
             fail(f"{name!r} is a {type(trace).__name__}; give what simulate returned")
-        require(trace.x.ndim == 2, f"{name!r} is a batch; choose one first: trace[0]")
+        which = repr(name) if name else "this trace"
+        require(trace.x.ndim == 2, f"{which} is a batch; choose one first: trace[0]")
         require(
             (trace.states, trace.inputs) == (first.states, first.inputs),
             f"{name!r} has other signals than the first trace; draw each plant apart",

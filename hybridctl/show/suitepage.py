@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hybridctl.compare.columns import legend, rates
 from hybridctl.show import made
 from hybridctl.show.findings import Findings
 from hybridctl.show.forest import forest
@@ -18,7 +19,8 @@ from hybridctl.suites import Result, text
 from hybridctl.suites.contest import eligible, ranked
 
 HEADINGS = (
-    "success", "settling, median", "p95", "J", "ΔJ", "J / bound", "∫u² dt", "episodes",
+    ("settling", "settle"), ("J", "J"), ("ΔJ", "difference"),
+    ("J / bound", "to_bound"), ("∫u² dt", "effort"),
 )  # fmt: skip
 
 
@@ -121,10 +123,12 @@ def _matrix(result: Result, looks: Mapping[str, Look]) -> dict[str, Any]:
             (n, looks[n]["color"], [_share(result, t, n, best[t]) for t in entries])
             for n in result.suite.columns
         ],
+        "legend": [],
         "notes": [
             f"J as a share of {result.suite.against}'s on the same episodes; below: "
-            "success. Bold: the lowest of those whose success is not told from the "
-            "highest. –: does not apply."
+            "the share of the episodes that do what the task asks for: survive on "
+            "balance, settle on the others. Bold: the lowest of those whose share is "
+            "not told from the highest. –: does not apply."
         ],
     }
 
@@ -143,37 +147,42 @@ def _share(result: Result, title: str, name: str, best: str) -> dict[str, Any]:
 
 def _grid(result: Result, title: str, looks: Mapping[str, Look]) -> dict[str, Any]:
     """The table of one task, the best first."""
-    rows = result.rows[title]
-    order, fair = ranked(rows, list(rows)), eligible(rows)
+    rows, task = result.rows[title], result.suite.entries[title].task
+    order, fair, shares = ranked(rows, list(rows)), eligible(rows), rates(task)
+    pairs = [*((rate, rate) for rate in shares), *HEADINGS]
     notes = [
-        "Brackets: 95 % intervals, of learned columns over seeds and episodes.",
-        f"ΔJ: to {result.suite.against}, in pairs; * is sure (p < 0.05 by Holm).",
-        "Bold: the best of those whose success is not told from the highest.",
+        "Brackets: 95 % intervals, of learned columns over seeds and episodes; below "
+        "settling, its 95th percentile. *: sure (p < 0.05 by Holm).",
+        f"Bold: the best of those whose share {task.criterion} is not told from the "
+        "highest.",
     ]
     notes += [f"{n} failed in {rows[n]['failed']}." for n in order if rows[n]["failed"]]
     return {
         "first": "strategy",
-        "headings": HEADINGS,
+        "headings": [*(heading for heading, _ in pairs), "episodes"],
         "rows": [
-            (n, looks[n]["color"], _cells(rows[n], n == order[0] and n in fair))
+            (n, looks[n]["color"], _cells(rows[n], shares, n == order[0] and n in fair))
             for n in order
         ],
+        "legend": legend(pairs, task, result.suite.against),
         "notes": notes,
     }
 
 
-def _cells(row: dict[str, Any], best: bool) -> list[dict[str, Any]]:
+def _cells(
+    row: dict[str, Any], shares: tuple[str, str], best: bool
+) -> list[dict[str, Any]]:
     gap, bound = row["difference"], row["to_bound"]
     sure = "*" if gap and gap["verdict"] != "open" else ""
-    seconds = [
+    median, p95 = (
         "never" if row[key] is None else f"{row[key]:.2f} s"
         for key in ("settle_median", "settle_p95")
-    ]
+    )
     percent = lambda v: f"{v:.1%}"  # noqa: E731
     signed = lambda v: number(v, sign=True)  # noqa: E731
     return [
-        _cell(row["success"], percent),
-        *(_plain(text) for text in seconds),
+        *(_cell(row[share], percent) for share in shares),
+        _plain(median) | {"interval": p95},
         _cell(row["J"], number) | {"best": best},
         _plain("reference") if gap is None else _cell(gap, signed, sure),
         _plain("–") if bound is None else _plain(f"{bound:.2f}"),

@@ -28,7 +28,7 @@ def verdict(table: Table) -> str:
         >>> task = hc.tasks.get("balance", seconds=4.0)
         >>> lqr = hc.reference("lqr", task)
         >>> print(verdict(hc.compare(task, {"lqr": lqr}, n=8)))
-        lqr settles in 100.0% [67.6%, 100.0%] of the episodes, with a mean J of ...
+        lqr survives in 100.0% [67.6%, 100.0%] of the episodes, with a mean J of ...
     """
     return tell(Findings(table, table.task.name))
 
@@ -49,26 +49,26 @@ def _alone(found: Findings) -> str:
     row = found.rows[name]
     rates, J = percent(found, row["success"]), amount(found, row["J"])
     return (
-        f"{name} settles in {rates} of the episodes, with a mean J of {J}; there is "
-        "nothing to compare it with."
+        f"{name} {found.verbs[0]} in {rates} of the episodes, with a mean J of {J}; "
+        "there is nothing to compare it with."
     )
 
 
 def _lead(found: Findings) -> str:
-    """Who has the lowest J among those with the highest success."""
+    """Who has the lowest J among those that do most often what is asked for."""
     lead, top = found.order[0], found.top
     row = found.rows[lead]
     success, J = percent(found, row["success"]), amount(found, row["J"])
     if rate(row) == 0:
-        n = found.table.n
-        return f"None settles in any of the {n} episodes; {lead} has the lowest J, {J}."
+        never = f"None {found.verbs[0]} in any of the {found.table.n} episodes"
+        return f"{never}; {lead} has the lowest J, {J}."
     if len(top) == 1:
-        return f"{lead} has the highest success, {success}; its mean J is {J}."
+        return f"{lead} {found.verbs[0]} most often, in {success}; its mean J is {J}."
     if top == found.order:
         among = "Both" if len(top) == 2 else f"All {len(top)}"
-        among = f"{among} settle in {success} of the episodes"
+        among = f"{among} {found.verbs[1]} in {success} of the episodes"
     else:
-        among = f"{listed(top)} have the highest success, {success}"
+        among = f"{listed(top)} {found.verbs[1]} most often, in {success}"
     same = [lead, *(name for name in top[1:] if found.same(name, lead))]
     if len(same) == len(top):
         return f"{among}; they cost the same in every one, J = {J} in the mean."
@@ -114,7 +114,7 @@ def _relation(found: Findings, name: str, other: str) -> str:
     sure = "" if found.alike or separate(a, b) else " (the intervals overlap)"
     rates = f"{percent(found, a)} against {percent(found, b)}{sure}"
     costs = _costs(found, name, other)
-    return f"settles {more} often than {called}: {rates}, and {costs}"
+    return f"{found.verbs[0]} {more} often than {called}: {rates}, and {costs}"
 
 
 def _costs(found: Findings, name: str, other: str, called: str = "") -> str:
@@ -127,8 +127,8 @@ def _costs(found: Findings, name: str, other: str, called: str = "") -> str:
         return f"{apart}, which may as well be nothing"
     more = "more" if gap["value"] > 0 else "less"
     than = called and f" than {called}"
-    share = f" ({abs(gap['value']) / base:.0%})" if base > 0 else ""
-    size = amount(found, gap, signed=False)
+    size, ratio = amount(found, gap, signed=False), abs(gap["value"]) / max(base, 1e-12)
+    share = f" ({ratio:.0%})" if ratio < 1 else ""  # many times as much says nothing
     return f"costs {size}{share} {more}{than}{_charged(found, name)}"
 
 
@@ -163,8 +163,8 @@ def _cheaper(found: Findings) -> str:
     rest = [name for name in found.order if name not in found.top]
     cheap = [n for n in rest if rows[n]["J_mean"] < rows[lead]["J_mean"]]
     return " ".join(
-        f"{name} has a lower mean J, {amount(found, rows[name]['J'])}, but settles "
-        f"less often, {percent(found, rows[name]['success'])}."
+        f"{name} has a lower mean J, {amount(found, rows[name]['J'])}, but "
+        f"{found.verbs[0]} less often, {percent(found, rows[name]['success'])}."
         for name in cheap
     )
 

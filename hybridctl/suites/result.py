@@ -13,6 +13,7 @@ from hybridctl.compare.bounds import BOUNDS
 from hybridctl.compare.crossed import SURE, crossed_mean, holm, interquartile
 from hybridctl.compare.table import Table
 from hybridctl.deploy import disk
+from hybridctl.describe import plain_data
 from hybridctl.suites import text
 from hybridctl.suites.contest import contests, ranked
 from hybridctl.suites.plan import Suite
@@ -83,7 +84,9 @@ class Result:
             "kind": self.suite.columns[name].kind,
             "n": n,
             "seeds": seeds,
-            "success": self._success(s),
+            "success": self._rate(s.success),
+            "survived": self._rate(s.survived),
+            "settled": self._rate(s.settled),
             "success_worst": float(s.success.mean(axis=1).min()),
             "settle_median": quantile(s.settle, 0.5),
             "settle_p95": quantile(s.settle, 0.95),
@@ -100,14 +103,15 @@ class Result:
             "decisions": self._decisions(title, name),
         }
 
-    def _success(self, s: Scores) -> dict[str, float]:
-        rate = float(s.success.mean())
-        if s.success.size == 1:
+    def _rate(self, met: np.ndarray) -> dict[str, float]:
+        """How often something holds [S, n], over seeds and episodes."""
+        rate = float(met.mean())
+        if met.size == 1:
             low = high = rate
-        elif len(s.success) == 1:
-            low, high = wilson(int(s.success.sum()), s.success.shape[1])
+        elif len(met) == 1:
+            low, high = wilson(int(met.sum()), met.shape[1])
         else:
-            _, low, high, _ = crossed_mean(s.success)
+            _, low, high, _ = crossed_mean(met)
         return {"value": rate, "low": max(low, 0.0), "high": min(high, 1.0)}
 
     def _iqm(self, cost: np.ndarray) -> dict[str, float] | None:
@@ -206,9 +210,9 @@ class Result:
         return int(np.argsort(means, kind="stable")[(len(means) - 1) // 2])
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain numbers; infinite times are None."""
+        """Everything as plain numbers; what is not finite is None."""
         suite = self.suite
-        return {
+        told = {
             "suite": suite.name,
             "versions": {name: version(name) for name in PACKAGES},
             "n": suite.n,
@@ -220,11 +224,13 @@ class Result:
             "overall": self.overall(),
             "tasks": {title: self._task(title) for title in suite.entries},
         }
+        return plain_data(told)
 
     def _task(self, title: str) -> dict[str, Any]:
         rows = self.rows[title]
         return {
             "number": self.suite.entries[title].number,
+            "criterion": self.suite.entries[title].task.criterion,
             "best": ranked(rows, list(rows))[0],
             "contest": self.contests.get(title),
             "sentence": text.sentence(self, title),
@@ -239,5 +245,6 @@ class Result:
         """
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        disk.write(target, (json.dumps(self.to_dict(), indent=1) + "\n").encode())
+        told = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        disk.write(target, f"{told}\n".encode())
         return target

@@ -20,8 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from hybridctl.cache import cores
 from hybridctl.checks import fail, require
-from hybridctl.loop.cache import cores
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.result import Result
 from hybridctl.suites.shelf import Shelf

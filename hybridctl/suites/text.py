@@ -3,18 +3,22 @@
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table as RichTable
 
-from hybridctl.compare.table import interval
+from hybridctl.compare.columns import VERBS, legend, lines, rates
+from hybridctl.compare.table import interval, percents
 from hybridctl.suites.contest import eligible, ranked, wins
 
 if TYPE_CHECKING:
     from hybridctl.suites.result import Result
 
-HEADINGS = ("strategy", "success %", "settles", "J", "ΔJ", "/ bound")
+HEADINGS = (
+    ("settle s", "settle"), ("J", "J"), ("ΔJ", "difference"), ("/ bound", "to_bound"),
+)  # fmt: skip
 CAPTION = (
-    "Below: 95 % intervals, of learned columns over {seeds} and episodes; of settling "
-    "the 95th percentile. ΔJ: to {against}, in pairs; * is sure (p < 0.05 by Holm)."
+    "Below: 95 % intervals, of learned columns over {seeds} and episodes; of settle s "
+    "the 95th percentile. * is sure (p < 0.05 by Holm)."
 )
 
 
@@ -22,30 +26,33 @@ def table(result: "Result", title: str) -> RichTable:
     """One task of a suite for a terminal of 80 columns, the best column first."""
     suite, rows = result.suite, result.rows[title]
     seeds = f"{suite.seeds} seed{'s' if suite.seeds > 1 else ''}"
-    caption = CAPTION.format(seeds=seeds, against=suite.against)
+    task = suite.entries[title].task
+    pairs = [*((f"{rate} %", rate) for rate in rates(task)), *HEADINGS]
+    told = lines(legend(pairs, task, suite.against))
+    told.append(CAPTION.format(seeds=seeds))
     known = RichTable(
         title=f"{suite.entries[title].number} {title}", title_justify="left",
-        caption=caption, caption_justify="left", box=SIMPLE_HEAD,
-        collapse_padding=True, pad_edge=False,
+        caption="\n".join(map(escape, told)), caption_justify="left",
+        box=SIMPLE_HEAD, padding=0,
     )  # fmt: skip
-    for i, heading in enumerate(HEADINGS):
+    for i, heading in enumerate(("strategy", *(h for h, _ in pairs))):
         known.add_column(heading, justify="right" if i else "left", no_wrap=True)
     fair = eligible(rows)
     for name in ranked(rows, list(rows)):
         style = "" if name in fair else "dim"
         few = rows[name]["n"] < suite.n and not suite.entries[title].one_start
-        first = f"{name}\n[dim]{rows[name]['n']} episodes[/]" if few else name
-        known.add_row(first, *_cells(rows[name]), style=style)
+        first = escape(name)
+        first += f"\n[dim]{rows[name]['n']} episodes[/]" if few else ""
+        shares = [percents(rows[name][rate]) for rate in rates(task)]
+        known.add_row(first, *shares, *_cells(rows[name]), style=style)
     return known
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    percent = {key: 100 * value for key, value in row["success"].items()}
     median, p95 = (_seconds(row[key]) for key in ("settle_median", "settle_p95"))
     gap, bound = row["difference"], row["to_bound"]
     mark = "*" if gap and gap["verdict"] != "open" else ""
     return [
-        interval(percent, ".3g"),
         f"{median}\n[dim]{p95}[/]",
         interval(row["J"], ".3g"),
         interval(gap, "+.3g").replace("\n", f"{mark}\n", 1),
@@ -54,7 +61,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.2f} s"
+    return "never" if value is None else f"{value:.2f}"
 
 
 def sentence(result: "Result", title: str) -> str:
@@ -67,11 +74,15 @@ def sentence(result: "Result", title: str) -> str:
         return ""
     rows, a, b = result.rows[title], told["learned"], told["classical"]
     word = {"beats": "beats", "loses": "loses to", "open": "is not told from"}
-    verb = word[told["verdict"]]
-    lead = f"{a}, the best learned strategy, {verb} {b}, the best classical one"
+    lead = (
+        f"{a}, the best learned strategy, {word[told['verdict']]} {b}, the best "
+        "classical one"
+    )
     mine, theirs = (f"{rows[n]['success']['value']:.1%}" for n in (a, b))
     if mine != theirs:
-        lead += f"; it settles in {mine} of the episodes against {theirs}"
+        task = result.suite.entries[title].task
+        verb, _ = VERBS[task.criterion]
+        lead += f"; it {verb} in {mine} of the episodes against {theirs}"
     value, low, high = (f"{told[k]:+.3g}" for k in ("value", "low", "high"))
     sure = "" if low == high else f" [{low}, {high}]"
     pairs = "pair" if told["episodes"] == 1 else "pairs"

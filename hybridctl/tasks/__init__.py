@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from hybridctl.checks import one_of
+from hybridctl.checks import first_line, one_of
+from hybridctl.kinds import checked
 from hybridctl.tasks.cartpole import balance as balance
 from hybridctl.tasks.cartpole import global_ as global_
 from hybridctl.tasks.cartpole import short_track as short_track
@@ -47,6 +48,12 @@ def names() -> tuple[str, ...]:
     return tuple(_FACTORIES)
 
 
+def about() -> dict[str, str]:
+    """What each registered task asks for, in a line, by name."""
+    return {name: first_line(build) for name, build in _FACTORIES.items()}
+
+
+@checked
 def get(name: str, **options: Any) -> Task:
     """A registered task by name.
 

@@ -2,7 +2,8 @@
 
 import abc
 import functools
-from typing import Any
+import operator
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -17,14 +18,27 @@ from hybridctl.checks import (
     one_of,
     positive,
     require,
+    shape,
 )
+from hybridctl.describe import Shown
+from hybridctl.kinds import as_row, check_fields, check_fields_first
 from hybridctl.plants import Plant
+from hybridctl.plants.signals import names as unique
 
 CHOICE = 31  # stream of a start's key that chooses between two distributions
 
 
-class Start(eqx.Module):
+class Start(Shown, eqx.Module):
     """A distribution of starts."""
+
+    CURE: ClassVar[str] = "; for example hc.tasks.Box(low, high)"
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        check_fields_first(cls)
+
+    def __check_init__(self):
+        check_fields(self)
 
     @abc.abstractmethod
     def __call__(self, key: Array) -> Array:
@@ -43,6 +57,7 @@ class Box(Start):
     high: Array = eqx.field(converter=as_float)
 
     def __check_init__(self):
+        shape("high", self.high, np.shape(self.low))
         finite("low", self.low)
         finite("high", self.high)
         if is_concrete(self.low, self.high):
@@ -52,7 +67,9 @@ class Box(Start):
     @staticmethod
     def around(centre: Any, half: Any) -> "Box":
         """Centre ± half."""
-        centre, half = np.asarray(centre, float), np.asarray(half, float)
+        centre, half = as_float(centre), as_float(half)
+        if np.ndim(half):
+            shape("half", half, np.shape(centre))
         return Box(centre - half, centre + half)
 
     def __call__(self, key: Array) -> Array:
@@ -103,30 +120,33 @@ class Curriculum(Start):
 _WARPS = ("linear", "log", "square")
 
 
-class Vary(eqx.Module):
+class Vary(Shown, eqx.Module):
     """A random plant for every episode.
 
     Each named parameter is drawn from [low, high] with u ~ U(0, 1): linear is
     low + (high - low) u, log is low (high / low)^u, square is low + (high - low) u².
 
     Args:
-        names: parameters of the plant; of a network's component as "motor.R".
+        names: parameters of the plant; of a network's component as "motor.R", an entry
+            of an array, such as a MuJoCo model has, as "body_mass[2]".
         low: smallest values, shape [n].
         high: largest values, shape [n].
         warps: linear, log or square for each; linear by default.
     """
 
-    names: tuple[str, ...] = eqx.field(static=True, converter=tuple)
+    names: tuple[str, ...] = eqx.field(static=True, converter=as_row)
     low: Array = eqx.field(converter=as_float)
     high: Array = eqx.field(converter=as_float)
-    warps: tuple[str, ...] = eqx.field(static=True, converter=tuple, default=())
+    warps: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
 
     def __check_init__(self):
+        unique("parameters that vary", self.names)
         n = (len(self.names),)
         require(
             np.shape(self.low) == np.shape(self.high) == n,
             f"Vary of {n[0]} parameters needs {n[0]} values in low and in high",
         )
+        shape("high", self.high, np.shape(self.low))
         finite("low", self.low)
         finite("high", self.high)
         for warp in self.warps:
@@ -134,19 +154,46 @@ class Vary(eqx.Module):
 
     def __call__(self, key: Array, plant: Plant) -> Plant:
         """The plant with new parameters."""
-        missing = [n for n in self.names if _parameter(plant, n) is None]
+        missing = [n for n in self.names if _parameter(plant, _entry(n)[0]) is None]
         require(not missing, f"{type(plant).__name__} has no parameters {missing}")
         u = jax.random.uniform(key, (len(self.names),))
         warps = self.warps or ("linear",) * len(self.names)
-        values = [self._value(i, warp, u[i]) for i, warp in enumerate(warps)]
-        where = lambda p: [_parameter(p, name) for name in self.names]  # noqa: E731
-        return eqx.tree_at(where, plant, values)
+        for i, (name, warp) in enumerate(zip(self.names, warps, strict=True)):
+            plant = _replaced(plant, name, self._value(i, warp, u[i]))
+        return plant
 
     def _value(self, i: int, warp: str, u: Array) -> Array:
         low, high = self.low[i], self.high[i]
         if warp == "log":
             return low * (high / low) ** u
         return low + (high - low) * (u**2 if warp == "square" else u)
+
+
+def _replaced(plant: Plant, name: str, value: Array) -> Plant:
+    """The plant with another value of a parameter, or of an entry of one."""
+    whole, index = _entry(name)
+    old = _parameter(plant, whole)
+    sizes = np.shape(old)
+    fits = len(index) == len(sizes) and all(map(operator.lt, index, sizes))
+    require(
+        fits,
+        f"Vary draws single numbers, and {name} of {type(plant).__name__} is none: "
+        f"{whole} has shape {sizes}; name an entry, such as "
+        f"{whole}{[0] * len(sizes) or ''}",
+    )
+    new = jnp.asarray(old).at[index].set(value) if index else value
+    return eqx.tree_at(lambda p: _parameter(p, whole), plant, new)
+
+
+def _entry(name: str) -> tuple[str, tuple[int, ...]]:
+    """The parameter that a name means, and the entry of it: "body_mass[2]"."""
+    whole, _, index = name.removesuffix("]").partition("[")
+    numbers = index.split(",") if index else ()
+    require(
+        all(number.strip().isdigit() for number in numbers),
+        f"{name!r} names no entry; count from 0, as in {whole}[2]",
+    )
+    return whole, tuple(int(number) for number in numbers)
 
 
 def _parameter(plant: Any, name: str) -> Any:

@@ -1,6 +1,6 @@
 """What counts as good: start, cost, failure, goal and horizon of an episode."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -8,10 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, not_negative, one_of, positive, require
+from hybridctl.checks import as_float, finite, not_negative, one_of, positive, require
 from hybridctl.controllers import Controller, Guard, Quadratic, Tick
 from hybridctl.controllers.guards import Near, Not
+from hybridctl.describe import Shown
+from hybridctl.kinds import check_fields, real_number
 from hybridctl.loop import Loop, LoopState, begin
+from hybridctl.loop.fit import steps_of
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.tasks.cost import Cost
@@ -22,14 +25,14 @@ HUGE = 1e15  # a state beyond this counts as not finite; its square still is
 START, PLANT, LOOP = 11, 12, 13  # streams of an episode's key
 
 
-class Goal(eqx.Module):
+class Goal(Shown, eqx.Module):
     """Where a training episode may end well: V(x) < rho, charged V as cost-to-go."""
 
     V: Quadratic
     rho: Array = eqx.field(converter=as_float)
 
 
-class Task(eqx.Module):
+class Task(Shown, eqx.Module):
     """What counts as good on a plant in a loop.
 
     Attributes:
@@ -40,8 +43,8 @@ class Task(eqx.Module):
         start: where evaluation episodes start.
         cost: running cost, whose integral J is what benchmarks charge.
         failure: guard on the state that ends an episode.
-        settled: guard on the state; an episode succeeds if it ends inside it and
-            never failed.
+        settled: guard on the state; an episode settles if it ends inside it and
+            never failed. Whether that is a success, `criterion` says.
         seconds: horizon [s]; reaching it truncates an episode.
         train_start: where training episodes start; None: as in evaluation.
         reward: "alive" (1 a period) or "cost" (minus the cost of the period).
@@ -53,6 +56,8 @@ class Task(eqx.Module):
             what is compared.
     """
 
+    CURE: ClassVar[str] = '; for example hc.tasks.get("swingup")'
+
     name: str = eqx.field(static=True)
     plant: Plant
     loop: Loop
@@ -61,23 +66,35 @@ class Task(eqx.Module):
     cost: Cost
     failure: Guard
     settled: Guard
-    seconds: float = eqx.field(static=True, converter=float, default=20.0)
+    seconds: float = eqx.field(static=True, converter=real_number, default=20.0)
     train_start: Start | None = None
     reward: str = eqx.field(static=True, default="cost")
     failure_reward: Array = eqx.field(converter=as_float, default=-200.0)
     failure_cost: Array = eqx.field(converter=as_float, default=600.0)
     vary: Vary | None = None
     goal: Goal | None = None
-    cost_after: float = eqx.field(static=True, converter=float, default=0.0)
+    cost_after: float = eqx.field(static=True, converter=real_number, default=0.0)
 
     def __check_init__(self):
+        check_fields(self)
         one_of("reward", self.reward, REWARDS)
+        finite("failure_reward", self.failure_reward)
+        finite("failure_cost", self.failure_cost)
         positive("seconds", self.seconds)
         not_negative("cost_after", self.cost_after)
         require(
             self.cost_after < self.seconds,
             f"cost_after={self.cost_after} leaves nothing of {self.seconds} s to count",
         )
+
+    @property
+    def criterion(self) -> str:
+        """What makes an episode a success.
+
+        "survived": it did not fail before its end, where being alive is what is
+        rewarded; "settled" elsewhere: it also ended inside `settled`.
+        """
+        return "survived" if self.reward == "alive" else "settled"
 
     @property
     def limits(self) -> dict[str, float]:
@@ -119,7 +136,7 @@ class Task(eqx.Module):
     @property
     def steps(self) -> int:
         """Control periods in an episode."""
-        return round(self.seconds / self.loop.dt)
+        return steps_of(self.seconds, self.loop.dt)
 
 
 class Outcome(NamedTuple):

@@ -1,12 +1,12 @@
 """What can be drawn in the plane: links in a row, on a cart or a fixed hinge."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hybridctl.checks import fail, require
-from hybridctl.plants import CartPole, EndStops, Pendulum, Plant
+from hybridctl.plants import CartPole, EndStops, Pendulum, Plant, Port
 from hybridctl.plants.links import TwoLinks
 
 CART = 0.2  # half the length of the cart [m]
@@ -84,15 +84,11 @@ def chain_of(plant: Plant, limits: Mapping[str, float] | None = None) -> Chain:
     """
     limits = {**plant.limits, **(limits or {})}
     track = limits.get("x", TRACK)
-    ends = (-track, track)
+    ends, lengths = (-track, track), links_of(plant)
     if isinstance(plant, EndStops):
         low, high = np.asarray(plant.ends, np.float64).tolist()
-        plant, ends = plant.plant, (low, high)
-    if isinstance(plant, CartPole | Pendulum):
-        lengths = (plant.L,)
-    elif isinstance(plant, TwoLinks):
-        lengths = (plant.l1, plant.l2)
-    else:
+        ends = low, high
+    if lengths is None:
         fail(
             f"cannot draw a {type(plant).__name__}; what can be drawn is a CartPole, "
             "DoubleCartPole, Pendulum, Acrobot or Pendubot, also within EndStops"
@@ -104,3 +100,23 @@ def chain_of(plant: Plant, limits: Mapping[str, float] | None = None) -> Chain:
     )
     on_cart = plant.states[0] == "x"
     return Chain(tuple(size.item() for size in sizes), ends if on_cart else None)
+
+
+def links_of(plant: Any) -> tuple[Any, ...] | None:
+    """Lengths of the links of a plant that is a chain of them; None of any other."""
+    plant = body_of(plant)
+    if isinstance(plant, CartPole | Pendulum):
+        return (plant.L,)
+    return (plant.l1, plant.l2) if isinstance(plant, TwoLinks) else None
+
+
+def body_of(plant: Any) -> Any:
+    """What moves: the plant within stops, or in the one port of a network."""
+    if isinstance(plant, EndStops):
+        return plant.plant
+    ports = [c for c in getattr(plant, "components", ()) if isinstance(c, Port)]
+    if len(ports) != 1:
+        return plant
+    inner = ports[0].plant
+    n_q = inner.n_x // 2  # its coordinates must be the first of the network's
+    return inner if plant.states[:n_q] == inner.states[:n_q] else plant

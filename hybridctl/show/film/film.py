@@ -6,13 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, one_of, require
 from hybridctl.loop import Trace
 from hybridctl.plants import Plant
-from hybridctl.show.film.chain import Chain
+from hybridctl.show.film.chain import Chain, links_of
+from hybridctl.show.film.chart import Chart
 from hybridctl.show.film.overlay import Overlay
-from hybridctl.show.film.painter import painter_of
-from hybridctl.show.film.play import Moment, Player, World, players_of, world_of
+from hybridctl.show.film.painter import IN_3D, RENDERERS, painter_of, which
+from hybridctl.show.film.play import (
+    Moment,
+    Player,
+    World,
+    check_signals,
+    default_of,
+    players_of,
+    world_of,
+)
+from hybridctl.show.film.rig import is_seen
 from hybridctl.show.film.window import Window
 from hybridctl.show.style import check_traces
 from hybridctl.tasks import Task
@@ -130,6 +140,34 @@ class Film:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def film_of(
+    traces: Mapping[str, Trace],
+    plant: Plant | Task | None = None,
+    size: tuple[int, int] | None = None,
+    renderer: str = "auto",
+    panels: tuple[int, int] | None = None,
+) -> "Film | Chart":
+    """Traces as pictures of their plant, or of their signals where it has none.
+
+    Raises:
+        ValueError: no traces, signals that are not the plant's, or a renderer that is
+            unknown or does not work.
+    """
+    first = check_traces(traces)
+    one_of("renderer", renderer, RENDERERS)
+    given = default_of(first) if plant is None else plant
+    moved = given.plant if isinstance(given, Task) else given
+    if given is not None:
+        check_signals(moved, first)
+    if links_of(moved) is not None or (_has_screen(renderer) and is_seen(moved)):
+        return Film(traces, given, size, renderer, panels)
+    return Chart(traces, size)
+
+
+def _has_screen(renderer: str) -> bool:
+    return which(renderer) in IN_3D
 
 
 def grid_of(count: int, chain: Chain, size: tuple[int, int] | None) -> tuple[int, int]:

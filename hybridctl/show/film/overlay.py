@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.show.film.chain import Chain
 from hybridctl.show.film.play import Moment
 from hybridctl.show.film.window import FLOOR
 from hybridctl.show.words import number
 
 INK, QUIET, GROOVE, WARN = "#1f2933", "#7b8794", "#dfe3e8", "#a61b1b"
+EDGE = "#f3f4f6"
 BAR = 0.34  # length of the input's bar, of the picture's width
 
 Place = Callable[[np.ndarray], np.ndarray]
@@ -29,9 +29,9 @@ class Overlay:
     """
 
     def __init__(
-        self, size: tuple[int, int], chain: Chain, place: Place, signal: tuple[str, str]
+        self, size: tuple[int, int], chain: Any, place: Place, signal: tuple[str, str]
     ):
-        self.size, self.signal = size, signal
+        self.size, self.signal, self.halo = size, signal, not chain.lengths
         self.letter = max(round(min(size[0] / 34, size[1] / 21)), 9)
         floor = -chain.reach - FLOOR
         marks = chain.marks(1.0) if chain.track is not None else []
@@ -44,7 +44,7 @@ class Overlay:
         image = Image.fromarray(picture)
         draw = ImageDraw.Draw(image)
         width, pad = self.size[0], self.letter
-        text = functools.partial(_text, draw)
+        text = functools.partial(_text, draw, halo=self.halo)
         text((pad, pad), moment.name, INK, self.letter, bold=True)
         y = pad + (1.5 * self.letter if moment.name else 0)
         if moment.note:
@@ -97,10 +97,12 @@ def _text(
     letter: int,
     anchor: str = "la",
     bold: bool = False,
+    halo: bool = False,
 ) -> float:
-    """Write, and say how long it is."""
+    """Write, with a light edge where anything may be behind it; say how long it is."""
     font = _font(letter, bold)
-    draw.text(at, words, fill=colour, font=font, anchor=anchor)
+    edge = {"stroke_width": 2, "stroke_fill": EDGE} if halo else {}
+    draw.text(at, words, fill=colour, font=font, anchor=anchor, **edge)
     return font.getlength(words)
 
 

@@ -9,10 +9,12 @@ from typing import Protocol
 import numpy as np
 
 from hybridctl.checks import fail, one_of
+from hybridctl.plants import MuJoCoPlant
 from hybridctl.show.film import gl
 from hybridctl.show.film.deep import Deep
 from hybridctl.show.film.flat import Flat
 from hybridctl.show.film.play import Moment, World
+from hybridctl.show.film.rig import Rig
 
 IN_3D = ("egl", "osmesa")
 RENDERERS = ("auto", *IN_3D, "matplotlib")
@@ -54,11 +56,12 @@ def painter_of(
         ValueError: an unknown renderer, or one that does not work here.
     """
     one_of("renderer", renderer, RENDERERS)
+    artist = Rig if isinstance(world.plant, MuJoCoPlant) else Deep
     for name in _candidates(renderer):
         reason = trouble(name)
         if not reason:
             try:
-                return name, Deep(world, size, name)
+                return name, artist(world, size, name)
             except (ImportError, RuntimeError, AttributeError, OSError) as error:
                 reason = str(error)  # what this process imported before is in its way
         if renderer != "auto":
@@ -95,7 +98,7 @@ def trouble(backend: str) -> str:
     try:
         done = subprocess.run(
             [sys.executable, "-P", gl.__file__, backend], capture_output=True,
-            text=True, timeout=PATIENCE,
+            encoding="utf-8", errors="replace", timeout=PATIENCE,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)

@@ -1,7 +1,7 @@
 """A trace as moments: what there is to see at a time."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from hybridctl.plants import (
     CartPole,
     DoubleCartPole,
     Equilibrium,
+    MuJoCoPlant,
     Pendulum,
     Plant,
 )
-from hybridctl.show.film.chain import Chain, chain_of
+from hybridctl.show.film.chain import chain_of
+from hybridctl.show.film.joints import Joints
 from hybridctl.show.style import MUTED, finite_part
 from hybridctl.tasks import Task
 
@@ -35,7 +37,7 @@ class World(NamedTuple):
     """
 
     plant: Plant
-    chain: Chain
+    chain: Any
     limits: Mapping[str, float]
     target: Equilibrium | None = None
 
@@ -61,33 +63,44 @@ def world_of(given: Plant | Task | None, trace: Trace) -> World:
     Raises:
         ValueError: one that cannot be drawn, or with other signals than the trace.
     """
-    if given is None:
-        given = _default(trace)
+    given = default_of(trace) if given is None else given
     if isinstance(given, Task):
         limits, target, plant = dict(given.limits), given.target, given.plant
         if given.limited:
             limits[plant.inputs[0]] = given.input_limit
-    elif isinstance(given, Plant):
-        limits, target, plant = dict(given.limits), None, given
     else:
-        fail(f"plant is a {type(given).__name__}; give a plant, or the task it is of")
+        plant: Any = given
+        limits, target = dict(getattr(plant, "limits", {})), None
+    check_signals(plant, trace)
+    return World(plant, shape_of(plant, limits), limits, target)
+
+
+def check_signals(plant: Any, trace: Trace) -> None:
+    """Refuse what is no plant, or one with other signals than a trace.
+
+    Raises:
+        ValueError: says what it is, or both lists.
+    """
+    if not isinstance(plant, Plant):
+        fail(f"plant is a {type(plant).__name__}; give a plant, or the task it is of")
     require(
         (plant.states, plant.inputs) == (trace.states, trace.inputs),
         f"the trace has the signals {', '.join((*trace.states, *trace.inputs))}, which "
         f"are not those of a {type(plant).__name__}; give the plant that it is of",
     )
-    return World(plant, chain_of(plant, limits), limits, target)
 
 
-def _default(trace: Trace) -> Plant:
+def shape_of(plant: Plant, limits: Mapping[str, float]) -> Any:
+    """How a plant is drawn: as a chain of links, or as its own MuJoCo model."""
+    drawn = isinstance(plant, MuJoCoPlant)
+    return Joints(plant.n_x // 2) if drawn else chain_of(plant, limits)
+
+
+def default_of(trace: Trace) -> Plant | None:
+    """The standard plant that has a trace's signals, if there is one."""
     known = (CartPole(), Pendulum(), Acrobot(), DoubleCartPole())
-    for plant in known:
-        if (plant.states, plant.inputs) == (trace.states, trace.inputs):
-            return plant
-    fail(
-        f"no plant is known with the signals {', '.join(trace.states)}; give plant=, a "
-        "CartPole, DoubleCartPole, Pendulum, Acrobot or Pendubot"
-    )
+    fits = (p for p in known if (p.states, p.inputs) == (trace.states, trace.inputs))
+    return next(fits, None)
 
 
 class Moment(NamedTuple):

@@ -11,7 +11,7 @@ from hybridctl.deploy import disk
 from hybridctl.loop import Trace
 from hybridctl.plants import Plant
 from hybridctl.show.film import encode
-from hybridctl.show.film.film import Film, check_size
+from hybridctl.show.film.film import Chart, Film, check_size, film_of
 from hybridctl.tasks import Task
 
 FPS = 25.0  # two control periods of 20 ms, and exact in a GIF
@@ -37,7 +37,11 @@ def render(
     renderer: str = "auto",
     progress: bool = True,
 ) -> Path:
-    """Show traces of a cart-pole, or another chain of links, as a file.
+    """Show traces as a file: what moves, or its signals where nothing is to be seen.
+
+    Chains of links (a cart-pole, pendulum, acrobot, pendubot, double cart-pole, also
+    within end stops) are drawn, a MuJoCo model is seen by its own first camera, and
+    of any other plant its signals over time are, as they come.
 
     What was recorded is played, nothing is simulated: positions between samples are
     interpolated for the eye, inputs and modes are held. A trace that leaves the track
@@ -49,7 +53,7 @@ def render(
         traces: one, or several of the same plant by name.
         path: of the file: .mp4 (H.264), .gif, .apng, or .png for a still.
         plant: what they are of, or the task; by default the standard cart-pole,
-            pendulum, acrobot or double cart-pole that has these signals.
+            pendulum, acrobot or double cart-pole that has these signals, if any.
         fps: frames per second.
         size: width and height of the whole picture [pixels]; by default 640 x 480 for
             one trace, 480 x 360 for each of several. Odd sizes of an MP4 grow by one.
@@ -65,7 +69,7 @@ def render(
         Where the file is; nothing half-written is ever left there.
 
     Raises:
-        ValueError: an unknown suffix, a plant that cannot be drawn, a setting that does
+        ValueError: an unknown suffix, a plant with other signals, a setting that does
             not fit, a renderer that does not work, an MP4 without PyAV, or a file
             that cannot be written.
 
@@ -85,7 +89,7 @@ def render(
     else:
         require(at is None, f"at={at!r} is for a .png; give seconds= for {suffix}")
         size = encode.even(size) if size and suffix == ".mp4" else size
-        with Film(traces, plant, size, renderer) as film:
+        with film_of(traces, plant, size, renderer) as film:
             times = clock(film.end, fps, speed, seconds)
             data = _moving(film, suffix, fps, times, progress)
     disk.write(path, data)
@@ -118,7 +122,7 @@ def frames(
     Yields:
         Pictures [height, width, 3] of bytes.
     """
-    with Film(named(traces, labels), plant, check_size(size), renderer) as film:
+    with film_of(named(traces, labels), plant, check_size(size), renderer) as film:
         yield from film.frames(clock(film.end, fps, speed, seconds))
 
 
@@ -174,14 +178,14 @@ def animation(
     traces, size = named(traces, labels), check_size(size)
     size = size and encode.even(size)
     suffix = ".mp4" if encode.has_av() else ".gif"
-    with Film(traces, plant, size, renderer) as film:
+    with film_of(traces, plant, size, renderer) as film:
         times = clock(film.end, fps, speed, seconds)
         data = _moving(film, suffix, fps, times, progress=False)
     return Animation(data, _still(traces, plant, None, seconds, None, renderer))
 
 
 def _moving(
-    film: Film, suffix: str, fps: float, times: np.ndarray, progress: bool
+    film: Film | Chart, suffix: str, fps: float, times: np.ndarray, progress: bool
 ) -> bytes:
     """A video or animation as the bytes of a file."""
     encode.check(suffix, fps, len(times), film.size)
@@ -206,7 +210,7 @@ def _still(
     if at is not None:
         not_negative("at", at)
     if at is not None and np.ndim(at) == 0:
-        with Film(traces, plant, size, renderer) as film:
+        with film_of(traces, plant, size, renderer) as film:
             return encode.png(film.at(float(at)))  # type: ignore[arg-type]
     times = [] if at is None else [float(t) for t in at]  # type: ignore[union-attr]
     require(at is None or bool(times), f"at={at!r} has no time; give some, in seconds")
@@ -214,7 +218,7 @@ def _still(
     shots = len(times) or (SHOTS if alone else FEW)
     wide = min(shots, WIDE) if alone else shots
     panels = (-(-len(traces) * shots // wide), wide)
-    with Film(traces, plant, size, renderer, panels) as film:
+    with film_of(traces, plant, size, renderer, panels) as film:
         end = _length(film.end, seconds)
         return encode.png(film.sheet(times or film.telling(shots, end)))
 
@@ -262,7 +266,9 @@ def _check_place(path: Path) -> None:
     require(folder.is_dir(), f"there is no folder {folder}; make it, or choose another")
 
 
-def _watched(film: Film, times: np.ndarray, progress: bool) -> Iterator[np.ndarray]:
+def _watched(
+    film: Film | Chart, times: np.ndarray, progress: bool
+) -> Iterator[np.ndarray]:
     """The pictures of a film, with a bar in a terminal."""
     from rich.console import Console
     from rich.progress import track

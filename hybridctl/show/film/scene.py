@@ -6,9 +6,9 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from hybridctl.plants import CartPole, EndStops, Plant
+from hybridctl.plants import CartPole, Plant
 from hybridctl.plants.mjcf import mjcf
-from hybridctl.show.film.chain import CART, HEAD, Chain, chain_of
+from hybridctl.show.film.chain import CART, HEAD, Chain, body_of, chain_of
 from hybridctl.show.film.window import FLOOR, Window
 
 BEHIND = 0.14  # cart and rail are behind the plane in which the links move [m]
@@ -134,7 +134,7 @@ def scene(
         [ 0.   0.  -0.5]
     """
     chain = chain_of(plant, limits)
-    plant = plant.plant if isinstance(plant, EndStops) else plant
+    plant = body_of(plant)
     root = ET.fromstring(mjcf(plant) if isinstance(plant, CartPole) else _bare(chain))
     world = root.find("worldbody")
     assert world is not None

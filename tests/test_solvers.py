@@ -11,6 +11,8 @@ from hybridctl.loop import begin, step
 from hybridctl.loop.integrate import motion_of
 from hybridctl.loop.loop import time_of
 
+pytestmark = pytest.mark.numeric
+
 IDLE = hc.Constant([0.0])
 HOUR = 3_600_000  # periods of 1 ms
 SPINNER = hc.Plant.from_function(lambda t, x, u: [x[1], -x[0]], ["x", "v"], ["u"])

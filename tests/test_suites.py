@@ -76,15 +76,6 @@ def test_a_second_run_does_nothing_and_gives_the_same_bytes(
     assert again.to_json(tmp_path / "b.json").read_bytes() == first
 
 
-def test_scores_that_are_lost_are_found_again(found, tmp_path):
-    before = found.to_json(tmp_path / "a.json").read_bytes()
-    job = scorings(tiny())[0]
-    (found.shelf.folder / "scores" / f"{job.key}.safetensors").unlink()
-    again = suites.run(tiny(), found.shelf.folder, jobs=1, progress=False)
-    assert again.to_json(tmp_path / "b.json").read_bytes() == before
-
-
-@pytest.mark.slow
 def test_what_is_lost_is_done_again_and_nothing_else(found, tmp_path):
     suite = tiny()
     before = found.to_json(tmp_path / "a.json").read_bytes()

@@ -47,7 +47,7 @@ class Switch(Controller):
         names: Iterable[str] | None = None,
     ):
         if isinstance(modes, Mapping):
-            names = tuple(modes)
+            names = tuple(str(name) for name in modes)
             modes = modes.values()
         self.supervisor, self.modes = supervisor, as_row(modes)
         plain = (f"mode{i}" for i in range(len(self.modes)))
@@ -74,10 +74,11 @@ class Switch(Controller):
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Choose the mode, restart it if it is new, let it decide."""
         supervisor, mode = self.supervisor.step(state.supervisor, tick)
+        mode = jnp.asarray(mode, jnp.int32)
         entered = mode != state.mode
         branches = [self._branch(i) for i in range(len(self.modes))]
         modes, u = jax.lax.switch(mode, branches, state.modes, entered, tick)
-        return SwitchState(mode.astype(jnp.int32), supervisor, modes), u
+        return SwitchState(mode, supervisor, modes), u
 
     def _branch(self, i: int):
         def run(memories, entered, tick):
@@ -86,6 +87,8 @@ class Switch(Controller):
                 lambda a, b: jnp.where(entered, a, b), start, memories[i]
             )
             memory, u = self.modes[i].step(memory, tick)
+            if not jnp.issubdtype(u.dtype, jnp.floating):  # 10 N are 10.0 N
+                u = u.astype(tick.y.dtype)
             return (*memories[:i], memory, *memories[i + 1 :]), u
 
         return run

@@ -131,7 +131,8 @@ class Plant(Shown, eqx.Module):
     def rest(self, near: Any = None, **held: float) -> Equilibrium:
         """A state and input at which this plant rests, near a guess.
 
-        Newton's method in x and u, which changes both as little as it can.
+        Newton's method in x and u: the state stays as near to the guess as it can, then
+        the input.
 
         Args:
             near: the guess: a state [n_x], an `Equilibrium`, or values by name of

@@ -14,6 +14,7 @@ from hybridctl.controllers.guards import Near, Not
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, real_number
 from hybridctl.loop import Loop, LoopState, begin
+from hybridctl.loop.fit import steps_of
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.tasks.cost import Cost
@@ -135,7 +136,7 @@ class Task(Shown, eqx.Module):
     @property
     def steps(self) -> int:
         """Control periods in an episode."""
-        return round(self.seconds / self.loop.dt)
+        return steps_of(self.seconds, self.loop.dt)
 
 
 class Outcome(NamedTuple):

@@ -183,7 +183,8 @@ def tried(controller: Controller, tick: Tick) -> tuple[Any, Any, Any]:
     except Exception as error:  # a controller's own code may raise anything
         first = (str(error).strip().splitlines() or [""])[0]
         raise ValueError(
-            f"{name} does not run in JAX: {type(error).__name__}: {first}"
+            f"{name} does not run in JAX: {type(error).__name__}: {first}; write it "
+            "with jax.numpy, as jnp.where(...) for if"
         ) from error
     if not isinstance(u, jax.ShapeDtypeStruct):
         fail(f"{name} gives a {type(u).__name__}, expected an array; use jnp.stack")

@@ -244,6 +244,10 @@ BAD = {
         {"loop": with_(actuator=hc.Actuator([1.0] * 2))},
         r"limit=.*\(1,\)",
     ),
+    "push": (
+        {"loop": with_(disturbance=hc.Disturbance([1.0] * 3, [0, 1]))},
+        "at 2 times",
+    ),
     "plant": ({"plant": jax.tree.map(lambda v: np.stack([v] * 3), PLANT)}, "jax.vmap"),
 }
 
@@ -258,8 +262,6 @@ def test_bad_input_is_told_in_one_sentence(name):
     assert "\n" not in str(error.value)
 
 
-def test_pushes_have_one_size_each():
-    with pytest.raises(ValueError, match="force has shape"):
-        hc.Disturbance([1.0, 2.0, 3.0], at=[0.0, 1.0])
+def test_an_endless_task_is_told():
     with pytest.raises(ValueError, match="periods"):
         hc.evaluate(hc.tasks.get("balance", seconds=1e9), hc.Constant([0.0]), n=1)

@@ -147,4 +147,4 @@ def test_a_stiff_plant_in_float32(stiff):
         hc.simulate(plant, one, [0.0] * 3, 1.0, solver="kvaerno5", rtol=1e-10)
     for bad in (0.0, -1.0, float("nan"), "fine"):
         with pytest.raises(ValueError, match="rtol"):
-            hc.simulate(plant, one, [0.0] * 3, 1.0, solver="tsit5", rtol=bad)
+            hc.simulate(plant, one, [0.0] * 3, 1.0, solver="tsit5", **{"rtol": bad})

@@ -12,7 +12,7 @@ from hybridctl.checks import fail, plain
 from hybridctl.controllers import Policy, Tick
 from hybridctl.learn.sb3_layers import INSTEAD, LIBRARIES, Layers, Lens
 
-EPISODES, DECISIONS = 2, 16
+EPISODES, DECISIONS = 8, 8
 RECORDERS = ("Monitor", "RecordVideo", "RenderCollection", "HumanRendering")
 
 

@@ -128,7 +128,7 @@ def test_refusals():
     ):
         hc.region_of_attraction(SCALAR, -1.0 * HOLD, UNIT, V=HOLD.V, **FEW)
     free = hc.Loop(DT)
-    with pytest.raises(ValueError, match=r"no start fails up to V=1e.12: every level"):
+    with pytest.raises(ValueError, match=r"no start fails up to V=.*: every level"):
         hc.region_of_attraction(SCALAR, HOLD, free, **FEW)
 
 

@@ -473,7 +473,8 @@ def test_bad_policies_are_refused(changes, sentence):
 def test_swing_up_gives_the_acceleration_of_its_law():
     plant = hc.CartPole(0.8, 0.3, 0.6, 9.81, cart_friction=0.5, pole_friction=0.02)
     gains = {"pump": 3.0, "stiffness": 1.5, "damping": 0.7, "kick": 0.05}
-    pump = hc.EnergySwingUp(plant, **gains, margin=0.1, drive=4.0, track=1.5)
+    limits = {"margin": 0.1, "drive": 4.0, "track": 1.5, "wall": 100.0}
+    pump = hc.EnergySwingUp(plant, **gains, **limits)
     y = np.random.default_rng(0).uniform([-2, -4, -2, -6], [2, 4, 2, 6], (200, 4))
     u = run(pump, y)
     given = jax.vmap(lambda x, u: plant.ode(0.0, x, u)[2])(

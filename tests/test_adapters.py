@@ -361,6 +361,7 @@ def warmed(env):
     env.reset(seed=0)
     for _ in range(8):
         env.step(np.full(env.action_space.shape, 0.4, np.float32))
+    freeze(env)
     return env
 
 
@@ -396,7 +397,6 @@ def test_wrappers_between_sb3_and_its_environment_come_along(name):
     assert env.unwrapped._seen is seen  # theirs stays as it is
     if statistics is not None:
         np.testing.assert_array_equal(env.obs_rms.mean, statistics.mean)
-    freeze(env)
     obs, tick = env.reset(seed=5)[0], env.unwrapped.tick()
     state, u = policy.step(policy.init(tick), tick)
     for _ in range(4):
@@ -455,8 +455,12 @@ def test_a_wrapper_that_is_not_read_is_refused_by_its_name(name):
 def test_a_wrapper_of_somebody_may_shape_the_reward():
     env = Shaped(hc.gym.make(BALANCE))
     assert hc.from_sb3(Acting(env)).features == env.unwrapped.inner.features
-    given = Acting(wrappers.NormalizeObservation(hc.gym.make(BALANCE)))
-    others = [warmed(READ["normalized"](hc.gym.make(BALANCE))), given.env]
+    moving = wrappers.NormalizeObservation(hc.gym.make(BALANCE))
+    with pytest.raises(ValueError, match="NormalizeObservation still moves with every"):
+        hc.from_sb3(Acting(moving))
+    given = Acting(moving)
+    freeze(moving)
+    others = [READ["normalized"](hc.gym.make(BALANCE)), moving]
     given.envs = others
     with pytest.raises(ValueError, match="each normalize by themselves"):
         hc.from_sb3(given)
@@ -608,11 +612,11 @@ def test_the_policys_own_observation_is_found_among_several(trained):
     make_policy, (normalizer, *networks), _, expected = trained
     spread = {name: {"state": np.ones(7), "mine": getattr(normalizer, name)}
               for name in ("mean", "std")}  # fmt: skip
-    theirs = lambda params, deterministic: (
-        lambda obs, key: make_policy(  # noqa: E731
-            (normalizer, *networks), deterministic
-        )(obs["mine"], key)
-    )
+
+    def theirs(params, deterministic):
+        policy = make_policy((normalizer, *networks), deterministic)
+        return lambda obs, key: policy(obs["mine"], key)
+
     several = normalizer.replace(**spread)
     for given, options in (
         ((theirs, (several, *networks)), {}),

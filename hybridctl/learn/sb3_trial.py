@@ -103,8 +103,6 @@ class Trial(NamedTuple):
             if home in LIBRARIES and type(layer).__name__ in RECORDERS:
                 continue
             top = copy.deepcopy(layer, {id(layer.env): top})
-            if hasattr(top, "obs_rms"):
-                top.update_running_mean = False
         return top, witness
 
     def _strangers(self) -> str:

@@ -1,12 +1,15 @@
 """What others wrote runs here: SB3, brax, python-control and any Python function."""
 
+import copy
 import dataclasses
 import functools
 import pickle
+import shutil
 from types import SimpleNamespace
 
 import control
 import flax.linen as nn
+import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,12 +17,14 @@ import pytest
 import zoo
 from brax.training.acme import running_statistics, specs
 from brax.training.agents.ppo import checkpoint as ppo_checkpoint
+from gymnasium import wrappers
 from gymnasium.spaces import Box, Discrete
 
 import hybridctl as hc
 from hybridctl.deploy.container import pack, unpack
 from hybridctl.deploy.store import from_bytes, to_bytes
 from hybridctl.learn.brax import ppo_networks
+from hybridctl.learn.braxfile import checkpoint_in
 from hybridctl.learn.networks import on_host
 from hybridctl.suites.keys import key_of
 
@@ -320,6 +325,154 @@ def test_the_environment_tells_what_is_observed():
         hc.from_sb3(given, PLAIN)
 
 
+BALANCE = hc.tasks.get("balance", seconds=0.4)
+SMALL = {"mlp_extractor.policy_net.0": (5, 8), "action_net": (8, 1)}
+
+
+class Acting:
+    """A model of SB3 in one environment, which is asked as SB3 asks it."""
+
+    def __init__(self, env, parts=SMALL):
+        self.env = env
+        self.policy = model(parts, action_space=env.action_space).policy
+        self.policy.state_dict()["action_net.weight"].array *= 0.1  # not cut off
+        self.observation_space = env.observation_space
+
+    def get_env(self):
+        return self
+
+    def get_attr(self, name):
+        return [self.env.get_wrapper_attr(name)]
+
+    def predict(self, obs, deterministic=True):
+        size = int(np.prod(self.observation_space.shape))
+        seen = np.reshape(obs, (-1, size))
+        mean = mean_of(self, [SMALL_FIRST, "action_net"], "Tanh", seen)
+        whole = np.clip(mean, self.env.action_space.low, self.env.action_space.high)
+        batch = np.ndim(obs) > len(self.observation_space.shape)
+        return (whole if batch else whole[0]).astype(np.float32), None
+
+
+SMALL_FIRST = "mlp_extractor.policy_net.0"
+
+
+def warmed(env):
+    """With statistics of a few steps."""
+    env.reset(seed=0)
+    for _ in range(8):
+        env.step(np.full(env.action_space.shape, 0.4, np.float32))
+    freeze(env)
+    return env
+
+
+def freeze(env):
+    """Let statistics be what they are."""
+    while isinstance(env, gymnasium.Wrapper):
+        if hasattr(type(env), "update_running_mean"):
+            env.update_running_mean = False
+        env = env.env
+
+
+ONE, FIVE = np.ones(1, np.float32), np.full(5, 2.0, np.float32)
+READ = {
+    "none": lambda env: env,
+    "normalized": lambda env: warmed(wrappers.NormalizeObservation(env, 1e-3)),
+    "rescaled": lambda env: wrappers.RescaleObservation(env, -FIVE, FIVE),
+    "both": lambda env: warmed(READ["normalized"](READ["rescaled"](env))),
+    "frames": lambda env: wrappers.FrameStackObservation(READ["normalized"](env), 3),
+    "actions": lambda env: wrappers.RescaleAction(env, -3 * ONE, 5 * ONE),
+    "cut": wrappers.ClipAction,
+    "reward": lambda env: wrappers.NormalizeReward(wrappers.FlattenObservation(env)),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_wrappers_between_sb3_and_its_environment_come_along(name):
+    env = READ[name](hc.gym.make(BALANCE))
+    parts = SMALL | {SMALL_FIRST: (int(np.prod(env.observation_space.shape)), 8)}
+    given = Acting(env, parts)
+    seen, statistics = env.unwrapped._seen, copy.deepcopy(getattr(env, "obs_rms", None))
+    policy = hc.from_sb3(given)
+    assert policy.features.history == (2 if name == "frames" else 0)
+    assert env.unwrapped._seen is seen  # theirs stays as it is
+    if statistics is not None:
+        np.testing.assert_array_equal(env.obs_rms.mean, statistics.mean)
+    obs, tick = env.reset(seed=5)[0], env.unwrapped.tick()
+    state, u = policy.step(policy.init(tick), tick)
+    for _ in range(4):
+        action = given.predict(obs)[0]
+        low, high = env.action_space.low, env.action_space.high
+        if name == "actions":
+            action = (action - low) / (high - low) * 2 - 1
+        np.testing.assert_allclose(u, np.clip(action, -1, 1), rtol=1e-3, atol=1e-5)
+        obs = env.step(given.predict(obs)[0])[0]
+        state, u = policy.step(state, env.unwrapped.tick())
+
+
+class Shifted(gymnasium.ObservationWrapper):
+    def observation(self, observation):
+        return observation + np.float32(0.1)
+
+
+class Doubled(gymnasium.Wrapper):
+    def step(self, action):
+        self.env.step(action)
+        return self.env.step(action)
+
+
+class Scaled(gymnasium.Wrapper):
+    def step(self, action):
+        obs, *others = self.env.step(action)
+        return 2 * obs, *others
+
+
+class Shaped(gymnasium.Wrapper):
+    def step(self, action):
+        obs, reward, *others = self.env.step(action)
+        return obs, reward - float(action[0]) ** 2, *others
+
+
+REFUSED = {
+    "DelayObservation": lambda env: wrappers.DelayObservation(env, 1),
+    "TransformObservation": lambda env: wrappers.TransformObservation(
+        env, lambda obs: 2 * obs, env.observation_space
+    ),
+    "StickyAction": lambda env: wrappers.StickyAction(env, 0.5),
+    "MaxAndSkipObservation": lambda env: wrappers.MaxAndSkipObservation(env, 2),
+    "Shifted": Shifted,
+    "Doubled": Doubled,
+    "Scaled": Scaled,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrapper_that_is_not_read_is_refused_by_its_name(name):
+    with pytest.raises(ValueError, match=name) as caught:
+        hc.from_sb3(Acting(REFUSED[name](hc.gym.make(BALANCE))))
+    assert "hc.Foreign(lambda obs: model.predict(obs" in str(caught.value)
+
+
+def test_a_wrapper_of_somebody_may_shape_the_reward():
+    env = Shaped(hc.gym.make(BALANCE))
+    assert hc.from_sb3(Acting(env)).features == env.unwrapped.inner.features
+    moving = wrappers.NormalizeObservation(hc.gym.make(BALANCE))
+    with pytest.raises(ValueError, match="NormalizeObservation still moves with every"):
+        hc.from_sb3(Acting(moving))
+    given = Acting(moving)
+    freeze(moving)
+    others = [READ["normalized"](hc.gym.make(BALANCE)), moving]
+    given.envs = others
+    with pytest.raises(ValueError, match="each normalize by themselves"):
+        hc.from_sb3(given)
+    with pytest.raises(ValueError, match="begins with other frames"):
+        still = wrappers.FrameStackObservation(env, 2, padding_type="zero")
+        hc.from_sb3(Acting(still, SMALL | {SMALL_FIRST: (10, 8)}))
+    lying = Acting(hc.gym.make(BALANCE))
+    predict, lying.predict = lying.predict, lambda obs, **_: (predict(obs)[0] / 2, None)
+    with pytest.raises(ValueError, match=r"the model decides .* where what was read"):
+        hc.from_sb3(lying)
+
+
 def test_a_policy_of_sb3_is_kept_embedded_and_exported(tmp_path, capsys):
     parts = PPO | {"action_net": (6, 1)}
     given = model(parts, action_space=Box(-1.0, 1.0, (1,)))
@@ -448,6 +601,31 @@ def test_a_policy_of_brax_answers_as_it_does_there(trained, monkeypatch):
     assert np.ptp(expected) > 0.1
 
 
+def test_the_last_checkpoint_is_that_of_the_largest_number(trained, tmp_path):
+    for number in (9, 10):
+        shutil.copytree(trained[2] / "000000000200", tmp_path / str(number))
+    (tmp_path / "11").touch()
+    assert checkpoint_in(tmp_path).name == "10"
+
+
+def test_the_policys_own_observation_is_found_among_several(trained):
+    make_policy, (normalizer, *networks), _, expected = trained
+    spread = {name: {"state": np.ones(7), "mine": getattr(normalizer, name)}
+              for name in ("mean", "std")}  # fmt: skip
+
+    def theirs(params, deterministic):
+        policy = make_policy((normalizer, *networks), deterministic)
+        return lambda obs, key: policy(obs["mine"], key)
+
+    several = normalizer.replace(**spread)
+    for given, options in (
+        ((theirs, (several, *networks)), {}),
+        ((several, *networks), {"activation": "elu", "normalize": True}),
+    ):
+        policy = hc.from_brax(given, PLAIN, **options)
+        np.testing.assert_allclose(answers(policy), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_what_brax_does_not_tell_is_asked_for(trained, tmp_path):
     make_policy, params, folder, _ = trained
     norm = {"params": params[1]["params"] | {"LayerNorm_0": {}}}
@@ -473,6 +651,20 @@ def test_what_brax_does_not_tell_is_asked_for(trained, tmp_path):
         (other, {}, "its actions are 'normal', expected 'tanh_normal'"),
         (broken, {}, "cannot read the checkpoint"),
         (3.0, {}, "expected brax's"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            hc.from_brax(given, PLAIN, **options)
+        assert message in str(caught.value), str(caught.value)
+    file, bare = folder / "notes", tmp_path / "9" / "bc_network_config.json"
+    file.write_text("")
+    bare.parent.mkdir()
+    bare.write_text("{}")
+    for given, options, message in (
+        (file, {}, "it is a file; give the folder"),
+        (tmp_path / "none", {}, "there is no such folder"),
+        (tmp_path, {}, "it has bc_network_config.json"),
+        ((3.0, {}), both, "these params are not (normalizer, policy, ...)"),
+        ((lambda *_, **__: 1 / 0, params), {}, "does not answer to flat observations"),
     ):
         with pytest.raises(ValueError) as caught:
             hc.from_brax(given, PLAIN, **options)

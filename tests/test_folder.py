@@ -30,6 +30,7 @@ from hybridctl.deploy import disk, lock, runfile
 from hybridctl.deploy.container import pack, unpack
 from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS, LAST
 from hybridctl.deploy.log import NAME as LOG
+from hybridctl.deploy.seeds import by_seed
 
 FILES = {CHECKPOINT, CONTROLLER, LAST, CURVE, FACTS, LOG}
 BALANCE = hc.tasks.get("balance")
@@ -615,3 +616,11 @@ def test_labels_are_never_the_same():
     names = ("lqr", "runs/a", "other/a/controller.safetensors", "x/best.safetensors")
     assert set(labels_of(names)) == {"lqr", "runs/a", "other/a", "x/best"}
     assert labels_of(("a/b/c/d", "x/b/c/d", "y/b/c/d"))["x/b/c/d"] == "x/b/c/d"
+
+
+def test_seeds_are_in_the_order_of_their_numbers(tmp_path):
+    for seed in ("10", "9", "100", "x"):
+        (tmp_path / f"seed-{seed}").mkdir()
+        (tmp_path / f"seed-{seed}" / "file").touch()
+    found = [path.parent.name for path in by_seed(tmp_path, "file")]
+    assert found == ["seed-9", "seed-10", "seed-100", "seed-x"]

@@ -1,6 +1,8 @@
 """The Gymnasium adapter: spaces, episodes, lanes, ids and pictures."""
 
+import copy
 import dataclasses
+import pickle
 import subprocess
 import sys
 import warnings
@@ -17,6 +19,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatistics
 
 import hybridctl as hc
+from hybridctl import checks
 from hybridctl.exact import is_exact
 from hybridctl.gym import TASKS, env_id
 from hybridctl.show.frame import frame
@@ -304,6 +307,71 @@ def test_limits_come_from_the_task():
     high = hc.gym.make(RESTLESS, MODES, features=SEEN).observation_space.high
     np.testing.assert_allclose(high[5:9], [10.0, 1.0, 1.0, RESTLESS.steps])
     np.testing.assert_array_equal(high[:9], high[9:])
+
+
+# ------------------------------------------------------------------ copied, and forked
+
+
+@pytest.mark.parametrize("kind", ["env", "lanes"])
+def test_copies_go_on_alike_and_on_their_own(kind, request):
+    env = request.getfixturevalue(kind)
+    action = np.full(env.action_space.shape, 0.3, np.float32)
+    env.reset(seed=1)
+    env.step(action)
+    copies = [pickle.loads(pickle.dumps(env)), copy.deepcopy(env)]
+    expected = [env.step(action), env.reset()]
+    for other in copies:
+        assert equal(other.step(action), expected[0])
+        assert equal(other.reset(), expected[1])
+        assert other.metadata == env.metadata and other.spec is env.spec
+        assert other._programs is env._programs  # nothing compiles anew
+    pickle.loads(pickle.dumps(env.inner))
+
+
+def test_a_spec_makes_its_environment_again():
+    first = gymnasium.make(env_id("balance"), seconds=0.4)
+    first.reset(seed=3)
+    for spec in (first.spec, copy.deepcopy(first.spec)):
+        again = gymnasium.make(spec)
+        assert again.spec.max_episode_steps == STEPS
+        assert (again.reset(seed=3)[0] == first.unwrapped._seen.obs).all()
+
+
+def test_a_forked_process_is_told_what_to_do(monkeypatch):
+    monkeypatch.setattr(checks, "_lost", False)
+    checks._note_fork()  # what Python calls in a forked process; JAX has started here
+    plant = hc.CartPole()
+    for door in (
+        lambda: hc.gym.make(BALANCE),
+        lambda: hc.gym.make_vec(BALANCE, num_envs=2),
+        lambda: hc.Env(BALANCE, hc.Slot(1)),
+        lambda: hc.simulate(plant, hc.Constant([0.0]), plant.hanging().x, 0.1),
+        lambda: hc.evaluate(BALANCE, hc.reference("lqr", BALANCE), 2),
+        lambda: hc.linearize(plant, plant.upright()),
+    ):
+        with pytest.raises(RuntimeError, match=r'context="spawn".*hc.gym.make_vec'):
+            door()
+
+
+ASYNC = """
+import gymnasium, hybridctl
+if __name__ == "__main__":
+    how = {"vectorization_mode": "async", "vector_kwargs": {"context": "CONTEXT"}}
+    envs = gymnasium.make_vec("hybridctl/CartPoleBalance-v0", num_envs=2, **how)
+    print(envs.reset(seed=0)[0].shape, flush=True)
+    envs.close()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_environments_in_other_processes_run_or_say_so(context, tmp_path):
+    file = tmp_path / "run.py"
+    file.write_text(ASYNC.replace("CONTEXT", context), encoding="utf-8")
+    run = [sys.executable, str(file)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    told = done.stdout if context == "spawn" else done.stderr
+    assert ("(2, 5)" if context == "spawn" else 'context="spawn"') in told, done.stderr
 
 
 # ------------------------------------------------------------------------ bad input

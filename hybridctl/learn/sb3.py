@@ -50,7 +50,8 @@ def from_sb3(
 
     What stands between the model and its environment is read too: VecNormalize,
     Gymnasium's NormalizeObservation, RescaleObservation and FrameStackObservation,
-    ClipAction and RescaleAction; any other wrapper of observations or actions is
+    ClipAction and RescaleAction (stop the statistics first, as a sentence says); any
+    other wrapper of observations or actions is
     refused by its name. Then both are asked the same observations, and, in a copy of
     an environment of `hc.gym`, act side by side.
 

@@ -12,7 +12,7 @@ from hybridctl.checks import fail, plain
 from hybridctl.controllers import Policy, Tick
 from hybridctl.learn.sb3_layers import INSTEAD, LIBRARIES, Layers, Lens
 
-EPISODES, DECISIONS = 2, 16
+EPISODES, DECISIONS = 8, 8
 RECORDERS = ("Monitor", "RecordVideo", "RenderCollection", "HumanRendering")
 
 
@@ -103,8 +103,6 @@ class Trial(NamedTuple):
             if home in LIBRARIES and type(layer).__name__ in RECORDERS:
                 continue
             top = copy.deepcopy(layer, {id(layer.env): top})
-            if hasattr(top, "obs_rms"):
-                top.update_running_mean = False
         return top, witness
 
     def _strangers(self) -> str:

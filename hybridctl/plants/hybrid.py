@@ -48,7 +48,8 @@ class HybridPlant(Plant):
       the state stays finite, late by a substep.
     * **Accuracy and derivatives.** `simulate` says the time of an event to 5e-7 of a
       control period (float32: 5e-5, or a rounding of g divided by its rate) as far as
-      the solver's tolerance goes. Derivatives go through events, and their times, with RK4 only.
+      the solver's tolerance goes. Derivatives go through events, and their times,
+      with RK4 only.
 
     Attributes:
         events: names, in declared order.

@@ -223,6 +223,8 @@ def test_gains_are_told_as_the_plant_is():
     own, other, x, u = in_other_units(hc.lqr)
     np.testing.assert_allclose(other.K, u[:, None] * own.K / x, rtol=1e-7)
     np.testing.assert_allclose(other.X, ODD.time * own.X / np.outer(x, x), rtol=1e-7)
+    own, other, x, u = in_other_units(lqi, Units(0.01, 1e-4, 1.0))
+    np.testing.assert_allclose(other.observer.gain, own.observer.gain)
     own, other, x, u = in_other_units(lqi, Units(mass=0.01))
     np.testing.assert_allclose(other.inner.K, u[:, None] * own.inner.K, rtol=1e-7)
     A, B = hc.linearize(PLANT, UP)

@@ -21,6 +21,7 @@ from hybridctl.design.riccati import held, regulator
 from hybridctl.design.wellposed import Problem, detectable, stabilizable
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.scales import natural_units
 
 
 @checked
@@ -73,8 +74,8 @@ def dc_gains(
 ) -> tuple[NDArray, NDArray]:
     """N_x [n_x, n_r] and N_u [n_u, n_r] of `tracking`; the least ones of many."""
     C = rows(plant.states, outputs)
-    A, B = linearize(plant, equilibrium)
-    n, n_r = len(A), len(C)
+    A, B, x, u = _in_own_units(plant, equilibrium)
+    n, n_r, r = len(A), len(C), C @ x
     M = np.block([[A, B], [C, np.zeros((n_r, B.shape[1]))]])
     wanted = np.vstack([np.zeros((n, n_r)), np.eye(n_r)])
     found = np.linalg.lstsq(M, wanted)[0]
@@ -84,8 +85,20 @@ def dc_gains(
         "each on its own; name other outputs, no more than there are inputs",
     )
     tiny = 1e-12 * np.abs(found).max()
-    found = np.where(np.abs(found) <= tiny, 0.0, found)
-    return found[:n], found[n:]
+    found = np.where(np.abs(found) <= tiny, 0.0, found) / r
+    return x[:, None] * found[:n], u[:, None] * found[n:]
+
+
+def _in_own_units(
+    plant: Plant, equilibrium: Equilibrium
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """A and B of states in natural units, and inputs as strong as A; those units."""
+    A, B = linearize(plant, equilibrium)
+    x = natural_units(plant, (equilibrium, A, B))
+    A, B = A * x / x[:, None], B / x[:, None]
+    rate, strength = float(np.abs(A).max()) or 1.0, np.abs(B).max(axis=0)
+    u = rate / np.where(strength > 0, strength, rate)
+    return A / rate, B * u / rate, x, u
 
 
 @checked

@@ -35,8 +35,8 @@ def travel(
     """A plant with events over one control period dt [s] by an adaptive solver.
 
     From event to event: integrate until the first guard falls through zero, locate
-    that by bisection on the solver's own interpolant (1e-12 s in float64, 1e-7 s in
-    float32, where the period's begin is time 0), reset, go on. `MOST` events fit;
+    that by bisection on the solver's own interpolant (to a thousandth of an
+    `instant`, where the period's begin is time 0), reset, go on. `MOST` events fit;
     with more the state is NaN.
 
     Args:
@@ -57,7 +57,8 @@ def travel(
         return begun & (way.s < end) & (way.count < MOST) & jnp.all(jnp.isfinite(way.x))
 
     def leg(way: _Way) -> _Way:  # a lane that is done waits for the others of its batch
-        return _leg(solve, plant, t, u, jnp.where(under_way(way), end, way.s), way)
+        until = jnp.where(under_way(way), end, way.s)
+        return _leg(solve, plant, t, u, until, way, instant(x.dtype, dt))
 
     way = jax.lax.while_loop(under_way, leg, start)
     through = begun & (way.count < MOST) & jnp.all(jnp.isfinite(way.x))
@@ -66,14 +67,20 @@ def travel(
 
 
 def _leg(
-    solve: Solve, plant: HybridPlant, t: Array, u: Array, end: Array, way: _Way
+    solve: Solve,
+    plant: HybridPlant,
+    t: Array,
+    u: Array,
+    end: Array,
+    way: _Way,
+    slack: float,
 ) -> _Way:
     """To the next event and through it, or to the end of the period."""
     now = due(plant, t + way.s, way.x, u, look(plant, t + way.s, way.x, u))
     until = jnp.where(jnp.any(now), way.s, end)
-    s, x, fell = _flow(solve, plant, t, u, until, way)
+    s, x, fell = _flow(solve, plant, t, u, until, way, 1e-3 * slack)
     then = look(plant, t + s, x, u)
-    ready = due(plant, t + s, x, u, then, slack=instant(x.dtype))
+    ready = due(plant, t + s, x, u, then, slack=slack)
     nearest = jnp.where(jnp.any(ready), jnp.argmax(ready), jnp.argmin(then.g))
     index = jnp.where(jnp.any(now) | fell, nearest, -1).astype(jnp.int32)
     hits = Hits(
@@ -84,7 +91,13 @@ def _leg(
 
 
 def _flow(
-    solve: Solve, plant: HybridPlant, begin: Array, u: Array, until: Array, way: _Way
+    solve: Solve,
+    plant: HybridPlant,
+    begin: Array,
+    u: Array,
+    until: Array,
+    way: _Way,
+    tolerance: float,
 ) -> tuple[Array, Array, Array]:
     """Integrate until a guard falls through zero: time, state, whether one did."""
     import diffrax
@@ -97,7 +110,6 @@ def _flow(
         seen = look(plant, begin + t, y, u)
         return jnp.min(jnp.where(above, seen.g, jnp.maximum(seen.g, seen.rate)))
 
-    tolerance = instant(way.x.dtype) * 1e-3
     # `flip` is given: to detect it fails in every lane of a batch without an event
     finder = optimistix.Bisection(rtol=0.0, atol=tolerance, flip=True)
     ode = lambda s, x, u: plant.ode(begin + s, x, u)  # noqa: E731

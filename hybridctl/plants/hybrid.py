@@ -38,16 +38,18 @@ class HybridPlant(Plant):
     * **Grazing.** A guard that touches zero and does not go below is no event; nor is
       one that rests at zero. One that goes below and comes back within a solver's
       step may be missed: give a shorter dt.
-    * **Simultaneous events** (within 1e-9 s, in float32 1e-6 s) happen in declared
-      order. Each happens once, and one that the reset of another took back does not.
+    * **Simultaneous events** (within 5e-8 of a control period, in float32 5e-5)
+      happen in declared order. Each happens once, and one that the reset of another
+      took back does not.
     * **Chattering and Zeno.** More events in a period than fit end in one sentence,
       `ValueError` from `simulate`; in a batch of starts that lane is NaN from then
       on, which counts as not finite, and the others stay as they are. Under `vmap` or
       `jit` so does an adaptive solver; RK4 takes at most one event a substep, a
       second one at the begin of the next: the state stays finite, late by a substep.
-    * **Accuracy and derivatives.** `simulate` says the time of an event to 1e-8 s
-      (float32: 1e-6 s, or a rounding of g divided by its rate) as far as the solver's
-      tolerance goes. Derivatives go through events, and their times, with RK4 only.
+    * **Accuracy and derivatives.** `simulate` says the time of an event to 5e-7 of a
+      control period (float32: 5e-5, or a rounding of g divided by its rate) as far as
+      the solver's tolerance goes. Derivatives go through events, and their times,
+      with RK4 only.
 
     Attributes:
         events: names, in declared order.
@@ -100,9 +102,9 @@ def has_events(plant: Plant) -> bool:
     return isinstance(plant, HybridPlant) and len(plant.events) > 0
 
 
-def instant(dtype: Any) -> float:
-    """Time [s] within which events are simultaneous."""
-    return 1e-9 if np.dtype(dtype) == np.float64 else 1e-6
+def instant(dtype: Any, dt: float) -> float:
+    """Time [s] of a control period dt [s] within which events are simultaneous."""
+    return dt * (5e-8 if np.dtype(dtype) == np.float64 else 5e-5)
 
 
 def look(plant: HybridPlant, t: Array, x: Array, u: Array) -> Look:

@@ -39,6 +39,10 @@ def reach(
     The running cost is eᵀ diag(Q) e + uᵀ diag(R) u with e = x - target, where an angle
     counts 2(1 - cos e) for e²; the reward is minus that.
 
+    Numbers that are not given are in SI, whatever the plant. A plant in other units, or
+    one whose own second is far from ours, needs its own: start, Q, R, loop, settled,
+    seconds.
+
     Args:
         plant: any plant.
         target: where to; the upright equilibrium of a mechanical plant by default.

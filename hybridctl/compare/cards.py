@@ -1,13 +1,19 @@
 """What comparisons say of themselves; the words are their own, the look is here."""
 
 import html
+from typing import Any
 
+from hybridctl.compare.columns import legend, lines, rates
 from hybridctl.compare.falsify import Falsified
 from hybridctl.compare.over import Grid
-from hybridctl.compare.table import HEADINGS, Table, cells
+from hybridctl.compare.table import Table, number
 from hybridctl.compare.tune import Tuning
 from hybridctl.describe import Known, draws, names
 
+COLUMNS = (
+    ("settling", "settle"), ("J", "J"), ("ΔJ", "difference"), ("∫u² dt", "effort"),
+    ("peak", "peak_x"), ("µs/step", "step_us"),
+)  # fmt: skip
 CELL = "padding:2px 10px;text-align:right;white-space:nowrap"
 
 
@@ -41,11 +47,36 @@ def _cell(told: str) -> str:
 
 @draws
 def _draw_table(table: Table, known: Known) -> str:
-    """The rows as a table of HTML."""
-    head = "".join(f'<th style="{CELL}">{html.escape(h)}</th>' for h in HEADINGS)
+    """The rows as a table of HTML, with a line on every column below."""
+    shares = rates(table.task)
+    pairs = [*zip(shares, shares, strict=True), *COLUMNS]
+    headings = ["controller", *(heading for heading, _ in pairs)]
+    head = "".join(f'<th style="{CELL}">{html.escape(h)}</th>' for h in headings)
     body = "".join(
-        f"<tr>{''.join(map(_cell, (name, *cells(table.row(name)))))}</tr>"
+        f"<tr>{''.join(map(_cell, (name, *_cells(table.row(name), shares))))}</tr>"
         for name in table.controllers
     )
     title = f"{table.task.name}: {table.n} episodes, seed {table.seed}"
-    return f"<strong>{html.escape(title)}</strong><table><tr>{head}</tr>{body}</table>"
+    told = lines(legend(pairs, table.task, table.against))
+    below = f"<small>{'<br>'.join(map(html.escape, told))}</small>"
+    grid = f"<table><tr>{head}</tr>{body}</table>"
+    return f"<strong>{html.escape(title)}</strong>{grid}{below}"
+
+
+def _cells(row: dict[str, Any], shares: tuple[str, str]) -> list[str]:
+    """A row as text, with its 95 % intervals."""
+    step, settle = row["step_us"], row["settle_median"]
+    return [
+        *(_mean(row[share], ".1%") for share in shares),
+        "never" if settle is None else f"{settle:.2f} s",
+        _mean(row["J"]),
+        "–" if row["difference"] is None else _mean(row["difference"], "+.3g"),
+        number(row["effort"]),
+        f"{row['peak_x']:.2f}",
+        "–" if step is None else f"{step:.0f}",
+    ]
+
+
+def _mean(value: dict[str, float], form: str = ".3g") -> str:
+    middle, low, high = (format(value[key], form) for key in ("value", "low", "high"))
+    return f"{middle} [{low}, {high}]"

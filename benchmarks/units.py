@@ -204,7 +204,7 @@ def main(n: int = 64, few: int = 2, task: str = "", only: str = "") -> None:
             }
             own = run["as it is"]
             row = {scale: compared(own, other) for scale, other in run.items()}
-            row["n"] = episodes
+            row |= {"n": episodes}
             known.setdefault(name, {})[controller] = row
             spent = time.perf_counter() - begin
             print(name, controller, f"{spent:.0f} s", row, flush=True)

@@ -16,6 +16,8 @@ from hybridctl.design.newton import refine
 from hybridctl.design.wellposed import hidden, problem
 from hybridctl.plants import CartPole, Equilibrium
 
+pytestmark = pytest.mark.numeric
+
 PLANT = CartPole(m_c=1.0, m_p=0.1, L=1.0, g=9.81)
 A4, B4 = linearize(PLANT, PLANT.upright())
 EYE = np.eye(2)

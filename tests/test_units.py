@@ -1,5 +1,6 @@
 """Law 10: the same rig told in other units of mass, length and time does the same."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from units import Units
 import hybridctl as hc
 from hybridctl.compare.perturb import perturbed
 from hybridctl.controllers import Quadratic
+from hybridctl.deploy.container import pack, unpack
+from hybridctl.deploy.store import from_bytes, to_bytes
 from hybridctl.design.trials import Trials
 from hybridctl.learn.presets import meant_for
 from hybridctl.learn.presets import told as told_preset
@@ -75,6 +78,18 @@ def test_a_swing_up_takes_what_is_given_and_tells_the_rest():
     )
     assert hc.EnergySwingUp(flat, **numbers).wall == 1.0
     assert list(natural_units(flat)) == [1, 1, 1, 1]
+
+
+def test_a_file_from_before_the_wall_had_a_name_means_what_it_meant():
+    """It was 100 1/s² on every plant; a pole of 0.25 m has 400 by itself."""
+    pump = hc.EnergySwingUp(hc.CartPole(L=0.25), track=1.0)
+    manifest, arrays = unpack(to_bytes(dataclasses.replace(pump, wall=100.0)))
+    fields = manifest["controller"]["fields"]
+    del fields["wall"]
+    arrays = {k: v for k, v in arrays.items() if k != "controller.wall"}
+    data = pack({k: v for k, v in manifest.items() if k != "sha256"}, arrays)
+    assert from_bytes(data).wall == 100.0
+    assert from_bytes(to_bytes(pump)).wall == pytest.approx(400.0)
 
 
 def test_own_units_under_vmap():

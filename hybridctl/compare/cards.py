@@ -3,17 +3,15 @@
 import html
 from typing import Any
 
-from hybridctl.compare.columns import legend, lines, rates
+from rich.text import Text
+
 from hybridctl.compare.falsify import Falsified
 from hybridctl.compare.over import Grid
-from hybridctl.compare.table import Table, number
+from hybridctl.compare.robust import Robustness
+from hybridctl.compare.table import Table
 from hybridctl.compare.tune import Tuning
 from hybridctl.describe import Known, draws, names
 
-COLUMNS = (
-    ("settling", "settle"), ("J", "J"), ("ΔJ", "difference"), ("∫u² dt", "effort"),
-    ("peak", "peak_x"), ("µs/step", "step_us"),
-)  # fmt: skip
 CELL = "padding:2px 10px;text-align:right;white-space:nowrap"
 
 
@@ -41,42 +39,23 @@ def _falsified(found: Falsified, known: Known) -> str:
     return f"Falsified({found.task}: {size})"
 
 
-def _cell(told: str) -> str:
-    return f'<td style="{CELL}">{html.escape(told)}</td>'
-
-
 @draws
-def _draw_table(table: Table, known: Known) -> str:
-    """The rows as a table of HTML, with a line on every column below."""
-    shares = rates(table.task)
-    pairs = [*zip(shares, shares, strict=True), *COLUMNS]
-    headings = ["controller", *(heading for heading, _ in pairs)]
-    head = "".join(f'<th style="{CELL}">{html.escape(h)}</th>' for h in headings)
-    body = "".join(
-        f"<tr>{''.join(map(_cell, (name, *_cells(table.row(name), shares))))}</tr>"
-        for name in table.controllers
-    )
-    title = f"{table.task.name}: {table.n} episodes, seed {table.seed}"
-    told = lines(legend(pairs, table.task, table.against))
-    below = f"<small>{'<br>'.join(map(html.escape, told))}</small>"
-    grid = f"<table><tr>{head}</tr>{body}</table>"
-    return f"<strong>{html.escape(title)}</strong>{grid}{below}"
+def _draw(found: Table | Robustness, known: Known) -> str:
+    """What a terminal shows, as a table of HTML."""
+    table = found.__rich__()
+    columns = [[_plain(c.header), *map(_plain, c.cells)] for c in table.columns]
+    head, *rows = zip(*columns, strict=True)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    heads = "".join(f'<th style="{CELL}">{told}</th>' for told in head)
+    above, below = (_plain(words or "") for words in (table.title, table.caption))
+    return f"<strong>{above}</strong><table><tr>{heads}</tr>{body}</table>{below}"
 
 
-def _cells(row: dict[str, Any], shares: tuple[str, str]) -> list[str]:
-    """A row as text, with its 95 % intervals."""
-    step, settle = row["step_us"], row["settle_median"]
-    return [
-        *(_mean(row[share], ".1%") for share in shares),
-        "never" if settle is None else f"{settle:.2f} s",
-        _mean(row["J"]),
-        "–" if row["difference"] is None else _mean(row["difference"], "+.3g"),
-        number(row["effort"]),
-        f"{row['peak_x']:.2f}",
-        "–" if step is None else f"{step:.0f}",
-    ]
+def _cell(told: str) -> str:
+    return f'<td style="{CELL}">{told}</td>'
 
 
-def _mean(value: dict[str, float], form: str = ".3g") -> str:
-    middle, low, high = (format(value[key], form) for key in ("value", "low", "high"))
-    return f"{middle} [{low}, {high}]"
+def _plain(told: Any) -> str:
+    """Text of a terminal without its colours."""
+    words = Text.from_markup(told).plain if isinstance(told, str) else str(told)
+    return html.escape(words).replace("\n", "<br>")

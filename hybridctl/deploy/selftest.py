@@ -144,11 +144,11 @@ def _replay(numbers: list[Any], rest: Rest, y: Array, dt: float) -> Array:
         memory, u = controller.step(memory, tick)
         return (memory, u if fed else applied), u
 
-    rest = jnp.zeros(n_u, out.dtype if fed else None)
+    idle = jnp.zeros(n_u, out.dtype if fed else None)
     start = jnp.int32(0)
-    first = Tick(jnp.zeros(()), start, y[0], r, rest, start, start, rest)
+    first = Tick(jnp.zeros(()), start, y[0], r, idle, start, start, idle)
     memory = controller.init(first)
-    return jax.lax.scan(body, (memory, rest), (jnp.arange(len(y)), y))[1]
+    return jax.lax.scan(body, (memory, idle), (jnp.arange(len(y)), y))[1]
 
 
 class Size(NamedTuple):

@@ -117,7 +117,7 @@ class Trials:
             jnp.asarray(x0, float),
             jnp.asarray(number),
             jnp.asarray(rho),
-            self._bounds,
+            jnp.asarray(self._bounds),
         )
         return np.asarray(_converges(self._system, *arrays, *self._method))[: len(z)]
 

@@ -149,9 +149,9 @@ def _cancel(waiting: list[Future], sessions: list[Session]) -> list[Future]:
 def _checked_seeds(seed: Any, seeds: Any) -> tuple[int, int | None]:
     """Both as Python's whole numbers."""
     whole = isinstance(seed, (int, np.integer)) and seed >= 0
-    require(whole, f"seed={seed!r} must be a whole number of at least 0")
+    require(bool(whole), f"seed={seed!r} must be a whole number of at least 0")
     many = seeds is None or (isinstance(seeds, (int, np.integer)) and seeds > 0)
-    require(many, f"seeds={seeds!r} must be a whole number above 0")
+    require(bool(many), f"seeds={seeds!r} must be a whole number above 0")
     return int(seed), None if seeds is None else int(seeds)
 
 

@@ -94,7 +94,8 @@ def _check_sizes(loop: Loop, plant: Plant) -> None:
     )
     for part, fields, names in rows:
         for field in fields:
-            given, n = np.shape(getattr(part, field, None)), len(names)
+            value: Any = getattr(part, field, None)
+            given, n = () if value is None else np.shape(value), len(names)
             require(
                 given in ((), (n,)),
                 f"{type(part).__name__}({field}=...) has shape {given}, expected one "
@@ -106,7 +107,8 @@ def _measured(loop: Loop | None, plant: Plant) -> int:
     """How many numbers a controller sees of the plant."""
     if loop is None or loop.sensor is None:
         return plant.n_x
-    y = _abstract("sensor", lambda: loop.sensor(jnp.zeros(plant.n_x), *_draws(loop)))
+    sensor, x = loop.sensor, jnp.zeros(plant.n_x)
+    y = _abstract("sensor", lambda: sensor(x, *_draws(loop)))
     require(
         len(y.shape) == 1,
         f"the loop's sensor gives shape {y.shape}, expected [n_y]; give an array",
@@ -161,7 +163,7 @@ def explain(plant: Plant, error: Exception) -> None:
     Raises:
         ValueError: the plant gives no derivative of its state.
     """
-    if isinstance(error, ValueError) or not is_concrete(plant):
+    if not is_concrete(plant):
         return
     name, n = type(plant).__name__, plant.n_x
     x, u = jnp.zeros(n), jnp.zeros(plant.n_u)

@@ -56,6 +56,10 @@ class MuJoCoPlant(Plant):
     MuJoCo derives from them (inverse weights, lengths, anchors) follows. Friction
     loss is a parameter where the XML has some, or where it is given here.
 
+    MJX computes two things otherwise than MuJoCo's own engine: where shapes touch in
+    several points it picks its own, and equality constraints between bodies lack
+    the term J̇ q̇ of closed chains that move.
+
     Args:
         mjcf: XML as text or bytes, the path of a file, a `mujoco.MjSpec` or a
             `mujoco.MjModel`; what a file holds is read here and now.
@@ -193,7 +197,7 @@ class MuJoCoPlant(Plant):
             guess = start | dict(near) if isinstance(near, Mapping) else near
             if not isinstance(guess, Mapping | Equilibrium) and np.shape(guess) == (n,):
                 guess = np.append(guess, np.zeros(n))
-            found = trim(self, guess, held, lambda _, x, u: bench.slopes(x, u))
+            found = trim(self, guess, held, bench.slopes, bench.rate)
         within_limits(model, self.inputs, np.asarray(found.u))
         return found
 
@@ -206,7 +210,7 @@ class MuJoCoPlant(Plant):
             f"acceleration {acceleration}; give positions in balance, or a guess, "
             "rest(near=...)",
         )
-        return Equilibrium(np.append(q, 0.0 * q), u, self.states, self.angles)
+        return self.equilibrium(np.append(q, 0.0 * q), u)
 
 
 @slopes.register

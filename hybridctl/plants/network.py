@@ -104,7 +104,8 @@ class Network(Plant):
         self.given_limits = tuple((n, float(v)) for n, v in limits.items())
 
     def __check_init__(self):
-        names("components", self.names)
+        if self.names:
+            names("components", self.names)
         check_parts(self._parts, taken={*dir(type(self)), *self.__dict__})
         for name, _ in self.given_limits:
             one_of("signal in limits", name, self.units)
@@ -162,9 +163,7 @@ class Network(Plant):
         rates = self._rates(t, x, u)
         return jnp.stack([rates[Symbol("rate", name)] for name in self.states])
 
-    def rest(  # pyright: ignore
-        self, given: Mapping[str, Any] | None = None, near: Any = None
-    ) -> Equilibrium:
+    def rest(self, given: Any = None, near: Any = None) -> Equilibrium:
         """Where the network rests (a linear problem), closest to zero.
 
         Args:
@@ -172,9 +171,6 @@ class Network(Plant):
                 `Equilibrium` by the name of a `Port`: where its plant rests,
                 upright by default.
             near: a guess, from which Newton's method searches; see `Plant.rest`.
-
-        Returns:
-            The equilibrium.
 
         Raises:
             ValueError: an unknown name, or nothing rests with what is given.

@@ -278,7 +278,7 @@ class Export:
 
 @dataclass
 class Tasks:
-    """List the tasks: what is asked for, from where, for how long."""
+    """List the tasks."""
 
     json: Json = False
 

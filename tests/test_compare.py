@@ -1,5 +1,6 @@
 """Scores, statistics and tables."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -139,3 +140,19 @@ def test_an_unwritable_json_is_a_sentence(table, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ValueError, match="cannot write"):
         table.to_json(tmp_path / "file" / "table.json")
+
+
+def test_what_a_task_asks_for_comes_first():
+    """A pole that stands but sways is a success where it must only not fall."""
+    short = hc.tasks.get("balance", seconds=0.2)
+    swings = dataclasses.replace(short, reward="cost")
+    lqr = hc.reference("lqr", short)
+    for task, first in ((short, "survived"), (swings, "settled")):
+        table = hc.compare(task, {"lqr": lqr}, n=32)
+        row = table.row("lqr")
+        assert row["survived"]["value"] == 1.0 and 0 < row["settled"]["value"] < 1
+        assert row["success"] == row[first] and table.to_dict()["criterion"] == first
+        heads = str(table).splitlines()[2].split()
+        assert heads[1:3] == [first, "%"], heads
+        told = " ".join(str(table).split())
+        assert f"{first} %: share " in told and "; what this task asks for." in told

@@ -250,7 +250,9 @@ print(hc.train(task, 1.0 * hc.Slot(1), **few).stopped)
 def test_training_on_three_devices_uses_two():
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=3"}
     run = [sys.executable, "-c", THREE]
-    done = subprocess.run(run, capture_output=True, text=True, env=os.environ | flags)
+    done = subprocess.run(
+        run, capture_output=True, encoding="utf-8", env=os.environ | flags
+    )
     assert done.returncode == 0 and "uses 2 of 3 devices" in done.stderr + done.stdout
 
 

@@ -10,9 +10,16 @@ import pytest
 from browser import CHROMIUM, browse
 
 import hybridctl as hc
+from hybridctl.commands.demo import lesson
 from hybridctl.compare import Scores, Table
 from hybridctl.controllers import Features, Policy
-from hybridctl.show import phase_portrait, plot_traces, settling_curve, training_curve
+from hybridctl.show import (
+    made,
+    phase_portrait,
+    plot_traces,
+    settling_curve,
+    training_curve,
+)
 from hybridctl.show.findings import Findings
 from hybridctl.show.grid import facts, grid
 from hybridctl.show.lines import along, fold, thin, unwind
@@ -20,6 +27,7 @@ from hybridctl.show.parts import counted
 from hybridctl.show.style import looks_of
 from hybridctl.show.svg import to_svg
 from hybridctl.show.verdict import verdict
+from hybridctl.tasks.statistics import Interval
 
 TASK = hc.tasks.get("global", seconds=6.0)
 LQR = hc.reference("lqr", TASK)
@@ -366,3 +374,41 @@ def test_bad_traces(traces):
         phase_portrait(traces, states=("phi", "x"))
     with pytest.raises(ValueError, match="no runs to draw"):
         training_curve({})
+
+
+# ---------------------------------------------------------------- the demo's last lines
+
+
+def trained(best, gain=None):
+    curve = [{"steps": 1000.0 * k, "score": -9.0 + k} for k in range(3)]
+    return SimpleNamespace(
+        curve=curve, best=best, steps=2000, stopped="finished", seed=0,
+        better_than_base=gain,
+    )  # fmt: skip
+
+
+def test_the_demo_says_what_was_learned():
+    costs = np.linspace(40.0, 60.0, 64)
+
+    def told(best=2, **known):
+        return lesson(made_up(known, against=next(iter(known))), trained(best))
+
+    assert told(machine=costs, residual=0.9 * costs) == (
+        "global: after 2,000 decisions residual settles in 100.0% of 64 episodes, as "
+        "machine does; it costs 10% less than machine."
+    )
+    dear = told(lqr=costs, ppo=11.0 * costs)
+    assert dear.endswith("its cost J is 11 times that of lqr.")
+    kept = told(0, a=costs, b=costs)
+    assert kept.endswith("nothing better than a was found, so it is kept as it was.")
+    some = {"b": np.arange(64) > 15}
+    worse = lesson(made_up({"a": costs, "b": costs}, some), trained(2))
+    assert "b settles in 75.0% of 64 episodes, a in 100.0%" in worse
+
+
+def test_a_run_that_keeps_its_base_says_so():
+    told = made.story(trained(0, Interval(0.0, 0.0, 0.0)))
+    assert "kept what it began with, score −9, as no later policy scored higher" in told
+    assert "Not shown to be better than its template with empty Slots" in told
+    told = made.story(trained(2, Interval(3.0, 1.0, 5.0)))
+    assert "kept the policy of 2,000" in told and "Better than its template" in told

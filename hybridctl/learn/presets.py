@@ -69,11 +69,11 @@ PRESETS = {
 ABOUT = {
     "balance": "PPO where the pole must stay up.",
     "swing": "PPO for a swing-up.",
-    "quick": "The same with a quarter of the decisions, for a first look.",
+    "quick": "As swing, with a quarter of the decisions: for a first look.",
     "weak": "As swing, for a swing-up that takes longer.",
     "sac": "SAC: few decisions, many updates.",
     "seed": "The tutorial's short run, number by number; it learns nothing.",
-    "seed_long": "And its long one.",
+    "seed_long": "The tutorial's long run.",
 }
 
 

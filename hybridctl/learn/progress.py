@@ -54,7 +54,7 @@ class Bar:
         parts = [
             f"{steps / 1e3:,.0f}k steps",
             f"score {point['score']:.4g}",
-            f"settled {point['success']:.0%}",
+            f"success {point['success']:.0%}",
         ]
         parts += [f"{speed / 1e3:.1f}k/s"] if steps > self.origin else []
         parts += [f"{point['not_finite']:.0f} not finite"] * (point["not_finite"] > 0)

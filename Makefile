@@ -12,18 +12,22 @@ CANDIDATES = $(PYTHON)
 endif
 
 RUN = .venv/bin/python -m
+# A file's tests share what they compile, so one process runs them all.
+PYTEST = JAX_PLATFORMS=cpu $(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Kernels of OpenBLAS, each with an instruction set of XLA.
+KERNELS = Haswell:SSE4_2 SkylakeX:AVX Prescott:AVX2
 
 # Keep other projects' packages out, for example those of ROS.
 unexport PYTHONPATH PYTHONHOME
 # Do not ask the network whether there is a newer pyright.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test test-all notebooks docs bench bench-peers lint format pins \
+.PHONY: help demo test test-all test-slow test-kernels notebooks docs bench bench-peers lint format pins \
     clean new-venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s%s\n", $$1, $$2}' Makefile
 	@echo 'Options: PYTHON=python3.12 makes .venv with that Python;'
 	@echo '         ARGS="..." is handed on by demo, test, notebooks, bench and bench-peers.'
 
@@ -31,10 +35,25 @@ demo: .venv/.installed ## run the demo
 	.venv/bin/hybridctl demo $(ARGS)
 
 test: lint ## lint, then run the tests (ARGS="-k lqr" for some of them)
-	JAX_PLATFORMS=cpu $(RUN) pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: lint ## lint, then run the tests and the slow sweeps
-	JAX_PLATFORMS=cpu $(RUN) pytest -n 2 --dist loadgroup $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-slow: .venv/.installed ## run the slow sweeps only
+	$(PYTEST) -m slow $(ARGS)
+
+test-kernels: .venv/.installed ## run numeric tests as other processors would
+	@for kernel in $(KERNELS); do \
+	    blas=$${kernel%:*}; isa=$${kernel#*:}; \
+	    if [ $$blas = SkylakeX ] && ! grep -qs avx512f /proc/cpuinfo; then \
+	        echo "SKIPPED OpenBLAS's $$blas: this processor has no AVX-512"; \
+	        blas=; \
+	    fi; \
+	    echo "OpenBLAS: $${blas:-its own choice}, XLA: $$isa"; \
+	    OPENBLAS_CORETYPE=$$blas XLA_FLAGS=--xla_cpu_max_isa=$$isa \
+	        $(PYTEST) -m "numeric and not slow" $(ARGS) || exit 1; \
+	done
 
 notebooks: .venv/.installed ## run the notebooks (ARGS=--write keeps what they show)
 	JAX_PLATFORMS=cpu .venv/bin/python notebooks/run.py $(ARGS)

@@ -1,8 +1,20 @@
-"""Doctests of pages write files elsewhere; compiled programs are let go of."""
+"""Tests compile quickly, give memory back, and write in folders of their own."""
 
+import ctypes
+import gc
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+# A test runs what it compiles once, so the quickest compiler is the best one; bits are
+# the same. `make test-all` and `make test-kernels` compile as users do.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1 "
+    "--xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters",
+)
 
 import jax
 import pytest
@@ -12,21 +24,8 @@ import pytest
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-MAPS = Path("/proc/self/maps")
-SLOW = (  # sweeps that repeat what a quicker case shows; `make test-all` runs them
-    *(f"env_is_simulate_bit_for_bit[{task}-" for task in ("swingup", "short_track")),
-    *(f"env_is_simulate_bit_for_bit[{task}-" for task in ("weak", "unknown_plant")),
-    *(f"[global-{name}]" for name in ("early_catch", "gate", "residual_machine")),
-    *(f"[global-{name}]" for name in ("swing", "schedule", "slow modes")),
-    *(f"base_bit_for_bit[{task}]" for task in ("swingup", "weak", "short_track")),
-    "base_bit_for_bit[push]",
-    "every_other_trainer_of_brax",
-    "brax_clones_the_behaviour",
-    "[by mujoco]",
-    "vmap_is_a_loop[mpc]",
-    "vmap_is_a_loop[ekf]",
-)
-FULL = 30_000  # memory maps; every program takes some, and Linux allows 65,530
+MEMORY = Path("/proc/self/statm")
+ROOM = 1000 * 2**20  # bytes that a process may keep from module to module
 
 
 @pytest.fixture(autouse=True)
@@ -38,15 +37,17 @@ def _elsewhere(
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _room_for_programs() -> Iterator[None]:
-    """Without it a process that compiles thousands of programs dies."""
+def _room() -> Iterator[None]:
+    """Compiled programs are let go of, or a process would grow to gigabytes."""
     yield
-    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > FULL:
+    if not MEMORY.exists() or _resident() > ROOM:
         jax.clear_caches()
+        gc.collect()
+        if sys.platform == "linux":  # the C library keeps what was freed
+            ctypes.CDLL(None).malloc_trim(0)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow ones."""
-    for item in items:
-        if any(part in item.nodeid for part in SLOW):
-            item.add_marker(pytest.mark.slow)
+def _resident() -> int:
+    return int(MEMORY.read_text(encoding="utf-8").split()[1]) * os.sysconf(
+        "SC_PAGE_SIZE"
+    )

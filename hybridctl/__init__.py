@@ -4,11 +4,11 @@ Names are loaded when they are first used: importing hybridctl costs nothing, an
 brax is imported only by what trains.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from hybridctl.exact import keep_arithmetic_exact
 from hybridctl.gym import announce
+from hybridctl.lazy import load as _load
 
 __version__ = "0.1.0"
 keep_arithmetic_exact()
@@ -68,10 +68,10 @@ __all__ = [*sorted(_NAMES), *_ROOMS]  # pyright: ignore[reportUnsupportedDunderA
 
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
-        module = importlib.import_module(f"hybridctl.{_NAMES[name]}")
+        module = _load(f"hybridctl.{_NAMES[name]}")
         return globals().setdefault(name, getattr(module, name))
     if name in _ROOMS:
-        return importlib.import_module(f"hybridctl.{name}")
+        return _load(f"hybridctl.{name}")
     raise AttributeError(f"hybridctl has no {name!r}; it has {', '.join(__all__)}")
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import jax
 from platformdirs import user_cache_dir
 
+from hybridctl.checks import not_forked
+
 SWITCH = "HYBRIDCTL_CACHE"
 OFF, ON = ("off", "0", "no", "false"), ("", "on", "1", "yes", "true")
 LARGEST = 2**30  # bytes; the programs that were not used for longest go
@@ -19,7 +21,6 @@ NEVER = 1e9  # seconds of compiling from which a program is kept: none is
 QUIET = "Error (reading|writing) persistent compilation cache"  # JAX: once a program
 
 
-@functools.cache
 def enable_cache() -> Path | None:
     """Turn the compilation cache on, once, unless the user has decided otherwise.
 
@@ -30,7 +31,16 @@ def enable_cache() -> Path | None:
 
     Returns:
         The folder in use, None where the cache is off.
+
+    Raises:
+        RuntimeError: nothing can be compiled in this process; see `not_forked`.
     """
+    not_forked()
+    return _enabled()
+
+
+@functools.cache
+def _enabled() -> Path | None:
     choice = os.environ.get(SWITCH, "")
     if choice.lower() in OFF or _limit() == 0:
         return None

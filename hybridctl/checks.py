@@ -1,11 +1,15 @@
 """Checks on user input: each failure is one sentence with the cure in it."""
 
-from collections.abc import Iterable
-from typing import Any, NoReturn
+import difflib
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import jax.core
 import numpy as np
+from jax import Array
+from jax._src import xla_bridge
 
 
 def as_float(value: Any) -> Any:
@@ -15,7 +19,10 @@ def as_float(value: Any) -> Any:
     """
     if isinstance(value, jax.Array):
         return value
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        fail(f"{value!r} has rows of different lengths; give a rectangle of numbers")
     if array.dtype == object and any(is_tracer(v) for v in array.flat):
         return jax.numpy.asarray(value)
     if array.dtype.kind not in "bif":
@@ -30,12 +37,84 @@ def optional_float(value: Any) -> Any:
 
 def as_int(value: Any) -> Any:
     """Integer array, int32 on the host."""
-    return value if isinstance(value, jax.Array) else np.asarray(value, np.int32)
+    if isinstance(value, jax.Array):
+        return value
+    array = _real("a whole number", value)
+    if array.dtype.kind == "f" or np.any(np.abs(array) > np.iinfo(np.int32).max):
+        fail(f"{plain(repr(value), 80)} is no whole number of 32 bits; give one")
+    return array.astype(np.int32)
 
 
-def cast(tree: Any) -> Any:
-    """Every array of a tree as a JAX array: the one cast from host to device."""
-    return jax.tree.map(jax.numpy.asarray, tree)
+def is_number(leaf: Any) -> bool:
+    """Whether a leaf of a tree is data: an array of numbers, or a real number.
+
+    All else is structure: a function, a text, a whole number or a bool of Python.
+    """
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf.dtype.kind in "biufc"
+    return isinstance(leaf, (jax.Array, float, complex))
+
+
+def on_numbers(f: Callable, tree: Any) -> Any:
+    """A tree with f of every number in it, and all else as it is."""
+    return jax.tree.map(lambda leaf: f(leaf) if is_number(leaf) else leaf, tree)
+
+
+def cast(tree: Any, name: str = "") -> Any:
+    """Every number of a tree as a JAX array: the one cast from host to device.
+
+    What is no number stays (an activation function, a name), for functions compiled
+    by `equinox.filter_jit`.
+
+    Raises:
+        ValueError: something that cannot be told from another one, with its field.
+    """
+    not_forked()
+    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
+    return jax.tree.unflatten(structure, [_cast(name, *leaf) for leaf in leaves])
+
+
+def _cast(name: str, path: tuple, leaf: Any) -> Any:
+    if is_number(leaf):
+        return jax.numpy.asarray(leaf)
+    try:
+        hash(leaf)
+    except TypeError:
+        where = (name + jax.tree_util.keystr(path)).lstrip(".")
+        fail(
+            f"{where or 'this'} is a {type(leaf).__name__}, neither number nor fixed; "
+            "make it an array of numbers, a tuple, or eqx.field(static=True)"
+        )
+    return leaf
+
+
+_NUMBER = "number"
+
+
+class Rest(NamedTuple):
+    """A tree without its numbers; called with them, the tree. Hashable."""
+
+    structure: Any
+    leaves: tuple[tuple[str, Any], ...]
+
+    def __call__(self, numbers: Iterable[Any]) -> Any:
+        """The tree with these numbers in it."""
+        given = iter(numbers)
+        whole = [next(given) if k == _NUMBER else leaf for k, leaf in self.leaves]
+        return jax.tree.unflatten(self.structure, whole)
+
+
+def split(tree: Any) -> tuple[list[Any], Rest]:
+    """The numbers of a tree, and the rest.
+
+    Example:
+        >>> numbers, rest = split({"gain": 2.0, "name": "fast"})
+        >>> numbers, rest([3.0])
+        ([2.0], {'gain': 3.0, 'name': 'fast'})
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    rest = [(_NUMBER, None) if is_number(v) else (type(v).__name__, v) for v in leaves]
+    return [v for v in leaves if is_number(v)], Rest(structure, tuple(rest))
 
 
 def is_tracer(value: Any) -> bool:
@@ -46,6 +125,34 @@ def is_tracer(value: Any) -> bool:
 def is_concrete(*values: Any) -> bool:
     """Whether values can be looked at now (False under jit, vmap or grad)."""
     return not any(is_tracer(v) for v in jax.tree.leaves(values))
+
+
+_lost = False  # whether this process was forked off one in which JAX ran
+
+
+def _note_fork() -> None:
+    global _lost
+    _lost = _lost or xla_bridge.backends_are_initialized()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def not_forked() -> None:
+    """Refuse to compute where JAX would wait for ever for threads that are gone.
+
+    Raises:
+        RuntimeError: this process was forked off one in which JAX had started.
+    """
+    if _lost:
+        raise RuntimeError(
+            "this process was forked off one in which JAX had started, where JAX "
+            'would hang; start processes with context="spawn", as in '
+            'gymnasium.make_vec(id, vectorization_mode="async", '
+            'vector_kwargs={"context": "spawn"}) or multiprocessing.get_context('
+            '"spawn"), or use hc.gym.make_vec: many environments in one process'
+        )
 
 
 def fail(message: str) -> NoReturn:
@@ -79,11 +186,54 @@ def first_line(thing: Any) -> str:
     return (thing.__doc__ or "").strip().partition("\n")[0]
 
 
+def number(name: str, value: Any) -> float:
+    """One real number as a float."""
+    try:
+        single = not isinstance(value, (str, bytes)) and np.ndim(value) == 0
+        return float(value) if single else fail("")
+    except (TypeError, ValueError, OverflowError) as error:
+        given = "a number traced by jit, vmap or grad" if is_tracer(value) else value
+        raise ValueError(f"{name}={given!r} is not a number; give one") from error
+
+
+def as_key(key: Any) -> Array | None:
+    """A key for JAX's draws: a seed (a whole number), a key, or None.
+
+    Raises:
+        ValueError: something else.
+    """
+    if key is None or is_tracer(key):
+        return key
+    if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+        return jax.random.PRNGKey(int(key) % 2**32)
+    dtype = getattr(key, "dtype", None)
+    if dtype is not None and jax.numpy.issubdtype(dtype, jax.dtypes.prng_key):
+        key = jax.random.key_data(key)
+    single = getattr(key, "dtype", None) == np.uint32 and np.ndim(key) == 1
+    if not single:
+        shape = f" of shape {np.shape(key)}" if hasattr(key, "dtype") else ""
+        fail(
+            f"key is a {type(key).__name__}{shape}; give a seed, as key=0, or one key, "
+            "as jax.random.PRNGKey(0); for many keys use jax.vmap"
+        )
+    return jax.numpy.asarray(key)
+
+
 def finite(name: str, value: Any) -> None:
     """Refuse NaN and Inf; None (an absent part) passes."""
     if value is not None and is_concrete(value):
-        ok = np.all(np.isfinite(np.asarray(value)))
+        ok = np.all(np.isfinite(_real(name, value)))
         require(bool(ok), f"{name}={value} is not finite; give finite numbers")
+
+
+def _real(name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        fail(f"{name}={plain(repr(value), 80)} is not a number; give real numbers")
+    return array
 
 
 def finite_entries(name: str, array: np.ndarray) -> None:
@@ -94,9 +244,15 @@ def finite_entries(name: str, array: np.ndarray) -> None:
         fail(f"{name} is not finite: {entry}={array[tuple(at)]}; give finite numbers")
 
 
+def _some(name: str, value: Any) -> None:
+    if is_concrete(value):
+        require(_real(name, value).size > 0, f"{name} is empty; give numbers")
+    finite(name, value)
+
+
 def positive(name: str, value: Any) -> None:
     """Refuse anything but finite numbers above zero."""
-    finite(name, value)
+    _some(name, value)
     if is_concrete(value):
         ok = np.all(np.asarray(value) > 0)
         require(bool(ok), f"{name}={value} must be above 0; give a positive number")
@@ -104,7 +260,7 @@ def positive(name: str, value: Any) -> None:
 
 def not_negative(name: str, value: Any) -> None:
     """Refuse anything but finite numbers of at least zero."""
-    finite(name, value)
+    _some(name, value)
     if is_concrete(value):
         ok = np.all(np.asarray(value) >= 0)
         require(bool(ok), f"{name}={value} must not be negative; give 0 or more")
@@ -129,24 +285,35 @@ def shares(name: str, value: Any) -> None:
 
 def shape(name: str, value: Any, expected: tuple[int, ...]) -> None:
     """Refuse an array of another shape."""
-    got = np.shape(value)
+    try:
+        got = np.shape(value)
+    except ValueError:
+        fail(f"{name} has rows of different lengths; give a rectangle of numbers")
     require(
         got == expected,
         f"{name} has shape {got}, expected {expected}; reshape or trim it",
     )
 
 
-def one_of(name: str, value: str, known: Iterable[str]) -> None:
+def row(name: str, value: Any) -> None:
+    """Refuse a single number where there is one for each entry."""
+    require(np.ndim(value) > 0, f"{name} is one number; give a list, one for each")
+
+
+def one_of(name: str, value: Any, known: Iterable[str]) -> None:
     """Refuse a name that is not in the list, and say the list."""
     names = sorted(known)
-    require(
-        value in names, f"unknown {name} {value!r}; choose one of: {', '.join(names)}"
-    )
+    if not isinstance(value, str) or value not in names:
+        text = value if isinstance(value, str) else ""
+        near = difflib.get_close_matches(text, names, 1)
+        close = f"; did you mean {near[0]!r}?" if near else ""
+        given = plain(repr(value), 80)
+        fail(f"unknown {name} {given}; choose one of: {', '.join(names)}{close}")
 
 
 def count(name: str, value: Any) -> None:
     """Refuse anything but a whole number above zero."""
     require(
-        isinstance(value, int) and value > 0,
+        isinstance(value, (int, np.integer)) and value > 0,
         f"{name}={value!r} must be a whole number above 0",
     )

@@ -8,6 +8,7 @@ without that instruction, what was trained is bit for bit what is simulated.
 
 import os
 import platform
+import re
 
 FLAG = "--xla_cpu_max_isa"
 SWITCH = "HYBRIDCTL_EXACT"
@@ -28,3 +29,14 @@ def keep_arithmetic_exact() -> bool:
         return FLAG in flags
     os.environ["XLA_FLAGS"] = f"{flags} {FLAG}=AVX".strip()
     return True
+
+
+def is_exact() -> bool:
+    """Whether every program rounds alike: x86 without fused multiply-add.
+
+    Returns:
+        False on ARM, with AVX2 and above, and where XLA chooses for itself.
+    """
+    chosen = re.findall(rf"{FLAG}=(\w+)", os.environ.get("XLA_FLAGS", ""))
+    on_x86 = platform.machine() in ("x86_64", "AMD64")
+    return on_x86 and bool(chosen) and chosen[-1] in ("SSE4_2", "AVX")

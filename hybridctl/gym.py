@@ -180,6 +180,9 @@ class _OnImport:
 
 
 def _require_gymnasium() -> None:
+    from hybridctl.checks import not_forked
+
+    not_forked()
     try:
         from gymnasium.vector import AutoresetMode  # noqa: F401
     except ImportError:

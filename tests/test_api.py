@@ -1,5 +1,6 @@
 """The public names: there, documented, quick to import."""
 
+import importlib
 import inspect
 import subprocess
 import sys
@@ -50,14 +51,34 @@ def test_importing_is_light():
     )
 
 
-def test_classical_work_does_not_import_brax():
+HEAVY = (
+    "brax", "control", "diffrax", "flax", "gymnasium", "jinja2", "matplotlib", "mujoco",
+    "optax", "optimistix", "rich", "safetensors", "scipy.optimize", "scipy.signal",
+    "scipy.special", "scipy.stats", "sympy", "tyro",
+)  # fmt: skip
+
+
+def test_work_imports_what_it_needs():
     code = (
-        "import sys, hybridctl as hc; task = hc.tasks.get('swingup'); "
+        "import sys, hybridctl as hc; plant = hc.CartPole(); "
+        "hc.lqr(plant, plant.upright(), Q=[1, 10, 1, 1], R=0.1, dt=0.02); "
+        f"print([m for m in {HEAVY} if m in sys.modules]); "
+        "print(sum(m.startswith('hybridctl') for m in sys.modules) < 40); "
+        "task = hc.tasks.get('swingup'); "
         "hc.reference('machine', task); hc.simulate; hc.compare; hc.save; "
         "print([m for m in ('brax', 'mujoco', 'matplotlib') if m in sys.modules])"
     )
     run = [sys.executable, "-c", code]
-    assert (
-        subprocess.run(run, capture_output=True, encoding="utf-8").stdout.strip()
-        == "[]"
-    )
+    done = subprocess.run(run, capture_output=True, encoding="utf-8")
+    assert done.stdout.split("\n") == ["[]", "True", "[]", ""], done.stderr
+
+
+@pytest.mark.parametrize("room", ["plants", "controllers", "loop", "design"])
+def test_a_room_hands_out_its_names_late(room):
+    module = getattr(hc, room)
+    for name in module.__all__:
+        home = importlib.import_module(module._homes[name])  # may be of the same name
+        assert getattr(module, name) is getattr(home, name)
+        assert name in dir(module)
+    with pytest.raises(AttributeError, match="has no attribute 'nosuch'"):
+        module.nosuch  # noqa: B018

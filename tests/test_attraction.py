@@ -12,6 +12,8 @@ import hybridctl as hc
 from hybridctl.controllers.guards import Level
 from hybridctl.design.trials import Trials
 
+pytestmark = pytest.mark.numeric
+
 DT = 0.02
 PLANT = hc.CartPole()
 UP = PLANT.upright()
@@ -126,7 +128,7 @@ def test_refusals():
     ):
         hc.region_of_attraction(SCALAR, -1.0 * HOLD, UNIT, V=HOLD.V, **FEW)
     free = hc.Loop(DT)
-    with pytest.raises(ValueError, match=r"no start fails up to V=1e.12: every level"):
+    with pytest.raises(ValueError, match=r"no start fails up to V=.*: every level"):
         hc.region_of_attraction(SCALAR, HOLD, free, **FEW)
 
 

@@ -12,6 +12,8 @@ import pytest
 import hybridctl as hc
 from hybridctl.compare.bounds import BOUNDS, Bound
 
+pytestmark = pytest.mark.numeric
+
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "benchmarks"))  # behind python-control, our control.py
 TASK = hc.tasks.get("swingup")

@@ -28,13 +28,13 @@ print(hc.simulate(hc.Pendulum(), hc.Constant([0.0]), [0.1, 0.0], 0.04, 0.02).x.s
 def afresh(monkeypatch):
     """As in a process that has not used the cache yet; settings are put back."""
     before = {name: getattr(jax.config, name) for name in SETTINGS}
-    cache.enable_cache.cache_clear()
+    cache._enabled.cache_clear()
     jax.config.update("jax_compilation_cache_dir", None)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     yield monkeypatch
     for name, value in before.items():
         jax.config.update(name, value)
-    cache.enable_cache.cache_clear()
+    cache._enabled.cache_clear()
 
 
 @pytest.mark.parametrize("value", ["off", "No", "0", "FALSE"])
@@ -48,7 +48,7 @@ def test_a_folder_of_ones_own_and_home(afresh, tmp_path):
     for value in (str(own), "~"):
         afresh.setenv(cache.SWITCH, value)
         afresh.setenv("HOME", str(own))
-        cache.enable_cache.cache_clear()
+        cache._enabled.cache_clear()
         jax.config.update("jax_compilation_cache_dir", None)
         assert cache.enable_cache() == own / f"jax-{jax.__version__}"
     assert jax.config.jax_persistent_cache_min_compile_time_secs == 0.0
@@ -57,7 +57,7 @@ def test_a_folder_of_ones_own_and_home(afresh, tmp_path):
 def test_what_jax_was_given_stays(afresh, tmp_path):
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     assert cache.enable_cache() == tmp_path
-    cache.enable_cache.cache_clear()
+    cache._enabled.cache_clear()
     jax.config.update("jax_compilation_cache_max_size", 0)
     assert cache.enable_cache() is None
 
@@ -88,7 +88,7 @@ def test_a_folder_that_can_only_be_read_is_read(afresh, tmp_path):
     folder = tmp_path / f"jax-{jax.__version__}"
     folder.mkdir()
     (folder / "a-cache").write_bytes(b"program")
-    cache.enable_cache.cache_clear()
+    cache._enabled.cache_clear()
     assert cache.enable_cache() == folder
     assert jax.config.jax_persistent_cache_min_compile_time_secs == cache.NEVER
 

@@ -15,6 +15,8 @@ from hybridctl.design.discretize import sampled
 from hybridctl.design.wellposed import problem
 from hybridctl.loop.loop import begin, step
 
+pytestmark = pytest.mark.numeric
+
 DT, N_X = 0.02, 4
 PLANT = hc.CartPole()
 UP = PLANT.upright()

@@ -141,8 +141,11 @@ def test_a_copy_has_a_memory_of_its_own(kind):
     assert [pilot(y + 0.1 * i) for i in range(5)] == ahead
     other.reset()
     assert pilot.state_dict()["tick"] == 10 and other.state_dict()["tick"] == 0
-    with pytest.raises(TypeError, match=r"hand over its controller \(hc.save\)"):
-        pickle.dumps(pilot)
+    again = pickle.loads(pickle.dumps(pilot))
+    assert repr(again) == repr(pilot)
+    assert [again(y - 0.1 * i) for i in range(3)] == [
+        pilot(y - 0.1 * i) for i in range(3)
+    ]
 
 
 def test_reset_begins_anew_and_with_a_measurement():

@@ -9,6 +9,8 @@ import hybridctl as hc
 from hybridctl.controllers.fill import blank_tick
 from hybridctl.design.kalman import filter_gain
 
+pytestmark = pytest.mark.numeric
+
 PLANT, DT = hc.CartPole(), 0.02
 UP = PLANT.upright()
 NOISE = np.array([0.01, 0.02, 0.1, 0.1])

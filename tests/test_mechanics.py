@@ -8,6 +8,8 @@ import zoo
 
 import hybridctl as hc
 
+pytestmark = pytest.mark.numeric
+
 LINKS = {
     "m1": 0.7, "m2": 1.3, "l1": 0.8, "l2": 1.1, "lc1": 0.3, "lc2": 0.6,
     "I1": 0.04, "I2": 0.09, "g": 9.7,

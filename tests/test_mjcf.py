@@ -61,12 +61,18 @@ def test_encodings(tmp_path, encoding):
 )
 def test_what_is_included_is_read_anew(tmp_path, include):
     outer, act = tmp_path / "outer.xml", tmp_path / "a.xml"
-    outer.write_text(xml(rest=f"<include {include}/>"))
-    (tmp_path / "b.xml").write_text(f"<mujocoinclude>{MOTOR}</mujocoinclude>")
-    act.write_text('<mujocoinclude><include file="b.xml"/></mujocoinclude>')
+    outer.write_text(xml(rest=f"<include {include}/>"), encoding="utf-8")
+    (tmp_path / "b.xml").write_text(
+        f"<mujocoinclude>{MOTOR}</mujocoinclude>", encoding="utf-8"
+    )
+    act.write_text(
+        '<mujocoinclude><include file="b.xml"/></mujocoinclude>', encoding="utf-8"
+    )
     for gear in (2, 5):
         motor = MOTOR.format(gear=gear, more="")
-        (tmp_path / "b.xml").write_text(f"<mujocoinclude>{motor}</mujocoinclude>")
+        (tmp_path / "b.xml").write_text(
+            f"<mujocoinclude>{motor}</mujocoinclude>", encoding="utf-8"
+        )
         plant = hc.MuJoCoPlant(outer)
         assert plant.parameters["actuator_gear"][0, 0] == gear
         assert "include" not in plant.mjcf  # it needs no file any more
@@ -78,13 +84,13 @@ def test_what_is_included_is_read_anew(tmp_path, include):
 def test_a_mesh_is_read_anew(tmp_path):
     mesh = "<asset><mesh name='m' file='m.obj'/></asset>"
     geom = "<body><joint name='spin'/><geom type='mesh' mesh='m'/></body>"
-    (tmp_path / "rod.xml").write_text(xml(first=mesh, world=geom))
+    (tmp_path / "rod.xml").write_text(xml(first=mesh, world=geom), encoding="utf-8")
     masses = []
     for size in (1, 2):
         corners = [(0, 0, 0), (size, 0, 0), (0, size, 0), (0, 0, size)]
         rows = ["v {} {} {}".format(*corner) for corner in corners]
         faces = ["f 1 3 2", "f 1 2 4", "f 1 4 3", "f 2 3 4"]
-        (tmp_path / "m.obj").write_text("\n".join(rows + faces))
+        (tmp_path / "m.obj").write_text("\n".join(rows + faces), encoding="utf-8")
         plant = hc.MuJoCoPlant(tmp_path / "rod.xml")
         masses.append(plant.parameters["body_mass"][2])
     assert masses[1] == pytest.approx(8 * masses[0])

@@ -42,6 +42,8 @@ from hybridctl.plants import (
     motor_cartpole,
 )
 
+pytestmark = pytest.mark.numeric
+
 # ---------------------------------------------------------------- linear networks
 
 

@@ -6,10 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import zoo
 from scipy.optimize import minimize
 
 import hybridctl as hc
 from hybridctl.controllers.fill import blank_tick
+
+pytestmark = pytest.mark.numeric
 
 PLANT, DT = hc.CartPole(), 0.02
 UP = PLANT.upright()
@@ -120,7 +123,7 @@ def test_the_filter_lets_a_good_controller_alone():
     lqr = hc.lqr(PLANT, UP, [2, 20, 1, 1], 0.1, DT, limit=10.0)
     safe = hc.SafetyFilter(lqr, LQR, hc.level(LQR.V < 3.0), PLANT, DT, 10.0)
     traces = [hc.simulate(PLANT, c, [0.1, 3.2, 0, 0], 2.0, DT) for c in (lqr, safe)]
-    np.testing.assert_array_equal(traces[0].x, traces[1].x)
+    zoo.same_bits(traces[0].x, traces[1].x)
     with pytest.raises(ValueError, match="inside is Quadratic, expected a guard such"):
         hc.SafetyFilter(lqr, LQR, LQR.V, PLANT, DT)
 

@@ -11,11 +11,15 @@ import zoo
 import hybridctl as hc
 from hybridctl.plants.flow import rk4
 
+pytestmark = pytest.mark.numeric
+
 PLANTS = zoo.plants()
 MECHANICAL = [n for n, p in PLANTS.items() if isinstance(p, hc.MechanicalPlant)]
 N = 6
-each = pytest.mark.parametrize("name", list(PLANTS))
-mechanical = pytest.mark.parametrize("name", MECHANICAL)
+BUT_BALL = [name for name in PLANTS if name != "ball"]
+SLOW = {"by mujoco"}
+each = pytest.mark.parametrize("name", zoo.sweep(PLANTS, SLOW))
+mechanical = pytest.mark.parametrize("name", zoo.sweep(MECHANICAL, SLOW))
 
 
 def draw(plant):
@@ -139,7 +143,7 @@ def _flow(plant, x, u, h, steps):
     return jax.lax.fori_loop(0, steps, body, x)
 
 
-@pytest.mark.parametrize("name", [n for n in PLANTS if n != "ball"])  # exact there
+@pytest.mark.parametrize("name", zoo.sweep(BUT_BALL, SLOW))  # exact there
 def test_rk4_is_of_fourth_order_with_a_held_input(name):
     plant, (x, u), (_, A, _, _) = PLANTS[name], draw(PLANTS[name]), facts(name)
     span = 1.0 / np.linalg.norm(A, 2, axis=(1, 2)).max()  # the plant's own time scale
@@ -159,7 +163,7 @@ def test_vmap_is_a_loop_bit_for_bit(name):
     plant = jax.tree.map(jnp.asarray, PLANTS[name])
     x, u = (jnp.asarray(v, jnp.float32) for v in draw(plant))
     single = np.stack([_rate(plant, *xu) for xu in zip(x, u, strict=True)])
-    np.testing.assert_array_equal(_rates(plant, x, u), single)
+    zoo.same_bits(_rates(plant, x, u), single)
 
 
 @each

@@ -5,6 +5,8 @@ import pytest
 
 import hybridctl as hc
 
+pytestmark = pytest.mark.numeric
+
 N = 200
 NAMES = ("m_c", "m_p", "L", "g", "cart_friction", "pole_friction")
 

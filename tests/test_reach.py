@@ -12,6 +12,8 @@ import hybridctl as hc
 from hybridctl.strategies.reference import build_pump
 from hybridctl.tasks import Box, holds
 
+pytestmark = pytest.mark.numeric
+
 RUBBING = hc.CartPole(pole_friction=0.05)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridctl.plants.mjcf import source
+from hybridctl.plants.mjsource import source
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("hybridctl", "benchmarks", "tests", "notebooks", "docs")

@@ -2,13 +2,16 @@
 
 import dataclasses
 import itertools
+from collections.abc import Container, Iterable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import hybridctl as hc
 from hybridctl.controllers.fill import action_size
+from hybridctl.exact import is_exact
 
 DT = 0.02
 KEPT = (  # test_deploy keeps one of each of these
@@ -191,6 +194,29 @@ def templates(t: hc.Task) -> dict[str, hc.Controller]:
         "two slots": hc.Mix(hc.Slot(2), [lqr, pump]) + 3.0 * slot,
         "observed": observer() >> (machine + 10.0 * slot),
     }
+
+
+def sweep(values: Iterable, slow: Container) -> list:
+    """Parameters of a test; the slow ones repeat what a quicker one shows."""
+
+    def one(value: object) -> object:
+        values = value if isinstance(value, tuple) else (value,)
+        return pytest.param(*values, marks=[pytest.mark.slow] * (value in slow))
+
+    return [one(value) for value in values]
+
+
+def same_bits(a: object, b: object, told: str = "") -> None:
+    """Asserts equality bit for bit, to rounding where programs may round apart.
+
+    Then a guard may send a lane another way, so a tenth may differ by more.
+    """
+    if is_exact():
+        np.testing.assert_array_equal(a, b, err_msg=told)
+    else:
+        assert np.shape(a) == np.shape(b), told
+        close = np.isclose(a, b, rtol=1e-3, atol=1e-3, equal_nan=True)
+        assert np.mean(close) >= 0.9, told
 
 
 def bits(tree: object) -> list[bytes]:

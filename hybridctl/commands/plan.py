@@ -11,6 +11,7 @@ from hybridctl.commands.settings import settings_of
 from hybridctl.controllers import Controller
 from hybridctl.deploy import RunFolder
 from hybridctl.deploy.folder import CHECKPOINT
+from hybridctl.deploy.seeds import by_seed
 from hybridctl.tasks import Task
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _check_free(folder: Path) -> None:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Those in a folder: of its run, or of its seeds."""
-    seeds = sorted(folder.glob(f"seed-*/{CHECKPOINT}"))
+    seeds = by_seed(folder, CHECKPOINT)
     return [path for path in (folder / CHECKPOINT, *seeds) if path.exists()]
 
 

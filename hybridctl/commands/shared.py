@@ -10,6 +10,7 @@ from hybridctl import deploy, strategies
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller
 from hybridctl.deploy.folder import CONTROLLER
+from hybridctl.deploy.seeds import by_seed
 from hybridctl.tasks import Task
 
 console = Console(soft_wrap=True, highlight=False)
@@ -33,9 +34,9 @@ def _in_folder(folder: Path) -> Path:
     path = folder / CONTROLLER
     if path.exists():
         return path
-    seeds = sorted(inside.parent.name for inside in folder.glob(f"seed-*/{CONTROLLER}"))
+    seeds = by_seed(folder, CONTROLLER)
     if seeds:
-        fail(f"{folder} holds several seeds; choose one, as in {folder / seeds[0]}")
+        fail(f"{folder} holds several seeds; choose one, as in {seeds[0].parent}")
     fail(f"there is no {CONTROLLER} in {folder}; give the folder of a run")
 
 

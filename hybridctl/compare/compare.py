@@ -65,7 +65,7 @@ def step_us(task: Task, controller: Controller, repeats: int = 3) -> float:
     def once() -> float:
         began = time.perf_counter()
         trace = simulate(
-            start.plant,
+            start.world,
             controller,
             start.x,
             task.seconds,

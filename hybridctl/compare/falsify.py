@@ -123,7 +123,8 @@ def falsify(
         plant: ranges of parameters by name, or a share for ± that of all; by default
             what the task varies, else 0.2. 0: none.
         push: range of the impulse [N s], or a number for ± that; by default the
-            task's own, else what the input limit gives in 0.1 s. 0: none.
+            task's own, else what the input limit gives in 0.1 own seconds of the
+            plant. 0: none.
         delay: periods that the actuator may be late; by default the task's own. Each
             has an equal part of the budget.
         budget: episodes that are simulated.

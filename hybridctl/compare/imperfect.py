@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.checks import on_numbers
 from hybridctl.compare.leaderboard import HEIGHT, MOTOR, SECONDS
 from hybridctl.controllers import near
 from hybridctl.loop import Actuator, Disturbance, Loop, Sensor
@@ -135,7 +135,7 @@ def loops(task: Task, wanted: Iterable[Part]) -> Task:
     rows = [_rows(task, part) for part in wanted]
     places = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     n = len(places["response"])
-    whole = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (n, *np.shape(leaf))), task)
+    whole = on_numbers(lambda leaf: np.broadcast_to(leaf, (n, *np.shape(leaf))), task)
     return eqx.tree_at(
         lambda t: list(_places(t).values()), whole, list(places.values())
     )

@@ -9,12 +9,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, is_number, require
 from hybridctl.compare.places import setter
 from hybridctl.loop import Actuator, Disturbance, Loop
+from hybridctl.plants.scales import own_second
 from hybridctl.tasks import Box, Curriculum, Either, Start, Task
 
-PUSH_AT, PUSH_LASTS = 1.0, 0.1  # [s], where the task has no push of its own
+PUSH_AT, PUSH_LASTS = 1.0, 0.1  # own seconds, where the task has no push of its own
 SPREAD = 0.2  # of a parameter, where the task does not say
 
 
@@ -130,7 +131,7 @@ def parameters(plant: Any) -> dict[str, float]:
 
 
 def push_axes(task: Task, given: Any) -> list[Axis]:
-    """The impulse of a push: by default ± the task's own, or the limit for 0.1 s.
+    """The impulse of a push: by default ± the task's own, or the limit while it lasts.
 
     A task that always pushes alike is given up to twice its impulse, either way.
     """
@@ -140,7 +141,8 @@ def push_axes(task: Task, given: Any) -> list[Axis]:
     if given is None:
         if own is None and (task.loop.disturbance or not task.limited):
             return []
-        given = PUSH_LASTS * task.input_limit if own is None else abs(own)
+        lasts = PUSH_LASTS * own_second(task.plant)
+        given = lasts * task.input_limit if own is None else abs(own)
         given = 2 * given if fixed else given
     if np.ndim(given) == 0 and not given:
         return []
@@ -167,8 +169,8 @@ def perturbed(
         task: that is perturbed.
         start: value of every state.
         plant: parameters by name; the others are nominal.
-        push: impulse [N s] of the task's push, or of one of 0.1 s at t = 1 s; None:
-            the task's own pushes.
+        push: impulse [N s] of the task's push, or of one of 0.1 s at t = 1 s in the
+            plant's own seconds; None: the task's own pushes.
         delay: of the actuator, whole periods; None: the task's own.
 
     Returns:
@@ -176,16 +178,19 @@ def perturbed(
     """
     x0 = np.stack(np.broadcast_arrays(*(start[n] for n in task.plant.states)), axis=-1)
     changed = setter(task.plant, plant)[0](dict(plant))
-    loop = _loop(task.loop, push, delay)
+    loop = _loop(task, push, delay)
     return dataclasses.replace(
         task, start=Box(x0, x0), plant=changed, loop=loop, vary=None
     )
 
 
-def _loop(loop: Loop, push: Any, delay: int | None) -> Loop:
-    """A loop with this push and delay."""
+def _loop(task: Task, push: Any, delay: int | None) -> Loop:
+    """The task's loop with this push and delay."""
+    loop = task.loop
     if push is not None:
-        own = loop.disturbance or Disturbance(0.0, PUSH_AT, PUSH_LASTS)
+        second = own_second(task.plant)
+        usual = Disturbance(0.0, PUSH_AT * second, PUSH_LASTS * second)
+        own = loop.disturbance or usual
         force = np.asarray(push, np.float64) / np.asarray(own.duration)
         pushes = dataclasses.replace(own, force=force, random_size=False)
         loop = dataclasses.replace(loop, disturbance=pushes)
@@ -257,6 +262,8 @@ class Space:
         values = self.values(z)
         one = perturbed(self.task, **self.parts(values[0]), delay=delay)
         many = perturbed(self.task, **self.parts(values), delay=delay)
-        return jax.tree.map(
-            lambda a, b: np.broadcast_to(b, (len(z), *np.shape(a))), one, many
-        )
+
+        def spread(a: Any, b: Any) -> Any:
+            return np.broadcast_to(b, (len(z), *np.shape(a))) if is_number(a) else a
+
+        return jax.tree.map(spread, one, many)

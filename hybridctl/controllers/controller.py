@@ -2,14 +2,15 @@
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 from jax import Array
 
-from hybridctl.checks import as_float, fail, finite
+from hybridctl.checks import as_float, fail, finite, require
 from hybridctl.describe import Shown
+from hybridctl.kinds import check_fields, check_fields_first
 
 State = Any  # a controller's memory: any pytree of arrays
 
@@ -61,6 +62,15 @@ class Controller(Shown, eqx.Module):
     are pure JAX. Controllers add (`a + b`), scale (`2.0 * a`) and chain
     (`observer >> a`).
     """
+
+    CURE: ClassVar[str] = "; of a training run, run.controller"
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        check_fields_first(cls)
+
+    def __check_init__(self):
+        check_fields(self)
 
     __array_ufunc__ = None  # let `numpy_scalar * controller` reach __rmul__
 
@@ -155,5 +165,80 @@ class Series(Controller):
 
 
 def output_of(controller: Controller, tick: Tick) -> jax.ShapeDtypeStruct:
-    """Shape and dtype of a controller's output, without computing it."""
-    return jax.eval_shape(lambda: controller.step(controller.init(tick), tick)[1])
+    """Shape and dtype of a controller's output, without computing it.
+
+    Raises:
+        ValueError: it does not run, or gives no array of real numbers.
+    """
+    return tried(controller, tick)[2]
+
+
+def tried(controller: Controller, tick: Tick) -> tuple[Any, Any, Any]:
+    """Shapes of a controller's memory, the memory after a step, and the output.
+
+    Raises:
+        ValueError: it does not run, or gives no array of real numbers.
+    """
+    name = type(controller).__name__
+
+    def run() -> Any:
+        memory = controller.init(tick)
+        return memory, *controller.step(memory, tick)
+
+    try:
+        memory, after, u = eqx.filter_eval_shape(run)
+        u = jax.eval_shape(lambda: jax.numpy.asarray(u)) if _is_scalar(u) else u
+    except ValueError:
+        raise
+    except Exception as error:  # a controller's own code may raise anything
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise ValueError(
+            f"{name} does not run in JAX: {type(error).__name__}: {first}"
+        ) from error
+    if not isinstance(u, jax.ShapeDtypeStruct):
+        fail(f"{name} gives a {type(u).__name__}, expected an array; use jnp.stack")
+    real = u.dtype.kind in "fiub" or jax.numpy.issubdtype(u.dtype, jax.numpy.floating)
+    require(real, f"{name} gives {u.dtype}, expected real numbers")
+    return memory, after, u
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (bool, int, float))
+
+
+def check_memory(before: Any, after: Any, name: str = "memory") -> None:
+    """Refuse a memory that does not keep its tree, shapes and dtypes.
+
+    Args:
+        before: shapes at the first tick.
+        after: shapes after a step.
+        name: of what it is.
+
+    Raises:
+        ValueError: names what changes, from what to what.
+    """
+    flat = jax.tree_util.tree_flatten_with_path
+    (old, tree), (new, other) = flat(before), flat(after)
+    require(
+        tree == other,
+        f"the {name} changes its structure: {tree} at the start, {other} after a step; "
+        "return from step what init returns",
+    )
+    for (path, a), (_, b) in zip(old, new, strict=True):
+        where = name + jax.tree_util.keystr(path)
+        for leaf in (a, b):
+            if not (_is_scalar(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)):
+                fail(
+                    f"{where} is a {type(leaf).__name__}, expected numbers; keep it in "
+                    "a field of the controller"
+                )
+        told = [f"{v.dtype}{list(v.shape)}" for v in map(_shaped, (a, b))]
+        require(
+            told[0] == told[1],
+            f"{where} is {told[0]} at the start and {told[1]} after a step; make them "
+            "the same, for example 0.0 instead of 0",
+        )
+
+
+def _shaped(leaf: Any) -> Any:
+    return jax.eval_shape(lambda: jax.numpy.asarray(leaf)) if _is_scalar(leaf) else leaf

@@ -15,12 +15,17 @@ from hybridctl.checks import (
     not_negative,
     positive,
     require,
+    row,
     shape,
 )
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total, wrap
+from hybridctl.kinds import check_fields, real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
+from hybridctl.plants.scales import natural_units
+
+DRIFT = 1e-4  # of a state in a period, in its natural unit
 
 
 class Estimate(eqx.Module):
@@ -70,6 +75,9 @@ class KalmanFilter(Controller):
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
+        check_fields(self)
+        row("x0", self.x0)
+        row("u0", self.u0)
         n, m = np.shape(self.x0)[-1], np.shape(self.u0)[-1]
         sizes = {"A": (n, n), "B": (n, m), "L": (n, len(self.columns))}
         for name, size in sizes.items():
@@ -126,11 +134,13 @@ class EKF(Controller):
         noise: standard deviation of each measurement, shape [n_x].
         disturbance: standard deviation of an unknown input that changes every
             period, shape [n_u].
-        process: standard deviation by which a state drifts in a period, shape [n_x].
+        process: standard deviation by which a state drifts in a period, shape [n_x];
+            None: 1e-4 of its natural unit, which is 1 for a `CartPole()`, follows the
+            scale of any mechanical plant, and is the state's own unit elsewhere.
         columns: which coordinates of y are trusted; all by default.
         substeps: RK4 steps a period.
         unseen: standard deviation at the start of states that are not measured,
-            shape [n_x].
+            shape [n_x]; None: 1 natural unit.
 
     Raises:
         ValueError: a shape does not fit, or a deviation is not positive.
@@ -147,13 +157,31 @@ class EKF(Controller):
     """
 
     plant: Plant
-    dt: float = eqx.field(static=True, converter=float)
+    dt: float = eqx.field(static=True, converter=real_number)
     noise: Array = eqx.field(converter=as_float)
-    disturbance: Array = eqx.field(converter=as_float, default=0.0)
-    process: Array = eqx.field(converter=as_float, default=1e-4)
-    columns: tuple[int, ...] | None = eqx.field(static=True, default=None)
-    substeps: int = eqx.field(static=True, default=1)
-    unseen: Array = eqx.field(converter=as_float, default=1.0)
+    disturbance: Array = eqx.field(converter=as_float)
+    process: Array = eqx.field(converter=as_float)
+    columns: tuple[int, ...] | None = eqx.field(static=True)
+    substeps: int = eqx.field(static=True)
+    unseen: Array = eqx.field(converter=as_float)
+
+    def __init__(
+        self,
+        plant: Plant,
+        dt: float,
+        noise: Any,
+        disturbance: Any = 0.0,
+        process: Any = None,
+        columns: tuple[int, ...] | None = None,
+        substeps: int = 1,
+        unseen: Any = None,
+    ):
+        self.plant, self.dt, self.noise = plant, dt, noise
+        self.disturbance, self.columns, self.substeps = disturbance, columns, substeps
+        missing = process is None or unseen is None
+        units: Any = natural_units(plant) if missing else None
+        self.process = DRIFT * units if process is None else process
+        self.unseen = units if unseen is None else unseen
 
     def __check_init__(self):
         positive("dt", self.dt)

@@ -15,6 +15,9 @@ from hybridctl.checks import (
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.feedback import within
+from hybridctl.kinds import real_number
+
+SLACK = 1e-6  # share of an input that is rounding
 
 
 class PIDState(eqx.Module):
@@ -49,7 +52,8 @@ class PID(Controller):
         unwind: time constant [s] of the anti-windup; None: |kp / ki|, ten periods at
             least.
         slack: difference of applied and asked input that is no saturation, such as
-            a quantization step.
+            a quantization step, in the input's unit; None: a millionth of what is
+            asked for.
         limit: largest |u|, or None.
         angle: whether the measurement is an angle (errors are wrapped to ±π).
         follow: add the first reference `tick.r[0]` to the setpoint.
@@ -71,7 +75,7 @@ class PID(Controller):
     kp: Array = eqx.field(converter=as_float)
     ki: Array = eqx.field(converter=as_float, default=0.0)
     kd: Array = eqx.field(converter=as_float, default=0.0)
-    dt: float = eqx.field(static=True, converter=float, kw_only=True)
+    dt: float = eqx.field(static=True, converter=real_number, kw_only=True)
     column: int = eqx.field(static=True, default=0, kw_only=True)
     setpoint: Array = eqx.field(converter=as_float, default=0.0, kw_only=True)
     u0: Array = eqx.field(converter=as_float, default=0.0, kw_only=True)
@@ -81,7 +85,9 @@ class PID(Controller):
     unwind: Array | None = eqx.field(
         converter=optional_float, default=None, kw_only=True
     )
-    slack: Array = eqx.field(converter=as_float, default=1e-6, kw_only=True)
+    slack: Array | None = eqx.field(
+        converter=optional_float, default=None, kw_only=True
+    )
     limit: Array | None = eqx.field(
         converter=optional_float, default=None, kw_only=True
     )
@@ -92,7 +98,8 @@ class PID(Controller):
         positive("dt", self.dt)
         for name in ("kp", "ki", "kd", "setpoint", "u0"):
             finite(name, getattr(self, name))
-        not_negative("slack", self.slack)
+        if self.slack is not None:
+            not_negative("slack", self.slack)
         for name in ("filter", "unwind", "limit"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
@@ -150,7 +157,10 @@ class PID(Controller):
         if tick.u_applied is None or tick.u_asked is None:
             return jnp.zeros_like(tick.y[0])
         applied, missing = tick.u_applied[0], tick.u_applied[0] - tick.u_asked[0]
-        stuck = (applied == state.applied) & (jnp.abs(missing) > self.slack)
+        slack = self.slack
+        if slack is None:
+            slack = SLACK * jnp.abs(tick.u_asked[0])
+        stuck = (applied == state.applied) & (jnp.abs(missing) > slack)
         back = missing * (self.dt / (self._time() + self.dt))
         return jnp.where(stuck & (self.ki != 0), back, 0.0)
 

@@ -1,5 +1,8 @@
 """Energy swing-up from a plant's own energies, by partial feedback linearization."""
 
+from types import MappingProxyType
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,10 +11,30 @@ from jax import Array
 from hybridctl.checks import as_float, finite, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
-from hybridctl.plants import MechanicalPlant
+from hybridctl.plants import MechanicalPlant, OwnUnits, own_units
 
-WALL = 100.0  # braking per metre that the stopping point lies off the track [1/s²]
-TINY = 1e-9  # keeps D / p finite where neither is known
+POWERS = MappingProxyType(  # of second, metre and joule in the unit of each number
+    {
+        "pump": (-3, 2, -2),
+        "stiffness": (-2, 0, 0),
+        "damping": (-1, 0, 0),
+        "kick": (1, -1, 1),
+        "margin": (0, 0, 1),
+        "drive": (-2, 1, 0),
+        "wall": (-2, 0, 0),
+    }
+)
+USUAL = MappingProxyType(  # where a number is not given, in the plant's own units
+    {
+        "pump": 10.0,
+        "stiffness": 1.0,
+        "damping": 1.0,
+        "kick": 0.1,
+        "margin": 0.0,
+        "drive": 10.0,
+        "wall": 100.0,
+    }
+)
 
 
 class EnergySwingUp(Controller):
@@ -32,47 +55,87 @@ class EnergySwingUp(Controller):
     nothing here is specific to a plant. Without passive joints E is the whole
     energy, and sat(…) is added to the acceleration that gravity gives.
 
+    A number that is not given is `USUAL`, which is in the units of `CartPole()`, told
+    in the plant's `own_units`: the same rig in grams and millimetres, or a light one,
+    swings up alike. One that is given is taken as it is, in the units below, where m
+    stands for the actuated coordinate's unit (rad of a rotary one).
+
     Args:
         plant: the model, with one actuated coordinate.
-        pump: gain on energy error times power.
-        stiffness: centring of the actuated coordinate [1/s²].
-        damping: of the actuated coordinate [1/s].
-        kick: power that is assumed when the plant rests, which starts the swing.
-        margin: energy [J] aimed at beyond E*.
-        drive: largest acceleration spent on pumping, so that centring keeps its say.
-        track: largest |q_a| that the stopping point may reach, or None.
-        limit: largest |u|, or None.
+        pump: gain on energy error times power [m²/(J² s³)]; 10 for `CartPole()`.
+        stiffness: centring of the actuated coordinate [1/s²]; 1.
+        damping: of the actuated coordinate [1/s]; 1.
+        kick: power per acceleration [J s/m] that is assumed when the plant rests,
+            which starts the swing; 0.1.
+        margin: energy [J] aimed at beyond E*; 0.
+        drive: largest acceleration [m/s²] spent on pumping, so that centring keeps its
+            say; 10.
+        track: largest |q_a| [m] that the stopping point may reach, or None.
+        limit: largest |u|, in its own unit, or None.
         friction: share of the power that friction takes which is given back, so that
             the energy rises as on the plant without friction; None: nothing.
+        wall: braking per metre that the stopping point lies off the track [1/s²]; 100.
+
+    Raises:
+        ValueError: no mechanical plant with one actuated coordinate, a number that is
+            not finite, or one not given on a plant that has no scale of its own.
 
     Source: M. W. Spong, "Energy based control of a class of underactuated
         mechanical systems", IFAC World Congress 1996.
 
     Example:
-        >>> from hybridctl.plants import Pendulum
+        >>> from hybridctl.plants import CartPole, Pendulum
         >>> pump = EnergySwingUp(Pendulum(friction=0.2), limit=3.0, friction=1.0)
         >>> float(pump.friction)
         1.0
+        >>> light = EnergySwingUp(CartPole(m_c=0.01, m_p=0.001), limit=0.1)
+        >>> print(light.drive.round(3), light.kick.round(6))
+        10.0 0.001
     """
 
     plant: MechanicalPlant
-    pump: Array = eqx.field(converter=as_float, default=10.0)
-    stiffness: Array = eqx.field(converter=as_float, default=1.0)
-    damping: Array = eqx.field(converter=as_float, default=1.0)
-    kick: Array = eqx.field(converter=as_float, default=0.1)
-    margin: Array = eqx.field(converter=as_float, default=0.0)
-    drive: Array = eqx.field(converter=as_float, default=10.0)
-    track: Array | None = eqx.field(converter=optional_float, default=None)
-    limit: Array | None = eqx.field(converter=optional_float, default=None)
-    friction: Array | None = eqx.field(converter=optional_float, default=None)
+    pump: Array = eqx.field(converter=as_float)
+    stiffness: Array = eqx.field(converter=as_float)
+    damping: Array = eqx.field(converter=as_float)
+    kick: Array = eqx.field(converter=as_float)
+    margin: Array = eqx.field(converter=as_float)
+    drive: Array = eqx.field(converter=as_float)
+    track: Array | None = eqx.field(converter=optional_float)
+    limit: Array | None = eqx.field(converter=optional_float)
+    friction: Array | None = eqx.field(converter=optional_float)
+    wall: Array = eqx.field(converter=as_float)
 
-    def __check_init__(self):
+    def __init__(
+        self,
+        plant: MechanicalPlant,
+        pump: Any = None,
+        stiffness: Any = None,
+        damping: Any = None,
+        kick: Any = None,
+        margin: Any = None,
+        drive: Any = None,
+        track: Any = None,
+        limit: Any = None,
+        friction: Any = None,
+        wall: Any = None,
+    ):
         require(
-            isinstance(self.plant, MechanicalPlant) and len(self.plant.actuated) == 1,
+            isinstance(plant, MechanicalPlant) and len(plant.actuated) == 1,
             "EnergySwingUp needs a mechanical plant with one actuated coordinate",
         )
-        names = ("pump", "stiffness", "damping", "kick", "margin", "friction")
-        for name in names:
+        given = {
+            "pump": pump, "stiffness": stiffness, "damping": damping, "kick": kick,
+            "margin": margin, "drive": drive, "wall": wall,
+        }  # fmt: skip
+        missing = {name: USUAL[name] for name, v in given.items() if v is None}
+        usual = told(missing, own_units(plant)) if missing else {}
+        for name, value in (given | usual).items():
+            setattr(self, name, value)
+        self.plant, self.track, self.limit = plant, track, limit
+        self.friction = friction
+
+    def __check_init__(self):
+        for name in (*POWERS, "friction"):
             finite(name, getattr(self, name))
         for name in ("drive", "track", "limit"):
             if getattr(self, name) is not None:
@@ -94,8 +157,9 @@ class EnergySwingUp(Controller):
         power = power + jnp.where(power < 0, -self.kick, self.kick)
         pumping = self.pump * error * power
         if self.friction is not None:
-            given_back = self.friction * self._lost(tick.y)
-            pumping = pumping + given_back * power / (power**2 + TINY)
+            lost, none = self.friction * self._lost(tick.y), power == 0
+            back = lost / jnp.where(none, 1.0, power)
+            pumping = pumping + jnp.where(none, 0.0, back)
         wanted = jnp.clip(pumping, -self.drive, self.drive)
         if self.plant.passive:
             wanted = wanted - self._centring(tick.y[driven], tick.y[n + driven])
@@ -112,7 +176,7 @@ class EnergySwingUp(Controller):
         if self.track is None:
             return pull
         stop = error + 0.5 * dq * jnp.abs(dq) / self.drive
-        return pull + WALL * (stop - jnp.clip(stop, -self.track, self.track))
+        return pull + self.wall * (stop - jnp.clip(stop, -self.track, self.track))
 
     def _energy(self, y: Array, slope: list[Array]) -> tuple[Array, Array]:
         """E* + margin - E and p = ∂E/∂q̇ · slope, the actuated coordinate held still.
@@ -138,3 +202,8 @@ class EnergySwingUp(Controller):
         zero = jnp.zeros_like(rates[0])
         n = self.plant.n_x // 2
         return jnp.stack([zero if i in held else rates[i] for i in range(n)])
+
+
+def told(numbers: dict[str, float], units: OwnUnits) -> dict[str, Any]:
+    """Numbers of an `EnergySwingUp` by name, from `CartPole()`'s units to others."""
+    return {name: units.told(v, *POWERS[name]) for name, v in numbers.items()}

@@ -94,7 +94,5 @@ class ArrayEngine(Engine):
         if self.program.guarded:
             u = range(self.program.sizes.n_out)
             held = [arrays.get(f"held{i}", 0.0) for i in u]
-            self.memory[-2:] = (
-                np.array(held, self._real),
-                np.array(arrays.get("missed", 0), np.int32),
-            )
+            missed = np.asarray(arrays.get("missed", 0)).astype(np.int32)
+            self.memory = [*self.memory[:-2], np.array(held, self._real), missed]

@@ -11,6 +11,7 @@ import numpy as np
 
 from hybridctl.checks import fail, require
 from hybridctl.deploy.encode import Arrays, check_depth
+from hybridctl.deploy.migrations import BEFORE
 from hybridctl.deploy.registry import class_of
 from hybridctl.plants.mjcf import check_alone
 from hybridctl.plants.mujoco import MuJoCoPlant
@@ -66,6 +67,8 @@ def _decode_module(node: Any, path: str, arrays: Arrays, depth: int) -> eqx.Modu
     name = node["class"]
     require(isinstance(name, str), f"{path}: a class needs a name, got {name!r}")
     cls, fields = class_of(name), _by_name(node["fields"], path, arrays, depth)
+    before = BEFORE.get(name, {})
+    fields = {n: np.asarray(v) for n, v in before.items()} | fields
     try:
         if cls is MuJoCoPlant:  # whose XML may name other files
             check_alone(fields.get("mjcf"))

@@ -6,6 +6,7 @@ a default needs none of this, as older files may lack it.
 """
 
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any
 
 from hybridctl.checks import fail, plain
@@ -14,6 +15,10 @@ from hybridctl.deploy.encode import Arrays
 Content = tuple[dict[str, Any], Arrays]
 MIGRATIONS: tuple[Callable[[dict[str, Any], Arrays], Content], ...] = ()
 """The n-th turns manifest and arrays of schema n into those of schema n + 1."""
+
+
+BEFORE = MappingProxyType({"EnergySwingUp": {"wall": 100.0}})
+"""What a field was before it had a name, where its default has become another."""
 
 
 def schema() -> int:

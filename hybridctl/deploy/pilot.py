@@ -1,6 +1,7 @@
 """`embed`: a controller as a `Pilot` that runs without JAX."""
 
 import copy
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hybridctl.checks import fail, one_of, plain, require
 from hybridctl.controllers import Controller
 from hybridctl.deploy.engines import CEngine, Engine, PythonEngine
 from hybridctl.deploy.program import Program, program
+from hybridctl.kinds import checked
 from hybridctl.plants import Plant
 
 LANGUAGES = ("python", "c")
@@ -17,6 +19,7 @@ REALS = ("double", "float")
 State = dict[str, NDArray]
 
 
+@checked
 def embed(
     controller: Controller,
     dt: float,
@@ -62,9 +65,14 @@ def embed(
     one_of("language", language, LANGUAGES)
     one_of("real", real, REALS)
     made = program(controller, dt, plant, on_missing)
-    return Pilot(
+    pilot = Pilot(
         made, PythonEngine(made) if language == "python" else CEngine(made, real)
     )
+    pilot._recipe = functools.partial(
+        embed, controller, dt, plant=plant, language=language, real=real,
+        on_missing=on_missing,
+    )  # fmt: skip
+    return pilot
 
 
 class Pilot:
@@ -88,6 +96,9 @@ class Pilot:
         self._name = type(made.controller).__name__
         self._shape, self._step, self._k = (made.sizes.n_y,), engine.step, 0
         self._follows, self.on_missing = made.sizes.n_r > 0, made.on_missing
+        self._recipe: Any = functools.partial(
+            embed, made.controller, made.dt, on_missing=made.on_missing
+        )
         self.reset()
 
     def __repr__(self) -> str:
@@ -117,10 +128,11 @@ class Pilot:
         return self.copy()
 
     def __reduce__(self) -> Any:
-        raise TypeError(
-            "a pilot is not pickled; hand over its controller (hc.save), or the file "
-            "that hc.export writes"
-        )
+        """Its controller and its memory: the code is made again where it is read."""
+        return self._recipe, (), self.state_dict()
+
+    def __setstate__(self, state: State) -> None:
+        self.load_state_dict(state)
 
     def reset(self, y: Any = None, r: Any = None) -> None:
         """Begin anew.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from hybridctl.checks import one_of
+from hybridctl.checks import is_number, one_of
 from hybridctl.controllers import Controller
 from hybridctl.controllers.machine import mode_names
 from hybridctl.deploy.lower.graph import (
@@ -212,7 +212,7 @@ def _memory(memory: Any) -> list[Leaf]:
 def _constants(controller: Controller, leaves: list[Any]) -> list[Operand]:
     """Named numbers; arrays of one last name and the same bits are one."""
     paths = jax.tree_util.tree_flatten_with_path(controller)[0]
-    named = [words(controller, path) for path, _ in paths]
+    named = [words(controller, path) for path, leaf in paths if is_number(leaf)]
     keys = [
         (path[-1], leaf.shape, leaf.dtype.str, leaf.tobytes())
         for path, leaf in zip(named, leaves, strict=True)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.checks import split
 from hybridctl.deploy.program import Program
 from hybridctl.deploy.trace import exact, verbs
 from hybridctl.loop import enable_cache
@@ -72,7 +73,7 @@ def record(
 
 def stepper(program: Program) -> Callable:
     """One period of the jitted controller, over a batch of memories and ticks."""
-    step = verbs(jax.tree.structure(program.controller))[1]
+    step = verbs(split(program.controller)[1])[1]
     tree = jax.tree.structure(program.traced.memory)
     leaves = [exact(leaf) for leaf in program.traced.leaves]
 
@@ -93,7 +94,7 @@ def stepper(program: Program) -> Callable:
 
 
 def _run(program: Program) -> Callable:
-    begin, step = verbs(jax.tree.structure(program.controller))
+    begin, step = verbs(split(program.controller)[1])
     sizes, dt, ahead = program.sizes, program.dt, _plant(program)
     fed, limit = program.fed, _limit(program)
 

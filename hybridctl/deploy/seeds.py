@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from hybridctl.learn import Run
 
 
+def by_seed(folder: Path, name: str) -> list[Path]:
+    """Files of that name in the folders of seeds, by number: 9 before 10."""
+    files = folder.glob(f"seed-*/{name}")
+    seed = lambda path: path.parent.name.removeprefix("seed-")  # noqa: E731
+    return sorted(
+        files, key=lambda path: (not seed(path).isdecimal(), seed(path).zfill(20))
+    )
+
+
 class RunFolders:
     """The folders `seed-0`, `seed-1`, … of a training with several seeds.
 

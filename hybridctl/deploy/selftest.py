@@ -1,6 +1,7 @@
 """What a controller answered when it was saved, asked again when it is loaded."""
 
 import contextlib
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import cast, fail, require
+from hybridctl.checks import Rest, cast, fail, on_numbers, require, split
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.controller import output_of
 from hybridctl.controllers.fill import (
@@ -113,9 +114,9 @@ def replay(
         ValueError: the controller does not run, is too large, or has other outputs.
     """
     enable_cache()
-    host = jax.tree.map(np.asarray, controller)
+    host, rest = split(on_numbers(np.asarray, controller))
     with _cpu(), jax.default_matmul_precision("highest"):
-        arguments = runs(cast, host), jnp.asarray(y, float), dt
+        arguments = runs(cast, host), rest, jnp.asarray(y, float), dt
         with at_most(SECONDS):
             program = runs(_replay.trace, *arguments)
         given = program.out_info.shape
@@ -127,8 +128,9 @@ def replay(
         return np.asarray(runs(_replay, *arguments))
 
 
-@jax.jit
-def _replay(controller: Controller, y: Array, dt: float) -> Array:
+@functools.partial(jax.jit, static_argnums=1)
+def _replay(numbers: list[Any], rest: Rest, y: Array, dt: float) -> Array:
+    controller = rest(numbers)
     out = _output(controller, y.shape[1])
     n_u = applied_inputs(controller) or (out.shape[0] if out.shape else 1)
     fed = out.shape == (n_u,)  # an observer's output is no input
@@ -142,11 +144,11 @@ def _replay(controller: Controller, y: Array, dt: float) -> Array:
         memory, u = controller.step(memory, tick)
         return (memory, u if fed else applied), u
 
-    rest = jnp.zeros(n_u, out.dtype if fed else None)
+    idle = jnp.zeros(n_u, out.dtype if fed else None)
     start = jnp.int32(0)
-    first = Tick(jnp.zeros(()), start, y[0], r, rest, start, start, rest)
+    first = Tick(jnp.zeros(()), start, y[0], r, idle, start, start, idle)
     memory = controller.init(first)
-    return jax.lax.scan(body, (memory, rest), (jnp.arange(len(y)), y))[1]
+    return jax.lax.scan(body, (memory, idle), (jnp.arange(len(y)), y))[1]
 
 
 class Size(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from hybridctl.checks import fail, positive, require
+from hybridctl.checks import Rest, fail, on_numbers, positive, require, split
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.fill import (
     applied_inputs,
@@ -94,12 +94,12 @@ def trace(
         )
     positive("dt", dt)
     check_dt(controller, dt)
-    controller = jax.tree.map(exact, controller)
+    controller = on_numbers(exact, controller)
     with float64_on_host():
         sizes = sizes or _sizes(controller, plant)
-        leaves, tree = jax.tree.flatten(controller)
+        leaves, rest = split(controller)
         ticks = example(sizes)
-        begin, step = verbs(tree)
+        begin, step = verbs(rest)
         first = runs(jax.make_jaxpr(begin), leaves, *ticks)
         memory = jax.eval_shape(begin, leaves, *ticks)
         zeros = jax.tree.map(lambda m: np.zeros(m.shape, m.dtype), memory)
@@ -108,16 +108,16 @@ def trace(
         return Traced(first, every, leaves, memory, sizes)
 
 
-def verbs(tree: Any) -> tuple[Callable, Callable]:
+def verbs(rest: Rest) -> tuple[Callable, Callable]:
     """Init and step as functions of leaves and memory, on the root tick of a loop."""
 
     def begin(leaves: Any, t: Any, k: Any, y: Any, r: Any, applied: Any, asked: Any):
         tick = Tick(t, k, y, r, applied, u_asked=asked)
-        return jax.tree.unflatten(tree, leaves).init(tick)
+        return rest(leaves).init(tick)
 
     def step(leaves: Any, memory: Any, t: Any, k: Any, y: Any, r: Any, u: Any, v: Any):
         tick = Tick(t, k, y, r, u, mode_of(memory), u_asked=v)
-        return jax.tree.unflatten(tree, leaves).step(memory, tick)
+        return rest(leaves).step(memory, tick)
 
     return begin, step
 

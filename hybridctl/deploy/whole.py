@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hybridctl.checks import split
 from hybridctl.deploy.program import Program
 from hybridctl.deploy.trace import exact, example, verbs
 from hybridctl.plants.linearize import float64_on_host
@@ -54,7 +55,7 @@ def whole(program: Program, real: str = "double") -> Whole:
         >>> [leaf.shape for leaf in made.memory]
         [(1,), ()]
     """
-    begin, step = verbs(jax.tree.structure(program.controller))
+    begin, step = verbs(split(program.controller)[1])
     tree = jax.tree.structure(program.traced.memory)
     leaves = [rounded(exact(leaf), real) for leaf in program.traced.leaves]
     tick = {

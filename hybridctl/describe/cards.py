@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import importlib
 import importlib.util
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -60,6 +61,9 @@ class Known:
         return self.units.get(name, "")
 
 
+_TOLD: dict[int, Known] = {}  # by id, as long as the thing lives
+
+
 def told(thing: Any, source: Any) -> Any:
     """The thing, which from now on knows the names that a plant gives its signals.
 
@@ -70,14 +74,14 @@ def told(thing: Any, source: Any) -> Any:
         thing: a module.
         source: a plant, an equilibrium, or what is known.
     """
-    if isinstance(source, Known):
-        object.__setattr__(thing, "_told", source)
-        return thing
-    known = getattr(source, "_told", None) or Known(
-        tuple(source.states), tuple(getattr(source, "inputs", ())),
-        dict(getattr(source, "units", {})), tuple(source.angles),
-    )  # fmt: skip
-    object.__setattr__(thing, "_told", known)
+    if not isinstance(source, Known):
+        source = _TOLD.get(id(source)) or Known(
+            tuple(source.states), tuple(getattr(source, "inputs", ())),
+            dict(getattr(source, "units", {})), tuple(source.angles),
+        )  # fmt: skip
+    if id(thing) not in _TOLD:  # beside it: in it, it would be of another structure
+        weakref.finalize(thing, _TOLD.pop, id(thing), None).atexit = False
+    _TOLD[id(thing)] = source
     return thing
 
 
@@ -85,7 +89,7 @@ def known_of(thing: Any) -> Known:
     """What the parts of an object know of its signals, and of its period."""
     nodes, known = list(_nodes(thing)), Known()
     for node, _ in nodes:
-        found = getattr(node, "_told", None) or _plant(node)
+        found = _TOLD.get(id(node)) or _plant(node)
         if found is not None and not known.inputs:
             known = found if found.inputs or not known.states else known
     periods = ((getattr(node, "dt", None), every) for node, every in nodes)

@@ -46,7 +46,8 @@ def _scalar(value: Any) -> Any:
     if array.ndim:
         return [plain_data(part) for part in array.tolist()]
     if array.dtype.kind == "c":
-        return [plain_data(array.real.item()), plain_data(array.imag.item())]
+        number = complex(array.item())
+        return [plain_data(number.real), plain_data(number.imag)]
     plain = array.item()
     whole = not isinstance(plain, float)
     return plain if whole or math.isfinite(plain) else None

@@ -1,6 +1,6 @@
 """From a plant and a cost to a controller: `lqr`."""
 
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -10,9 +10,11 @@ from hybridctl.design.actuated import delayed, lag_share, lagged
 from hybridctl.design.linearize import linearize
 from hybridctl.design.riccati import held, lqrd
 from hybridctl.design.riccati import lqr as continuous_lqr
-from hybridctl.loop import Loop
-from hybridctl.loop.simulate import one_loop
+from hybridctl.kinds import check_kind, checked
 from hybridctl.plants import Equilibrium, Plant
+
+if TYPE_CHECKING:
+    from hybridctl.loop import Loop
 
 
 @overload
@@ -37,10 +39,11 @@ def lqr(
     *,
     N: Any = None,
     limit: float | None = None,
-    loop: Loop,
+    loop: "Loop",
 ) -> StateFeedback | AugmentedFeedback: ...
 
 
+@checked
 def lqr(
     plant: Plant,
     equilibrium: Equilibrium,
@@ -50,7 +53,7 @@ def lqr(
     *,
     N: Any = None,
     limit: float | None = None,
-    loop: Loop | None = None,
+    loop: "Loop | None" = None,
 ) -> StateFeedback | AugmentedFeedback:
     """Linear-quadratic regulator about an equilibrium of a plant.
 
@@ -87,6 +90,10 @@ def lqr(
         [[-2.83  51.36  -5.605 16.087]]
     """
     if loop is not None:
+        from hybridctl.loop import Loop  # late: few designs have a loop
+        from hybridctl.loop.simulate import one_loop
+
+        check_kind("loop", loop, Loop)
         dt, actuator = one_loop(loop, dt).dt, loop.actuator
         if actuator is not None and actuator.slow:
             return _behind(loop, plant, equilibrium, Q, R, N, limit)
@@ -103,7 +110,7 @@ def lqr(
 
 
 def _behind(
-    loop: Loop,
+    loop: "Loop",
     plant: Plant,
     equilibrium: Equilibrium,
     Q: Any,

@@ -7,23 +7,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hybridctl.checks import fail, not_negative, require, shape
-from hybridctl.controllers.observers import KalmanFilter
+from hybridctl.controllers.observers import DRIFT, KalmanFilter
 from hybridctl.describe import told
 from hybridctl.design.discretize import discretize, period
 from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import real
 from hybridctl.design.riccati import dlqr
+from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.scales import natural_units
 from hybridctl.plants.signals import names
 
 
+@checked
 def kalman(
     plant: Plant,
     equilibrium: Equilibrium,
     dt: float,
     noise: Any,
     disturbance: Any = 0.0,
-    process: Any = 1e-4,
+    process: Any = None,
     outputs: Iterable[str] | None = None,
 ) -> KalmanFilter:
     """Steady-state Kalman filter about an equilibrium of a plant.
@@ -40,7 +43,8 @@ def kalman(
         disturbance: standard deviation of an unknown input that changes every
             period, a number or [n_u].
         process: standard deviation by which a state drifts in a period, a number or
-            [n_x].
+            [n_x]; by default 1e-4 of the state's natural unit, which is 1 for a
+            `CartPole()` and follows the plant's own scale.
         outputs: names of the states that are measured; all by default.
 
     Returns:
@@ -59,10 +63,13 @@ def kalman(
         >>> kalman(plant, up, 0.02, 0.01, 0.1, outputs=("x", "theta")).L.shape
         (4, 2)
     """
-    A, B = discretize(*linearize(plant, equilibrium), dt)
+    model = linearize(plant, equilibrium)
+    A, B = discretize(*model, dt)
     columns = _columns(plant, outputs)
     v = _deviations("noise", noise, len(columns))
     w = _deviations("disturbance", disturbance, plant.n_u)
+    if process is None:
+        process = DRIFT * natural_units(plant, (equilibrium, *model))
     drift = _deviations("process", process, plant.n_x)
     W = B @ np.diag(w**2) @ B.T + np.diag(drift**2)
     L = filter_gain(A, np.eye(plant.n_x)[list(columns)], W, np.diag(v**2))

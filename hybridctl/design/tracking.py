@@ -19,9 +19,11 @@ from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import weight
 from hybridctl.design.riccati import held, regulator
 from hybridctl.design.wellposed import Problem, detectable, stabilizable
+from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
 
 
+@checked
 def tracking(
     controller: Controller,
     plant: Plant,
@@ -86,6 +88,7 @@ def dc_gains(
     return found[:n], found[n:]
 
 
+@checked
 def lqi(
     plant: Plant,
     equilibrium: Equilibrium,

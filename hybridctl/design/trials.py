@@ -1,9 +1,9 @@
 """Starts drawn in level sets of a cost-to-go, and whether a loop converges there."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,14 +15,16 @@ from hybridctl.controllers import Controller, Quadratic
 from hybridctl.controllers.fill import blank_tick, references
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.loop import Loop, enable_cache
+from hybridctl.loop.fit import check_output
 from hybridctl.loop.loop import begin, step
-from hybridctl.loop.simulate import check_output
 from hybridctl.plants import Plant
+from hybridctl.plants.linearize import slopes
+from hybridctl.plants.scales import natural_units
 
 SCOUTS = 2**10  # starts in a round of the search, and simulated at once
 QUIET = 4  # rounds in a row without a failure that end the search
 ENDED = 0.01  # a start converged if V ends below this share of the level
-SMALL, LARGE = 1e-6, 1e12  # where the search for a level gives up
+SMALL, LARGE = 1e-6, 1e12  # of the first level: where the search gives up
 
 
 class Trials:
@@ -61,7 +63,7 @@ class Trials:
         seed: int,
     ):
         check_dt(controller, loop.dt)
-        check_output(plant, controller)
+        check_output(plant, controller, loop)
         positive("seconds", seconds)
         self.V, self.seconds = _cost_to_go(controller, V), seconds
         self._system = cast((plant, controller, loop, self.V))
@@ -74,6 +76,16 @@ class Trials:
         spread = np.linalg.norm(self._root, axis=1)[list(self.V.angles)]
         self.top = float(np.min((np.pi / spread) ** 2, initial=np.inf))
         enable_cache()
+
+    @property
+    def first(self) -> float:
+        """Where the search for a level begins: what V is a natural unit off."""
+        if np.isfinite(self.top):
+            return self.top
+        plant, x0 = self._system[0], np.asarray(self.V.x0)
+        _, (A, B) = slopes(plant, x0, np.zeros(plant.n_u))
+        units = natural_units(plant, (plant.equilibrium(x0), A, B))
+        return float(np.diag(self.V.P) @ np.square(units))
 
     @property
     def cause(self) -> str:
@@ -101,7 +113,12 @@ class Trials:
         """Of one chunk, filled up so that all have one shape."""
         x0 = np.resize(self.states(z, rho), (SCOUTS, z.shape[1]))
         number = self._tried + first + np.arange(SCOUTS)
-        arrays = jnp.asarray(x0, float), jnp.asarray(number), rho, self._bounds
+        arrays = (
+            jnp.asarray(x0, float),
+            jnp.asarray(number),
+            jnp.asarray(rho),
+            jnp.asarray(self._bounds),
+        )
         return np.asarray(_converges(self._system, *arrays, *self._method))[: len(z)]
 
 
@@ -128,13 +145,14 @@ def search(trials: Trials) -> float:
 
 def _failing_level(trials: Trials) -> tuple[float, NDArray]:
     """A level with failures in it, and those; or the top, if all converge there."""
-    rho = min(1.0, trials.top)
+    rho = trials.first
     while True:
         bad = trials.failing(trials.draw(SCOUTS), rho)
         if len(bad) or rho == trials.top:
             return rho, bad
         rho = min(4 * rho, trials.top)
-        require(rho < LARGE, f"no start fails up to V={LARGE:g}: every level will do")
+        most = LARGE * trials.first
+        require(rho < most, f"no start fails up to V={most:.3g}: every level will do")
 
 
 def _about(rng: Any, bad: NDArray, n: int, width: float) -> NDArray:
@@ -173,7 +191,7 @@ def _bounds(plant: Plant, limits: Mapping[str, float]) -> NDArray:
     return bounds
 
 
-@functools.partial(jax.jit, static_argnums=(5, 6))
+@eqx.filter_jit
 def _converges(
     system: Any,
     x0: Array,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.checks import split
 from hybridctl.controllers.machine import mode_of
 from hybridctl.learn.env import Env
 from hybridctl.learn.spaces import observation_limits
@@ -136,10 +137,10 @@ class _Content:
 
     def __init__(self, env: Env):
         self.env = env
-        leaves, tree = jax.tree.flatten((env.task, env.template, env.features))
+        leaves, rest = split((env.task, env.template, env.features))
         arrays = [np.asarray(leaf) for leaf in leaves]
         numbers = tuple((a.dtype.str, a.shape, a.tobytes()) for a in arrays)
-        self.content = (tree, numbers, env.training)
+        self.content = (rest, numbers, env.training)
 
     def __hash__(self) -> int:
         return hash(self.content)

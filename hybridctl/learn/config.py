@@ -76,7 +76,8 @@ class Config(Shown):
         learning_rate_schedule_max_lr: largest adapted rate.
         desired_kl: KL divergence per update that the adapted rate aims at.
         discounting: γ per decision; None: exp(-decision time / horizon).
-        horizon: time constant [s] of the discount where none is given.
+        horizon: time constant [s] of the discount where none is given; a preset's is
+            in the own seconds of the plant, as its reward_scaling is.
         gae_lambda: λ of the advantage estimate.
         entropy_cost: weight of the entropy bonus.
         clipping_epsilon: of PPO's ratio.

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from brax.envs import base
 from jax import Array
 
-from hybridctl.checks import cast, fail, require
+from hybridctl.checks import as_key, cast, fail, require
 from hybridctl.controllers import Controller, Features, Tick
 from hybridctl.controllers.fill import (
     action_size,
@@ -21,7 +21,7 @@ from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.describe import Shown
 from hybridctl.loop import LoopState, step
-from hybridctl.loop.simulate import check_output
+from hybridctl.loop.fit import check_output
 from hybridctl.tasks import Task, judge, start_episode
 
 METRICS = ("failed", "not_finite")
@@ -81,11 +81,11 @@ class Env(Shown, base.Env):
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
         refuse_foreign(template)
         check_dt(template, task.loop.dt)
-        check_output(task.plant, template)
+        check_output(task.plant, template, task.loop)
         check_sight(template)
         self.every = decision_every(template)
         self.features = features or default_features(task, template)
-        self.task, self.template = cast((task, template))
+        self.task, self.template = cast(task, "task"), cast(template, "template")
         self.training = training
         self._action_size = size
 
@@ -115,8 +115,8 @@ class Env(Shown, base.Env):
         return -(-self.task.steps // self.every)
 
     def reset(self, rng: Array) -> base.State:
-        """Start the episode that a raw key (`jax.random.PRNGKey`) stands for."""
-        return self.start(rng, jnp.int32(0))
+        """Start the episode that a key (`jax.random.PRNGKey`) or a seed stands for."""
+        return self.start(as_key(rng), jnp.int32(0))
 
     def start(self, rng: Array, number: Array) -> base.State:
         """Start an episode in a lane that had `number` episodes before."""

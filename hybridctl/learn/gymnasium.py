@@ -40,6 +40,15 @@ class Adapter:
         self._dtype = np.asarray(env.task.target.x).dtype
         self._episode, self._seen = [], None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the compiled programs, which are made anew where it is unpickled."""
+        state = {k: v for k, v in self.__dict__.items() if k != "_programs"}
+        return state | {"_episode": [np.array(leaf) for leaf in self._episode]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._programs = compiled(self.inner)
+
     @property
     def spec(self) -> EnvSpec | None:
         """Gymnasium's record, with the step limit that the environment has itself."""

@@ -4,6 +4,7 @@ import math
 
 from hybridctl.checks import one_of
 from hybridctl.learn.config import Config
+from hybridctl.plants.scales import own_second
 from hybridctl.tasks import Task
 
 balance = Config()
@@ -84,6 +85,16 @@ def meant_for(task: Task, algorithm: str) -> Config:
         return balance
     own = {"weak": weak, "short_track": quick.replace(steps=4_000_000)}
     return own.get(task.name, swing)
+
+
+def told(config: Config, task: Task) -> Config:
+    """A preset's times in the own seconds of a task's plant.
+
+    Costs are summed over time, so a reward of "cost" is told in seconds, too.
+    """
+    second = own_second(task.plant)
+    scaling = config.reward_scaling / (second if task.reward == "cost" else 1.0)
+    return config.replace(horizon=config.horizon * second, reward_scaling=scaling)
 
 
 def preset(name: str) -> Config:

@@ -82,7 +82,8 @@ class Layers(NamedTuple):
 def layers_of(model: Any) -> Layers | None:
     """The layers that a model acts through; None without an environment."""
     get_env = getattr(model, "get_env", None)
-    vec, outer = get_env() if get_env else None, []
+    vec: Any = get_env() if get_env else None
+    outer = []
     while hasattr(vec, "venv"):
         outer.append(vec)
         vec = vec.venv

@@ -4,10 +4,11 @@ import copy
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail
+from hybridctl.checks import fail, plain
 from hybridctl.controllers import Policy, Tick
 from hybridctl.learn.sb3_layers import INSTEAD, LIBRARIES, Layers, Lens
 
@@ -49,7 +50,7 @@ class Trial(NamedTuple):
         space = getattr(self.model, "observation_space", None)
         shape = obs.shape[1:] if space is None else space.shape
         theirs = self._predicted(obs.reshape(len(obs), *shape))
-        tick = Tick(np.float32(0), np.int32(0), seen)
+        tick = Tick(jnp.zeros(()), jnp.int32(0), jnp.asarray(seen))
         _, ours = _decide_all(read, tick)
         self._compare(self._in_units(theirs), np.asarray(ours))
 
@@ -65,13 +66,28 @@ class Trial(NamedTuple):
                 fail(f"it acts through {strangers}, which is not read; {INSTEAD}")
             return
         top, witness = env
+        try:
+            made = self._act(top)
+        except Exception as error:  # whatever a wrapper of anybody raises
+            if not witness.ours:
+                reason = plain(error, 200)
+                fail(f"its environment does not run in a copy: {reason}; {INSTEAD}")
+            made = len(witness.ours)
+        self._compare(np.array(witness.theirs), np.array(witness.ours))
+        if made != len(witness.ours):
+            fail(f"{strangers} makes several decisions of one; {INSTEAD}")
+
+    def _act(self, top: Any) -> int:
+        """Some episodes under the model; tells its number of decisions."""
+        made = 0
         for episode in range(EPISODES):
             obs = top.reset(seed=episode)[0]
             for _ in range(DECISIONS):
                 obs, _, *ends, _ = top.step(self._predicted(obs))
+                made += 1
                 if any(ends):
                     break
-        self._compare(np.array(witness.theirs), np.array(witness.ours))
+        return made
 
     def _copied(self, read: Policy) -> tuple[Any, Any] | None:
         """The first environment anew, with all that stands around it."""

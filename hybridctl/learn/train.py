@@ -17,7 +17,7 @@ from hybridctl.controllers.fill import held
 from hybridctl.controllers.inspect import walk
 from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
-from hybridctl.learn.presets import meant_for, preset
+from hybridctl.learn.presets import meant_for, preset, told
 from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
@@ -149,9 +149,9 @@ def _cancel(waiting: list[Future], sessions: list[Session]) -> list[Future]:
 def _checked_seeds(seed: Any, seeds: Any) -> tuple[int, int | None]:
     """Both as Python's whole numbers."""
     whole = isinstance(seed, (int, np.integer)) and seed >= 0
-    require(whole, f"seed={seed!r} must be a whole number of at least 0")
+    require(bool(whole), f"seed={seed!r} must be a whole number of at least 0")
     many = seeds is None or (isinstance(seeds, (int, np.integer)) and seeds > 0)
-    require(many, f"seeds={seeds!r} must be a whole number above 0")
+    require(bool(many), f"seeds={seeds!r} must be a whole number above 0")
     return int(seed), None if seeds is None else int(seeds)
 
 
@@ -183,12 +183,14 @@ def _resolve(
 ) -> Config:
     if not isinstance(task, Task):
         fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
-    if config is None:
-        config = meant_for(task, algorithm or "ppo")
     base = preset(config) if isinstance(config, str) else config
+    if config is None:
+        base = meant_for(task, algorithm or "ppo")
     if not isinstance(base, Config):
         kind = type(base).__name__
         fail(f"config takes a Config or the name of a preset, got {kind}")
+    if not isinstance(config, Config):
+        base = told(base, task)
     given = {"steps": steps, "algorithm": algorithm}
     changes = {k: v for k, v in given.items() if v is not None} | changes
     base = base.replace(**changes)

@@ -51,14 +51,17 @@ def travel(
     zero = jnp.zeros((), x.dtype)
     start = _Way(zero, x, jnp.int32(0), Hits(full, jnp.zeros(MOST, x.dtype)))
 
+    begun = jnp.all(jnp.isfinite(u))
+
     def under_way(way: _Way) -> Array:
-        return (way.s < end) & (way.count < MOST) & jnp.all(jnp.isfinite(way.x))
+        return begun & (way.s < end) & (way.count < MOST) & jnp.all(jnp.isfinite(way.x))
 
     def leg(way: _Way) -> _Way:  # a lane that is done waits for the others of its batch
         return _leg(solve, plant, t, u, jnp.where(under_way(way), end, way.s), way)
 
     way = jax.lax.while_loop(under_way, leg, start)
-    x = jnp.where(way.count < MOST, way.x, jnp.nan)
+    through = begun & (way.count < MOST) & jnp.all(jnp.isfinite(way.x))
+    x = jnp.where(through, way.x, jnp.nan)
     return Moved(x, way.hits)
 
 
@@ -99,36 +102,51 @@ def _flow(
     finder = optimistix.Bisection(rtol=0.0, atol=tolerance, flip=True)
     ode = lambda s, x, u: plant.ode(begin + s, x, u)  # noqa: E731
     event = diffrax.Event(first, finder, direction=False)
-    found = solve(ode, way.s, until, way.x, u, event=event, throw=False)
+    found = solve(ode, way.s, until, way.x, u, event=event)
     codes = diffrax.RESULTS
     fell = found.result == codes.event_occurred
     fell |= found.result == codes.nonlinear_max_steps_reached  # halved to the last bit
-    x = found.result.error_if(found.ys[0], ~fell & (found.result != codes.successful))
-    return found.ts[0], x, fell
+    ok = fell | (found.result == codes.successful)
+    return found.ts[0], jnp.where(ok, found.ys[0], jnp.nan), fell
 
 
-def refuse_chatter(
-    hits: Hits | None, loop: Loop, solver: str, names: tuple[str, ...]
-) -> None:
-    """Refuse events that follow one another without end.
+def settle_chatter(
+    x: Array, hits: Hits | None, loop: Loop, solver: str, names: tuple[str, ...]
+) -> Array:
+    """The states, where events do not follow one another without end.
+
+    A single run that chatters is refused. In a batch [N, T+1, n_x] it is not finite
+    from there on, in its lane only; so it is where nothing can be raised, by an
+    adaptive solver.
 
     Raises:
         ValueError: names the event, the time and the cure.
     """
     if hits is None or not is_concrete(hits):
-        return
+        return x
     index = np.asarray(hits.index)
     first = _crowded if solver == "rk4" else _full
-    for lane, row in enumerate(index.reshape(-1, *index.shape[-2:])):
-        at = first(row)
-        if at is not None:
-            begin = f"start {lane}: " * (index.ndim > 2)
-            fail(
-                f"{begin}event {names[row.flat[at]]!r} chatters (Zeno) from "
-                f"t={at // row.shape[1] * loop.dt:.6g} s on; its reset must leave its "
-                "guard rising, or let the plant rest there (as BouncingBall does with "
-                "rest=0.001), or give a shorter dt"
-            )
+    if index.ndim == 2:
+        _refuse(index, first(index), loop.dt, names)
+        return x
+    at = [first(row) for row in index]
+    lost = {i: k // index.shape[-1] for i, k in enumerate(at) if k is not None}
+    if not lost:
+        return x
+    after = np.array(x)
+    for lane, period in lost.items():
+        after[lane, period + 1 :] = np.nan
+    return jnp.asarray(after)
+
+
+def _refuse(row: np.ndarray, at: int | None, dt: float, names: tuple[str, ...]) -> None:
+    if at is not None:
+        fail(
+            f"event {names[row.flat[at]]!r} chatters (Zeno) from "
+            f"t={at // row.shape[1] * dt:.6g} s on; its reset must leave its "
+            "guard rising, or let the plant rest there (as BouncingBall does with "
+            "rest=0.001), or give a shorter dt"
+        )
 
 
 def _full(index: np.ndarray) -> int | None:

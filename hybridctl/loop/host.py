@@ -1,9 +1,9 @@
 """Python in the loop: compiled periods one by one, a `Foreign` asked in between."""
 
-import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -90,12 +90,12 @@ def _over_time(*rows: Array) -> Array:
     return jnp.asarray(np.stack([np.asarray(row) for row in rows], axis=1))
 
 
-@jax.jit
+@eqx.filter_jit
 def _begin(loop, controller, plant, x0, key, r) -> LoopState:
     return jax.vmap(lambda x: begin(loop, controller, plant, x, key, r))(x0)
 
 
-@jax.jit
+@eqx.filter_jit
 def _first_look(loop, controller, features, states) -> tuple:
     def one(state):
         tick = observed(controller, state.controller, state.tick(loop.dt))
@@ -105,7 +105,7 @@ def _first_look(loop, controller, features, states) -> tuple:
     return jax.vmap(one)(states)
 
 
-@functools.partial(jax.jit, static_argnames="method")
+@eqx.filter_jit
 def _advance(loop, controller, features, states, memories, answers, method) -> tuple:
     motion = motion_of(method[0], loop.dt, loop.substeps, *method[1:])
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import one_of
+from hybridctl.checks import number, one_of, positive, require
 from hybridctl.loop.engine import engine
 from hybridctl.loop.events import Solve, travel
 from hybridctl.plants import HybridPlant, Plant
@@ -13,11 +13,19 @@ from hybridctl.plants.flow import Motion, Moved, fixed_motion
 from hybridctl.plants.hybrid import has_events
 
 ADAPTIVE = {"dopri5": "Dopri5", "tsit5": "Tsit5", "kvaerno5": "Kvaerno5"}
+IMPLICIT = ("kvaerno5",)
 SOLVERS = ("rk4", *ADAPTIVE, "mujoco")
+STEPS = 4096  # of an adaptive solver, in a control period
+LEAST = 1e-7  # relative tolerance of an implicit solver in float32
 
 
 def adaptive_motion(dt: float, solver: str, rtol: float, atol: float) -> Motion:
     """A diffrax solver over each control period dt [s], which also tells the events.
+
+    The solver's own time runs from 0 to dt in every period, and the plant is given
+    t + that: so a period is dt long at any hour, in any precision. Where the solver
+    does not get through (a state that is not finite, or escapes, or more steps than
+    `STEPS`), the state is NaN from there on, in that lane of a batch only.
 
     Args:
         dt: control period [s].
@@ -28,22 +36,59 @@ def adaptive_motion(dt: float, solver: str, rtol: float, atol: float) -> Motion:
     import diffrax
 
     one_of("solver", solver, ADAPTIVE)
-    method = getattr(diffrax, ADAPTIVE[solver])()
     control = diffrax.PIDController(rtol=rtol, atol=atol)
 
     def solve(ode: Any, start: Any, end: Any, x: Array, u: Array, **more: Any) -> Any:
-        term = diffrax.ODETerm(lambda t, x, _: ode(jnp.asarray(t), x, u))
+        term = diffrax.ODETerm(lambda s, x, _: jnp.asarray(ode(s, x, u), x.dtype))
         return diffrax.diffeqsolve(
-            term, method, start, end, None, x,
-            stepsize_controller=control, max_steps=4096, **more,
+            term, _method(solver, x.dtype), start, end, None, x,
+            stepsize_controller=control, max_steps=STEPS, throw=False, **more,
         )  # fmt: skip
 
     def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
         if has_events(plant):
             return travel(cast(Solve, solve), cast(HybridPlant, plant), t, x, u, dt)
-        return Moved(solve(plant.ode, t, t + dt, x, u).ys[0])
+        ok = jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(u))
+        end = jnp.where(ok, jnp.asarray(dt, x.dtype), 0)  # a lost lane costs nothing
+        ode = lambda s, x, u: plant.ode(t + s, x, u)  # noqa: E731
+        found = solve(ode, jnp.zeros_like(end), end, x, u)
+        ok &= found.result == diffrax.RESULTS.successful
+        return Moved(jnp.where(ok, found.ys[0], jnp.nan))
 
     return motion
+
+
+def _method(solver: str, dtype: Any) -> Any:
+    """A diffrax solver by name.
+
+    Newton's iteration of an implicit one stops when a correction is small; in float32
+    corrections of a stiff plant are rounding, never small, and it would call them
+    divergence. There it iterates twice, and the estimated error is the judge.
+    """
+    import diffrax
+
+    method = getattr(diffrax, ADAPTIVE[solver])
+    if solver not in IMPLICIT or dtype == jnp.float64:
+        return method()
+    return method(root_finder=diffrax.VeryChord(rtol=1e9, atol=1e9))
+
+
+def tolerances_of(solver: str, rtol: Any, atol: Any) -> tuple[float, float]:
+    """The tolerances of a step as numbers.
+
+    Raises:
+        ValueError: not positive, or finer than an implicit solver meets in float32.
+    """
+    rtol, atol = number("rtol", rtol), number("atol", atol)
+    positive("rtol", rtol)
+    positive("atol", atol)
+    rough = solver in IMPLICIT and jnp.zeros(()).dtype == jnp.float32
+    require(
+        not rough or rtol >= LEAST,
+        f"rtol={rtol:g} is finer than {solver} meets in float32; give rtol={LEAST:g} "
+        "or more, or run in float64: JAX_ENABLE_X64=1",
+    )
+    return rtol, atol
 
 
 def motion_of(

@@ -1,8 +1,9 @@
 """`simulate`: the closed loop over time, as one compiled scan."""
 
-import functools
+from collections.abc import Mapping
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,23 +12,22 @@ from jax import Array
 from hybridctl.cache import enable_cache
 from hybridctl.checks import (
     as_float,
+    as_key,
     cast,
     fail,
     finite,
-    is_concrete,
     one_of,
-    positive,
     require,
 )
 from hybridctl.controllers import Controller
-from hybridctl.controllers.controller import output_of
-from hybridctl.controllers.fill import blank_tick, measurements, references
-from hybridctl.controllers.foreign import answered, asks
+from hybridctl.controllers.fill import references
+from hybridctl.controllers.foreign import asks
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.controllers.machine import mode_names
 from hybridctl.loop import host
-from hybridctl.loop.events import refuse_chatter
-from hybridctl.loop.integrate import SOLVERS, motion_of
+from hybridctl.loop.events import settle_chatter
+from hybridctl.loop.fit import check_output, explain, steps_of
+from hybridctl.loop.integrate import SOLVERS, motion_of, tolerances_of
 from hybridctl.loop.loop import Loop, begin, step
 from hybridctl.loop.trace import Trace
 from hybridctl.plants import HybridPlant, Plant
@@ -56,13 +56,16 @@ def simulate(
         seconds: length [s], rounded to whole control periods.
         dt: control period [s], 0.02 by default; or give a loop.
         loop: sensor, actuator, disturbance and timing; its dt holds.
-        key: JAX key, needed where the loop draws random numbers.
+        key: a seed or a JAX key, needed where the loop draws random numbers.
         r: reference that the controller sees: [n_r], constant, or [T, n_r], a row a
             control period, the last one held.
         solver: rk4 (fixed step), with diffrax dopri5, tsit5, kvaerno5 (stiff), or
             mujoco (the engine itself, for a MuJoCoPlant).
         rtol: relative tolerance of an adaptive solver.
         atol: absolute tolerance of an adaptive solver.
+
+    A state that is not finite stays so, in its lane of a batch only; so does one that
+    an adaptive solver does not get through a period.
 
     Returns:
         A `Trace` with T periods; with a batch of starts, all arrays have a leading
@@ -81,22 +84,30 @@ def simulate(
         ((251, 4), (250, 1))
     """
     loop = one_loop(loop, dt)
-    x0 = jnp.asarray(as_float(x0), float)
+    x0, key = _start(plant, x0), as_key(key)
+    named = {"plant": plant, "controller": controller, "loop": loop}
+    system = tuple(cast(part, name) for name, part in named.items())
     _check(plant, controller, x0, loop)
     one_of("solver", solver, SOLVERS)
     require(
         key is not None or not loop.random,
-        "this loop draws random numbers; give key=jax.random.PRNGKey(0)",
+        "this loop draws random numbers; give key=jax.random.PRNGKey(0) or "
+        "a seed, key=0",
     )
+    tolerances = tolerances_of(solver, rtol, atol)
+    kept = plant.n_x + 2 * plant.n_u + 1
+    steps = steps_of(seconds, loop.dt, kept * (len(x0) if x0.ndim == 2 else 1))
     r = None if r is None else _reference(controller, r)
     enable_cache()
-    arrays = cast((plant, controller, loop)), x0, key, r
-    steps = _steps(seconds, loop.dt)
     run = host.run if asks(controller) else _run
-    x, sample = run(*arrays, steps=steps, method=(solver, rtol, atol))
+    try:
+        x, sample = run(system, x0, key, r, steps=steps, method=(solver, *tolerances))
+    except Exception as error:
+        explain(plant, error)
+        raise
     t = np.arange(steps + 1) * loop.dt
     names = plant.events if isinstance(plant, HybridPlant) else ()
-    refuse_chatter(sample.hits, loop, solver, names)
+    x = settle_chatter(x, sample.hits, loop, solver, names)
     return Trace(
         t, x, sample.u, sample.asked, sample.mode, plant.states, plant.inputs,
         mode_names(controller), tuple(plant.units.items()), plant.angles,
@@ -104,7 +115,7 @@ def simulate(
     )  # fmt: skip
 
 
-@functools.partial(jax.jit, static_argnames=("steps", "method"))
+@eqx.filter_jit
 def _run(system, x0, key, r, *, steps: int, method: tuple) -> tuple:
     plant, controller, loop = system
     solver, rtol, atol = method
@@ -138,6 +149,13 @@ def one_loop(loop: Loop | None, dt: float | None) -> Loop:
     return loop
 
 
+def _start(plant: Any, x0: Any) -> Array:
+    if isinstance(x0, Mapping):
+        states = ", ".join(getattr(plant, "states", ()))
+        fail(f"x0 is a {type(x0).__name__}; give a list in this order: {states}")
+    return jnp.asarray(as_float(x0), float)
+
+
 def _reference(controller: Controller, r: Any) -> Array:
     r = jnp.asarray(as_float(r), float)
     expected = references(controller) or (r.shape[-1] if r.ndim else 1)
@@ -148,13 +166,6 @@ def _reference(controller: Controller, r: Any) -> Array:
     )
     finite("r", r)
     return r
-
-
-def _steps(seconds: float, dt: float) -> int:
-    positive("seconds", seconds)
-    steps = round(seconds / dt)
-    require(steps > 0, f"seconds={seconds} is shorter than one period of {dt} s")
-    return steps
 
 
 def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> None:
@@ -169,26 +180,4 @@ def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> None:
     )
     finite("x0", x0)
     check_dt(controller, loop.dt)
-    check_output(plant, controller)
-
-
-def check_output(plant: Plant, controller: Controller) -> None:
-    """Refuse a controller that does not fit the plant's state or input.
-
-    Raises:
-        ValueError: names both sizes.
-    """
-    if is_concrete(controller):
-        expected = measurements(controller)
-        require(
-            expected in (None, plant.n_x),
-            f"the controller expects {expected} measurements, {type(plant).__name__} "
-            f"gives {plant.n_x}: {', '.join(plant.states)}",
-        )
-        tick = blank_tick(plant.n_x, plant.n_u, references(controller))
-        given = output_of(answered(controller), tick).shape
-        require(
-            given == (plant.n_u,),
-            f"the controller gives an input of shape {given}, {type(plant).__name__} "
-            f"takes ({plant.n_u},): {', '.join(plant.inputs)}",
-        )
+    check_output(plant, controller, loop)

@@ -51,8 +51,8 @@ def signal_rows(plant: Plant) -> tuple[tuple[str, str], ...]:
     """States, inputs, limits and events."""
     angles = {plant.states[i] for i in plant.angles}
     told = {n: _signal(n, plant.units.get(n, ""), n in angles) for n in plant.units}
-    rows = [(what, ", ".join(told.get(n, n) for n in getattr(plant, what)))
-            for what in ("states", "inputs")]  # fmt: skip
+    rows = [("states", ", ".join(told.get(n) or n for n in plant.states)),
+            ("inputs", ", ".join(told.get(n) or n for n in plant.inputs))]  # fmt: skip
     bounds = [f"|{n}| <= {quantity(v, plant.units.get(n, ''))}"
               for n, v in plant.limits.items()]  # fmt: skip
     rows += [("limits", ", ".join(bounds))] * bool(bounds)
@@ -80,7 +80,7 @@ def _network(plant: Network, known: Known) -> Card:
 
 @tells
 def _mujoco(plant: MuJoCoPlant, known: Known) -> Card:
-    named = re.search(r'<mujoco[^>]* model="([^"]*)"', plant.mjcf)
+    named = re.search(r'<mujoco[^>]* model="([^"]*)"', str(plant.mjcf))
     rows = [*signal_rows(plant)]
     rows += [("model", named[1])] if named else []
     bodies = plant.parameters.get("body_mass")

@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.cache import enable_cache
-from hybridctl.checks import finite_entries, is_concrete, require, shape
+from hybridctl.checks import finite_entries, is_concrete, not_forked, require, shape
+from hybridctl.kinds import checked
 from hybridctl.plants.plant import Equilibrium, Plant
+from hybridctl.plants.sizes import sizes
 
 Tree = TypeVar("Tree")
 Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
+RESTS = 1e-6  # share of the rates that states of their size cause
 
 
+@checked
 def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
     """Linear model of a plant at an equilibrium, by automatic differentiation.
 
@@ -50,9 +54,10 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
     x, u = _rest(plant, equilibrium)
     enable_cache()
     dx, (A, B) = slopes(plant, x, u)
-    _at_rest(plant, dx)
+    shape(f"the derivative of {type(plant).__name__}", dx, (plant.n_x,))
     for name, matrix in (("A", A), ("B", B)):
         finite_entries(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
+    _at_rest(plant, dx, np.abs(A) @ _sizes(plant, equilibrium, A, B) + np.abs(B @ u))
     return A + 0.0, B + 0.0  # no negative zeros
 
 
@@ -85,13 +90,18 @@ def _rest(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
     return x, u
 
 
-def _at_rest(plant: Plant, dx: NDArray) -> None:
+def _sizes(plant: Plant, at: Equilibrium, A: NDArray, B: NDArray) -> NDArray:
+    return np.nan_to_num(sizes(plant, at, A, B), nan=1.0)
+
+
+def _at_rest(plant: Plant, dx: NDArray, moved: NDArray) -> None:
+    """Refuse a derivative that is no rounding of those of states of that size."""
     name = type(plant).__name__
-    shape(f"the derivative of {name}", dx, (plant.n_x,))
+    moved = np.where(moved > 0, moved, 1.0)
     require(
-        bool(np.all(np.abs(dx) <= 1e-6)),
+        bool(np.all(np.abs(dx) <= RESTS * moved)),
         f"{name} does not rest at this equilibrium: its derivative there is {dx}, "
-        "expected 0 within 1e-6; correct x and u",
+        f"expected 0 within {RESTS * moved}; correct x and u",
     )
 
 
@@ -107,6 +117,7 @@ def float64(tree: Tree) -> Tree:
 @contextlib.contextmanager
 def float64_on_host():
     """Float64 for the block only, on the CPU where the process has one."""
+    not_forked()
     try:
         host = jax.local_devices(backend="cpu")[0]
     except RuntimeError:  # JAX_PLATFORMS names an accelerator alone

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -129,7 +130,7 @@ def answers(
     return first, None if modes is None else np.asarray(modes).reshape(shape)
 
 
-@jax.jit
+@eqx.filter_jit
 def _answers(controller: Controller, rows: Any, rest: Any) -> Any:
     def one(x: Any) -> Any:
         tick = Tick(jnp.zeros((), x.dtype), jnp.int32(0), x, None, rest, u_asked=rest)

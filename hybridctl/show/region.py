@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,6 @@ def within(guard: Guard, x: NDArray) -> NDArray:
     return np.asarray(_reaches(guard, rows), np.float64).reshape(x.shape[:-1])
 
 
-@jax.jit
+@eqx.filter_jit
 def _reaches(guard: Guard, rows: Any) -> Any:
     return jax.vmap(lambda x: reach(guard, x))(rows)

@@ -6,10 +6,18 @@ import numpy as np
 
 from hybridctl.controllers import EKF, MPC, Controller, Predictor
 from hybridctl.loop import Sensor
-from hybridctl.strategies.reference import MachineGains, build_lqr, build_machine, tuned
+from hybridctl.plants.scales import coordinate_units
+from hybridctl.strategies.reference import (
+    MachineGains,
+    build_lqr,
+    build_machine,
+    mechanical,
+    tuned,
+)
 from hybridctl.tasks import Fenced, Task
+from hybridctl.tasks.cost import STEEP
 
-QUIET = 1e-3  # standard deviation that is assumed of a sensor without noise
+QUIET = 1e-3  # own units: deviation that is assumed of a sensor without noise
 FENCE = 0.9  # share of a state's limit at which a planner begins to feel it
 UNKNOWN = 0.6317  # of the limit: the input that an EKF does not know under pushes
 
@@ -31,8 +39,8 @@ def build_ekf(task: Task, disturbance: float | None = None) -> EKF:
 def _noise(task: Task) -> np.ndarray:
     sensor: Sensor | None = task.loop.sensor
     given: Any = None if sensor is None else sensor.noise
-    deviation = np.asarray(QUIET if given is None else given)
-    return np.broadcast_to(np.maximum(deviation, QUIET), task.target.x.shape)
+    quiet = QUIET * coordinate_units(mechanical(task))
+    return np.maximum(0.0 if given is None else np.asarray(given), quiet)
 
 
 def build_predictor(task: Task) -> Predictor | None:
@@ -55,6 +63,18 @@ def build_ekf_machine(
     return build_ekf(task, disturbance) >> seen
 
 
+def _fenced(task: Task, limits: dict[int, float]) -> Fenced:
+    """The task's cost with fences as much steeper than it, whatever the units.
+
+    Where a state costs nothing by itself, its limit counts as the input's does.
+    """
+    q, r = task.cost.q, task.cost.r
+    effort = float(np.max(r)) * task.input_limit**2
+    own = [float(q[c]) or effort / bound**2 for c, bound in limits.items()]
+    bounds = [FENCE * bound for bound in limits.values()]
+    return Fenced(task.cost, tuple(limits), bounds, STEEP * np.sqrt(own))
+
+
 def build_mpc(task: Task, horizon: int = 125, iterations: int = 3) -> Controller:
     """Box-constrained iLQR on the task's cost, fenced where a state has a limit.
 
@@ -64,7 +84,7 @@ def build_mpc(task: Task, horizon: int = 125, iterations: int = 3) -> Controller
     limits = {c: v for c, v in limits.items() if c not in task.plant.angles}
     cost = task.cost
     if limits:
-        cost = Fenced(cost, tuple(limits), [FENCE * v for v in limits.values()])
+        cost = _fenced(task, limits)
     planner = MPC(
         task.plant, cost, build_lqr(task), task.loop.dt, task.input_limit,
         horizon, iterations, build_machine(task),

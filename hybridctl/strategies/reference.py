@@ -1,6 +1,6 @@
 """The toolkit's own tuned controllers, by name."""
 
-from dataclasses import dataclass
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,28 @@ from hybridctl.controllers import (
     machine,
     near,
 )
+from hybridctl.controllers.swingup import POWERS, told
 from hybridctl.design import linearize
 from hybridctl.design.feedback import lqr as design_lqr
-from hybridctl.plants import MechanicalPlant
+from hybridctl.plants import (
+    Acrobot,
+    CartPole,
+    MechanicalPlant,
+    Pendubot,
+    Pendulum,
+    own_units,
+)
+from hybridctl.plants.scales import coordinate_units
 from hybridctl.tasks import Task
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class MachineGains:
     """What is tuned in the reference machine, all positive.
 
     Attributes:
-        pump, stiffness, damping, kick, margin, drive: of the energy swing-up.
+        pump, stiffness, damping, kick, margin, drive: of the energy swing-up, in its
+            units.
         track: end of the track for the swing-up, as a share of the plant's limit.
         catch: LQR demand at which the pole is caught, as a share of the limit.
         lean: largest deviation of an angle [rad] at which it is caught.
@@ -51,7 +61,7 @@ class MachineGains:
 
 
 GAINS = MachineGains()  # tuned on `global` and `swingup`
-TUNED = {  # by benchmarks/tune.py; "ekf ..." stands behind observers
+TUNED = {  # on CartPole(), by benchmarks/tune.py; "ekf ..." stands behind observers
     "swingup": MachineGains(
         199.7, 8.788, 0.2, 0.01053, 0.01621, 6.629, 0.7914, 0.8368, 2.467, 2.639, 4.85
     ),
@@ -93,14 +103,14 @@ TUNED = {  # by benchmarks/tune.py; "ekf ..." stands behind observers
 }
 
 
-BY_PLANT = {  # of `tasks.reach`, by its default names: one for each plant
-    "pendulum": MachineGains(
+BY_PLANT: dict[type[MechanicalPlant], MachineGains] = {  # of `tasks.reach`
+    Pendulum: MachineGains(
         3, 4.742, 0.51, 0.005104, 0.003419, 12, 0.9401, 1.931, 2.229, 2.858, 18.48
     ),
-    "acrobot": MachineGains(
+    Acrobot: MachineGains(
         8.916, 14.84, 2.59, 0.02566, 0.04832, 115.7, 0.9603, 1.725, 1.788, 7.882, 8
     ),
-    "pendubot": MachineGains(
+    Pendubot: MachineGains(
         6.328, 13.09, 3.495, 0.04446, 0.3849, 11.99, 0.9569, 2.187, 0.8501, 3.906, 8
     ),
 }
@@ -109,13 +119,22 @@ BY_PLANT = {  # of `tasks.reach`, by its default names: one for each plant
 def tuned(task: Task, observed: bool = False) -> MachineGains:
     """Gains tuned on the task of that name or for its plant, else those of `global`.
 
+    They are told in the own units of the task's plant: on one that is lighter, smaller
+    or told in other units, the machine does the same.
+
     Args:
         task: whose name decides.
         observed: those for a machine behind observers, where there are any.
     """
-    own = BY_PLANT.get(type(task.plant).__name__.lower(), GAINS)
-    plain = TUNED.get(task.name, own)
-    return TUNED.get(f"ekf {task.name}", plain) if observed else plain
+    plant = mechanical(task)
+    rig: Any = CartPole
+    if task.name not in TUNED and type(plant) in BY_PLANT:
+        rig = type(plant)
+    found = TUNED.get(task.name, BY_PLANT.get(rig, GAINS))
+    found = TUNED.get(f"ekf {task.name}", found) if observed else found
+    units = own_units(plant).over(own_units(rig()))
+    numbers = {n: v for n, v in dataclasses.asdict(found).items() if n in POWERS}
+    return dataclasses.replace(found, **told(numbers, units))
 
 
 def build_lqr(task: Task) -> StateFeedback:
@@ -225,6 +244,7 @@ def _check_upright(task: Task, plant: MechanicalPlant) -> None:
     off = np.asarray(task.target.x) - np.asarray(plant.upright().x)
     turns = np.isin(np.arange(plant.n_x), plant.angles)
     off = np.where(turns, np.sin(0.5 * off), off)  # 0 after whole turns
+    off = off / coordinate_units(plant)
     require(
         bool(np.abs(off).max() < 0.02),
         f"a swing-up ends upright, but {task.name!r} has another target; reach "

@@ -18,6 +18,9 @@ from hybridctl.controllers import (
     Switch,
     chosen,
 )
+from hybridctl.design import linearize
+from hybridctl.kinds import checked
+from hybridctl.plants import own_units
 from hybridctl.strategies.reference import (
     build_balance,
     build_lqr,
@@ -32,7 +35,7 @@ from hybridctl.tasks import Task, holds
 
 EVERY = 4  # periods per decision: held inputs explore further than white noise
 SLOWER = {"weak": 6}  # and a weak motor needs longer pushes
-BRAKE = 5.0  # of the brake mode [N s/m]
+BRAKE = 5.0  # of the brake mode, in own units: slower by that rate [1/s]
 
 
 def build_ppo(task: Task) -> Controller:
@@ -99,9 +102,10 @@ def build_schedule(task: Task) -> Controller:
 
 def modes(task: Task) -> dict[str, Controller]:
     """What a learned mode policy chooses from, by name."""
-    limit, x0 = task.input_limit, np.asarray(task.target.x)
-    brake = np.zeros((1, len(x0)))
-    brake[0, len(x0) // 2 + mechanical(task).actuated[0]] = BRAKE
+    limit, x0, plant = task.input_limit, np.asarray(task.target.x), mechanical(task)
+    rate, brake = len(x0) // 2 + plant.actuated[0], np.zeros((1, len(x0)))
+    gain = linearize(plant, plant.upright())[1][rate, 0]
+    brake[0, rate] = own_units(plant).told(BRAKE, second=-1) / gain
     return {
         "pump": build_pump(task),
         "balance": build_balance(task),
@@ -167,6 +171,7 @@ def about_templates() -> dict[str, str]:
     return {name: first_line(entry.build) for name, entry in _TEMPLATES.items()}
 
 
+@checked
 def template(name: str, task: Task) -> Controller:
     """One of the toolkit's own trainable templates, made for a task.
 

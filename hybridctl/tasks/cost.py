@@ -1,13 +1,26 @@
 """The running cost of a task."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, not_negative, positive, require, shape
+from hybridctl.checks import (
+    as_float,
+    is_concrete,
+    not_negative,
+    optional_float,
+    positive,
+    require,
+    shape,
+)
 from hybridctl.controllers.error import total
 from hybridctl.describe import Shown
+from hybridctl.kinds import as_row
+
+STEEP = 300.0  # how much steeper a fence is than the cost that it stands in
 
 
 class Cost(Shown, eqx.Module):
@@ -76,18 +89,26 @@ class Fenced(eqx.Module):
         inner: the cost.
         columns: which states are fenced.
         bounds: where the fence begins, distances from x0, shape [n].
-        weight: steepness, in roots of cost per unit of the state.
+        weight: steepness, in roots of cost per unit of the state, one or [n]; None:
+            `STEEP` times that of the cost itself, whatever the units.
+
+    Raises:
+        ValueError: bounds that do not fit, or no weight where the cost has none.
     """
 
     inner: Cost
-    columns: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    columns: tuple[int, ...] = eqx.field(static=True, converter=as_row)
     bounds: Array = eqx.field(converter=as_float)
-    weight: Array = eqx.field(converter=as_float, default=300.0)
+    weight: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):
         positive("bounds", self.bounds)
-        positive("weight", self.weight)
         shape("bounds", self.bounds, (len(self.columns),))
+        if self.weight is not None:
+            positive("weight", self.weight)
+        elif is_concrete(self.inner.q):
+            ok = all(self.inner.q[c] > 0 for c in self.columns)
+            require(ok, "a fenced state has no weight in the cost; give weight=")
 
     def _bounds(self) -> list[Array]:
         return [self.bounds[i] for i in range(len(self.columns))]
@@ -95,7 +116,12 @@ class Fenced(eqx.Module):
     def residuals(self, x: Array, u: Array) -> list[Array]:
         """Those of the cost, and one for each fence."""
         apart = [jnp.abs(x[c] - self.inner.x0[c]) for c in self.columns]
-        over = [
-            jnp.maximum(a - b, 0.0) for a, b in zip(apart, self._bounds(), strict=True)
+        steep: Any = self.weight
+        if steep is None:
+            steep = jnp.stack([STEEP * jnp.sqrt(self.inner.q[c]) for c in self.columns])
+        steep = jnp.broadcast_to(steep, (len(self.columns),))
+        fences = [
+            steep[i] * jnp.maximum(a - b, 0.0)
+            for i, (a, b) in enumerate(zip(apart, self._bounds(), strict=True))
         ]
-        return self.inner.residuals(x, u) + [self.weight * o for o in over]
+        return self.inner.residuals(x, u) + fences

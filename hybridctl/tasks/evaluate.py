@@ -4,19 +4,21 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import cast, fail, require
+from hybridctl.checks import as_key, cast, fail, require, split
+from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.foreign import answered, asks
 from hybridctl.controllers.inspect import check_dt
 from hybridctl.describe import html, plain_data, text
 from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
+from hybridctl.loop.fit import check_output
 from hybridctl.loop.host import periods
-from hybridctl.loop.simulate import check_output
 from hybridctl.tasks.tally import Tally, count, nothing_yet
 from hybridctl.tasks.task import Task, start_episode
 
@@ -76,7 +78,7 @@ class Scores(NamedTuple):
 
 def episode_keys(seed: int, n: int) -> Array:
     """Keys of the evaluation episodes: the same for every controller. [n, 2]."""
-    root = jax.random.fold_in(jax.random.PRNGKey(seed), EVALUATION)
+    root = jax.random.fold_in(as_key(seed), EVALUATION)
     return jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(n))
 
 
@@ -105,13 +107,13 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
         True
     """
     check_pair(task, controller)
-    require(n > 0, f"n={n} episodes; give at least 1")
+    whole("n", n)
     enable_cache()
     keys = episode_keys(seed, n)
     if asks(controller):
         sums = _hosted(cast(task), cast(controller), keys)
     else:
-        sums = _episodes(*cast((task, controller)), keys)
+        sums = _episodes(cast(task, "task"), cast(controller, "controller"), keys)
     return _scores(task, jax.tree.map(np.asarray, sums))
 
 
@@ -134,8 +136,10 @@ def evaluate_all(
         return [evaluate(task, controller, n, seed) for controller in controllers]
     check_pair(task, controllers[0])
     enable_cache()
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *controllers)
-    sums = _all_episodes(*cast((task, stacked)), episode_keys(seed, n))
+    parts = [split(controller) for controller in controllers]
+    stacked = parts[0][1](map(np.stack, zip(*(p[0] for p in parts), strict=True)))
+    system: tuple[Task, Controller] = cast((task, stacked))
+    sums = _all_episodes(*system, episode_keys(seed, n))
     sums = jax.tree.map(np.asarray, sums)
     lane = lambda i: jax.tree.map(lambda row: row[i], sums)  # noqa: E731
     return [_scores(task, lane(i)) for i in range(len(controllers))]
@@ -162,10 +166,8 @@ def evaluate_tasks(
 
 def _alike(controllers: Sequence[Controller]) -> bool:
     """Whether controllers differ in nothing but the numbers in them."""
-    kinds = {
-        (jax.tree.structure(c), tuple(np.shape(leaf) for leaf in jax.tree.leaves(c)))
-        for c in controllers
-    }
+    parts = map(split, controllers)
+    kinds = {(rest, tuple(map(np.shape, numbers))) for numbers, rest in parts}
     return len(kinds) == 1 and not any(map(asks, controllers))
 
 
@@ -218,7 +220,7 @@ def play(task: Task, controller: Controller, key: Array) -> Trace:
     """The episode of a key, simulated over the whole horizon."""
     start = begin_episode(task, key)
     return simulate(
-        start.plant, controller, start.x, task.seconds, loop=task.loop, key=start.key
+        start.world, controller, start.x, task.seconds, loop=task.loop, key=start.key
     )
 
 
@@ -229,10 +231,11 @@ def check_pair(task: Any, controller: Any) -> None:
     if not isinstance(controller, Controller):
         fail(f"expected a Controller, got {type(controller).__name__}")
     check_dt(controller, task.loop.dt)
-    check_output(task.plant, controller)
+    cast(controller, "controller")
+    check_output(task.plant, controller, task.loop)
 
 
-@functools.partial(jax.jit, static_argnames="margins")
+@eqx.filter_jit
 def _episodes(
     task: Task, controller: Controller, keys: Array, margins: bool = False
 ) -> Tally:
@@ -240,17 +243,18 @@ def _episodes(
     return jax.vmap(one)(keys)
 
 
-@jax.jit
+@eqx.filter_jit
 def _all_episodes(task: Task, controllers: Controller, keys: Array) -> Tally:
-    return jax.vmap(lambda controller: _episodes(task, controller, keys))(controllers)
+    each = lambda controller: _episodes(task, controller, keys)  # noqa: E731
+    return eqx.filter_vmap(each)(controllers)
 
 
-@functools.partial(jax.jit, static_argnames="margins")
+@eqx.filter_jit
 def _of_all_tasks(
     tasks: Task, controller: Controller, keys: Array, margins: bool
 ) -> Tally:
     of_one = lambda task, keys: _episodes(task, controller, keys, margins)  # noqa: E731
-    return jax.vmap(of_one)(tasks, keys)
+    return eqx.filter_vmap(of_one)(tasks, keys)
 
 
 def _episode(task: Task, controller: Controller, key: Array, margins: bool) -> Tally:
@@ -276,12 +280,12 @@ def _hosted(task: Task, controller: Controller, keys: Array) -> Tally:
     return tally
 
 
-@jax.jit
+@eqx.filter_jit
 def _begin_all(task: Task, controller: Controller, keys: Array) -> tuple:
     return jax.vmap(functools.partial(_begin, task, controller))(keys)
 
 
-@jax.jit
+@eqx.filter_jit
 def _count_all(task: Task, tally: Tally, *period: Any) -> Tally:
     return jax.vmap(functools.partial(count, task))(tally, *period)
 

@@ -1,0 +1,194 @@
+"""What cannot run together is refused in a sentence, before anything compiles."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import is_concrete, is_number, number, positive, require
+from hybridctl.controllers import Controller
+from hybridctl.controllers.controller import check_memory, tried
+from hybridctl.controllers.fill import blank_tick, measurements, references
+from hybridctl.controllers.foreign import answered
+from hybridctl.loop.loop import Loop, begin, step
+from hybridctl.plants import Plant
+from hybridctl.plants.flow import Moved
+
+PERIODS = 2**31 - 1  # that an int32 counts
+MEMORY = 2**36  # bytes of a trace; more than any run of ours has needed
+
+
+def steps_of(seconds: Any, dt: float, row: int = 0) -> int:
+    """Control periods in a time.
+
+    Args:
+        seconds: length [s].
+        dt: control period [s].
+        row: numbers that are kept of every period, of 4 bytes.
+
+    Raises:
+        ValueError: no such time, or more periods than can be counted or kept.
+    """
+    seconds = number("seconds", seconds)
+    positive("seconds", seconds)
+    steps, size = seconds / dt, 4 * row * seconds / dt
+    require(
+        steps <= PERIODS and size <= MEMORY,
+        f"seconds={seconds:g} are {steps:.3g} periods of {dt:g} s"
+        + f", {size / 2**30:.3g} GiB of signals" * (row > 0)
+        + f"; at most {PERIODS:.3g} periods and {MEMORY >> 30} GiB are run at once: "
+        "simulate a part, and go on from its last state",
+    )
+    require(
+        round(steps) > 0,
+        f"seconds={seconds:g} is shorter than one period of {dt:g} s; give at least "
+        f"seconds={dt:g}",
+    )
+    return round(steps)
+
+
+def check_output(plant: Plant, controller: Controller, loop: Loop | None = None):
+    """Refuse a controller that does not fit the plant's state or input.
+
+    Args:
+        plant: the plant.
+        controller: that decides its input.
+        loop: what is between them; a Sensor may give another number of measurements.
+
+    Raises:
+        ValueError: names both sizes, or what does not run.
+    """
+    if not is_concrete(controller):
+        return
+    if loop is not None and is_concrete(plant, loop):
+        _check_sizes(loop, plant)
+    n_y = _measured(loop, plant)
+    expected = measurements(controller)
+    require(
+        expected in (None, n_y),
+        f"the controller expects {expected} measurements, {type(plant).__name__} "
+        f"gives {n_y}: {', '.join(plant.states)}",
+    )
+    bare = answered(controller)
+    tick = blank_tick(n_y, plant.n_u, references(controller))
+    memory, after, given = tried(bare, tick)
+    check_memory(memory, after)
+    require(
+        given.shape == (plant.n_u,),
+        f"the controller gives an input of shape {given.shape}, "
+        f"{type(plant).__name__} takes ({plant.n_u},): {', '.join(plant.inputs)}"
+        "; give an array [n_u], as jnp.stack([u]) or jnp.reshape(u, (-1,)) does",
+    )
+    if loop is not None:
+        _check_parts(loop, bare, plant)
+
+
+def _check_sizes(loop: Loop, plant: Plant) -> None:
+    """Columns of the sensor and of the actuator: one for all, or one each."""
+    rows = (
+        (loop.sensor, ("noise", "bias"), plant.states),
+        (loop.actuator, ("limit", "lag", "step", "response"), plant.inputs),
+    )
+    for part, fields, names in rows:
+        for field in fields:
+            value: Any = getattr(part, field, None)
+            given, n = () if value is None else np.shape(value), len(names)
+            require(
+                given in ((), (n,)),
+                f"{type(part).__name__}({field}=...) has shape {given}, expected one "
+                f"number or ({n},): {', '.join(names)}",
+            )
+
+
+def _measured(loop: Loop | None, plant: Plant) -> int:
+    """How many numbers a controller sees of the plant."""
+    if loop is None or loop.sensor is None:
+        return plant.n_x
+    sensor, x = loop.sensor, jnp.zeros(plant.n_x)
+    y = _abstract("sensor", lambda: sensor(x, *_draws(loop)))
+    require(
+        len(y.shape) == 1,
+        f"the loop's sensor gives shape {y.shape}, expected [n_y]; give an array",
+    )
+    return y.shape[0]
+
+
+def _check_parts(loop: Loop, controller: Controller, plant: Plant) -> None:
+    """One period with the plant at rest, where there is more than plant and controller.
+
+    Shapes only: the plant itself, which may be large, is not traced.
+    """
+    if loop.sensor is loop.actuator is loop.disturbance is None:
+        return
+    n_r = references(controller)
+    r = jnp.zeros(n_r) if n_r else None
+    rest = lambda plant, t, x, u: Moved(x + 0 * jnp.sum(u))  # noqa: E731
+
+    def period() -> Any:
+        x = jnp.zeros(plant.n_x)
+        before = begin(loop, controller, plant, x, _draws(loop)[0], r)
+        after, sample = step(loop, controller, before, rest)
+        return before, after, sample.u
+
+    before, after, u = _abstract("sensor, actuator or disturbance", period)
+    require(
+        u.shape == (plant.n_u,),
+        f"the loop's actuator gives shape {u.shape}, expected ({plant.n_u},): "
+        f"{', '.join(plant.inputs)}",
+    )
+    check_memory(before.actuator, after.actuator, "actuator")
+
+
+def _draws(loop: Loop) -> tuple[Array | None, Array]:
+    return (jax.random.PRNGKey(0) if loop.random else None), jnp.int32(0)
+
+
+def _abstract(name: str, run: Any) -> Any:
+    try:
+        return eqx.filter_eval_shape(run)
+    except Exception as error:  # a part of the user's own may raise anything
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise ValueError(
+            f"the loop's {name} does not run: {type(error).__name__}: {reason}; write "
+            "it with jax.numpy, and with as many columns as the plant has"
+        ) from error
+
+
+def explain(plant: Plant, error: Exception) -> None:
+    """Say what is wrong with a plant, where that is why a loop does not trace.
+
+    Raises:
+        ValueError: the plant gives no derivative of its state.
+    """
+    if not is_concrete(plant):
+        return
+    name, n = type(plant).__name__, plant.n_x
+    x, u = jnp.zeros(n), jnp.zeros(plant.n_u)
+    try:
+        given = jax.eval_shape(lambda: plant.ode(jnp.zeros(()), x, u))
+        told = f"gives {getattr(given, 'shape', type(given).__name__)}"
+        if told == f"gives {(n,)}":
+            return
+    except Exception as reason:  # the user's own code may raise anything
+        first = (str(reason).strip().splitlines() or [""])[0]
+        told = f"raises {type(reason).__name__}: {first}"
+    rows = [(p, np.shape(v)) for p, v in _leaves(plant) if np.ndim(v) > 0]
+    cure = "write it with jax.numpy, and return an array"
+    if rows:
+        shapes = ", ".join(f"{p} {shape}" for p, shape in rows[:4])
+        cure = (
+            f"its parameters have shapes {shapes}: for a batch of plants write "
+            "jax.vmap(lambda plant: hc.simulate(plant, ...))(plants)"
+        )
+    raise ValueError(
+        f"the ode of {name} {told}, expected a derivative ({n},); {cure}"
+    ) from error
+
+
+def _leaves(tree: Any) -> list[tuple[str, Any]]:
+    rows = jax.tree_util.tree_flatten_with_path(tree)[0]
+    keys = jax.tree_util.keystr
+    return [(keys(path).lstrip("."), leaf) for path, leaf in rows if is_number(leaf)]

@@ -83,12 +83,12 @@ def measure(path: Path) -> dict[str, Any]:
     sizes = {
         "n_x": plant.n_x,
         "n_u": plant.n_u,
-        "loaded_s": time.process_time() - began,
+        "load_s": time.process_time() - began,
     }
     apart = differences(plant)
     return {
         "model": True, "loads": True, **sizes, **apart,
-        "compiled_s": time.process_time() - began - sizes["loaded_s"],
+        "compare_s": time.process_time() - began - sizes["load_s"],
     }  # fmt: skip
 
 
@@ -109,25 +109,30 @@ def apart(path: Path, seconds: float) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def main(folders: tyro.conf.Positional[list[str]], seconds: float = 900.0) -> None:
+def main(
+    folders: tyro.conf.Positional[list[str]], seconds: float = 900.0, anew: bool = False
+) -> None:
     """Measure all files of the folders, or print one file's measure.
 
     Args:
         folders: name=path of each, or the path of one file.
         seconds: for one file, at most.
+        anew: also those that are measured already.
     """
     if len(folders) == 1 and Path(folders[0]).is_file():
         print(json.dumps(measure(Path(folders[0]))))
         return
-    files = {}
+    known = RESULT.exists() and not anew
+    files = json.loads(RESULT.read_text(encoding="utf-8"))["files"] if known else {}
     for name, folder in (each.split("=", 1) for each in folders):
         for path in sorted(Path(folder).rglob("*.xml")):
             label = f"{name}/{path.relative_to(folder).as_posix()}"
+            if label in files:
+                continue
             files[label] = row = apart(path, seconds)
             print(label, json.dumps(row), flush=True)
-            RESULT.write_text(
-                json.dumps(summary(files), indent=1) + "\n", encoding="utf-8"
-            )
+            text = json.dumps(summary(files), indent=1)
+            RESULT.write_text(f"{text}\n", encoding="utf-8")
 
 
 def summary(files: dict[str, dict]) -> dict[str, Any]:

@@ -159,7 +159,6 @@ UNFIT = {
         <geom name="brick" type="box" size=".1 .1 .1"/></body>"""
     ).replace('contact="disable"', ""),
     "this MJCF has no joint": "<mujoco/>",
-    "this MJCF has no actuator": xml(rest=""),
 }
 
 
@@ -217,6 +216,18 @@ def test_rest_is_found_near_a_guess_and_linearized_at_once():
         plant.rest(near=[0, 0], elbow=0.5)
     with pytest.raises(ValueError, match="no state or input 'phi'"):
         plant.rest(near={"phi": 0.0})
+
+
+def test_a_model_without_actuators_swings_freely():
+    plant = hc.MuJoCoPlant(xml(rest=""))
+    at = plant.rest(near={"elbow": 3.0})
+    assert plant.inputs == () and at.u.shape == (0,)
+    np.testing.assert_allclose(at.x, [np.pi, 0.0], atol=1e-9)
+    options = {"seconds": 0.1, "dt": 0.02, "solver": "mujoco"}
+    trace = hc.simulate(plant, hc.Constant([]), [3.0, 0.0], **options)
+    assert trace.x[-1, 0] > 3.0 and trace.u.shape == (5, 0)
+    with pytest.raises(ValueError, match="input"):
+        hc.lqr(plant, at, Q=[1, 1], R=[])
 
 
 def test_rest_beyond_the_range_of_an_input_is_refused():

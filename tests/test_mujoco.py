@@ -259,7 +259,6 @@ def test_a_file_is_a_model(tmp_path):
 REFUSED = {
     "joint 'a' is a free joint": model('<freejoint name="a"/>'),
     "joint 'a' is a ball joint": model('<joint name="a" type="ball"/>'),
-    "no actuator": model(actuator=""),
     "'slow' has a state": model(
         actuator='<general name="slow" joint="a" dyntype="filter" dynprm="1"/>'
     ),

@@ -136,8 +136,8 @@ def signals(model: Model) -> Signals:
     that is named as its joint, "elbow", is the input "elbow_input".
 
     Raises:
-        ValueError: a free or ball joint, an actuator with a state of its own, or
-            none at all.
+        ValueError: no joint, a free or ball joint, or an actuator with a state of
+            its own.
     """
     names = _named([model.joint(i).name for i in range(model.njnt)], "joint")
     inputs = _named([model.actuator(i).name for i in range(model.nu)], "input")
@@ -197,7 +197,6 @@ def _refuse(model: Model, names: list[str], inputs: list[str]) -> None:
             "motor and give the loop an Actuator(lag=...)",
         )
     require(bool(names), "this MJCF has no joint, so no state; add a <joint>")
-    require(bool(inputs), "this MJCF has no actuator, so no input; add a <motor>")
 
 
 def _is_hinge(model: Model, joint: int) -> bool:

@@ -124,7 +124,8 @@ def holding(model: Model, q: NDArray) -> tuple[NDArray, NDArray]:
     bench = Bench(model)
     free = bench.acceleration(q, 0.0, np.zeros(model.nu))
     columns = [bench.acceleration(q, 0.0, unit) - free for unit in np.eye(model.nu)]
-    u = np.linalg.lstsq(np.stack(columns, axis=1), -free, rcond=None)[0] + 0.0
+    effects = np.reshape(columns, (model.nu, model.nv)).T
+    u = np.linalg.lstsq(effects, -free, rcond=None)[0] + 0.0
     return u, bench.acceleration(q, 0.0, u)
 
 

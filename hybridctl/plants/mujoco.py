@@ -68,8 +68,8 @@ class MuJoCoPlant(Plant):
         assets: files that the XML includes or refers to, by name.
 
     Raises:
-        ValueError: MuJoCo or MJX cannot run the model, it has a free or ball joint,
-            no actuator or one with a state; a parameter is unknown, of another
+        ValueError: MuJoCo or MJX cannot run the model, it has no joint, a free or ball
+            joint, or an actuator with a state; a parameter is unknown, of another
             shape or not finite.
 
     Source: E. Todorov, T. Erez, Y. Tassa, "MuJoCo: A physics engine for model-based

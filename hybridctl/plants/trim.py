@@ -14,6 +14,7 @@ from hybridctl.plants.plant import Equilibrium, Plant
 STEPS, HALVINGS = 50, 20
 RANK = 1e-7  # directions that move nothing more than that are left alone
 AT_REST = 1e-9  # rest: a change of z by that share of the limits makes as much of ẋ
+NOTHING = 1e-12  # of the limits: what rounding leaves of zero
 
 Slopes = Callable[[NDArray, NDArray], Any]
 Rate = Callable[[NDArray, NDArray], NDArray]
@@ -64,6 +65,7 @@ def trim(
         f"no rest found near this guess: the nearest is {_told(names, z)}, where the "
         f"state still changes at {left}; guess nearer, or hold less",
     )
+    z = np.where(np.abs(z) < NOTHING * width, 0.0, z)
     x, u = np.split(z + 0.0, [plant.n_x])
     return plant.equilibrium(x, u)
 

@@ -95,8 +95,7 @@ def _check_sizes(loop: Loop, plant: Plant) -> None:
     )
     for part, fields, names in rows:
         for field in fields:
-            value: Any = getattr(part, field, None)
-            given, n = () if value is None else np.shape(value), len(names)
+            given, n = _shape(part, field), len(names)
             require(
                 given in ((), (n,)),
                 f"{type(part).__name__}({field}=...) has shape {given}, expected one "
@@ -105,11 +104,17 @@ def _check_sizes(loop: Loop, plant: Plant) -> None:
     _check_pushes(loop.disturbance)
 
 
+def _shape(part: Any, field: str) -> tuple[int, ...]:
+    """Of what a part has in a field; that of a number where there is nothing."""
+    value: Any = getattr(part, field, None)
+    return () if value is None else np.shape(value)
+
+
 def _check_pushes(push: Any) -> None:
     """One size, duration and period for all pushes, or one for each."""
-    times = np.shape(getattr(push, "at", None))
+    times = _shape(push, "at")
     for name in ("force", "duration", "every"):
-        given = np.shape(getattr(push, name, None))
+        given = _shape(push, name)
         require(
             given in ((), (1,), times),
             f"{type(push).__name__}({name}=...) has shape {given} for pushes at "

@@ -107,9 +107,9 @@ def _check_sizes(loop: Loop, plant: Plant) -> None:
 
 def _check_pushes(push: Any) -> None:
     """One size, duration and period for all pushes, or one for each."""
-    times = np.shape(getattr(push, "at", None))
+    times = np.shape(getattr(push, "at", 0.0))
     for name in ("force", "duration", "every"):
-        given = np.shape(getattr(push, name, None))
+        given = np.shape(getattr(push, name, 0.0))
         require(
             given in ((), (1,), times),
             f"{type(push).__name__}({name}=...) has shape {given} for pushes at "

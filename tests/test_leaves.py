@@ -84,7 +84,7 @@ class Spring(hc.Plant):
         return jnp.stack([x[1], pull / self.m])
 
 
-class Bits(eqx.Module):
+class Bits(hc.Sensor):
     """A sensor of one's own."""
 
     round: Callable = jnp.round
@@ -157,7 +157,7 @@ def test_a_sensor_of_ones_own():
     trace = hc.simulate(PLANT, Network(mlp()), START, 0.2, loop=loop)
     assert np.isfinite(trace.x).all()
     with pytest.raises(ValueError, match="the loop's sensor"):
-        bad = with_(sensor=Bits(lambda x: x[:, None]))
+        bad = with_(sensor=Bits(round=lambda x: x[:, None]))
         hc.simulate(PLANT, Network(mlp()), START, 0.2, loop=bad)
 
 

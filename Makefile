@@ -22,7 +22,7 @@ unexport PYTHONPATH PYTHONHOME
 # Do not ask the network whether there is a newer pyright.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: help demo test test-all test-slow test-kernels notebooks docs bench bench-peers lint format pins \
+.PHONY: help demo test quick-tests test-all test-slow test-kernels notebooks docs bench bench-peers lint format pins \
     clean new-venv
 .DEFAULT_GOAL := help
 
@@ -34,7 +34,10 @@ help: ## list the targets
 demo: .venv/.installed ## run the demo
 	.venv/bin/hybridctl demo $(ARGS)
 
-test: lint ## lint, then run the tests (ARGS="-k lqr" for some of them)
+test: .venv/.installed ## lint and run the tests (ARGS="-k lqr" for some of them)
+	@$(MAKE) --no-print-directory -j 2 lint quick-tests
+
+quick-tests: .venv/.installed
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: lint ## lint, then run the tests and the slow sweeps

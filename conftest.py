@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # A test runs what it compiles once, so the quickest compiler is the best one; bits are
-# the same. `make test-all` and `make test-kernels` compile as users do.
+# the same. `make test-kernels` compiles as users do.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1 "

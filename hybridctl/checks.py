@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, NoReturn
 import jax
 import jax.core
 import numpy as np
-from jax import Array
 from jax._src import xla_bridge
 
 
@@ -196,7 +195,7 @@ def number(name: str, value: Any) -> float:
         raise ValueError(f"{name}={given!r} is not a number; give one") from error
 
 
-def as_key(key: Any) -> Array | None:
+def as_key(key: Any) -> Any:
     """A key for JAX's draws: a seed (a whole number), a key, or None.
 
     Raises:
@@ -314,6 +313,6 @@ def one_of(name: str, value: Any, known: Iterable[str]) -> None:
 def count(name: str, value: Any) -> None:
     """Refuse anything but a whole number above zero."""
     require(
-        isinstance(value, (int, np.integer)) and value > 0,
+        isinstance(value, (int, np.integer)) and bool(value > 0),
         f"{name}={value!r} must be a whole number above 0",
     )

@@ -27,6 +27,8 @@ from hybridctl.plants.sizes import sizes
 from hybridctl.strategies import references
 from hybridctl.strategies.reference import TUNED, tuned
 
+pytestmark = pytest.mark.numeric
+
 PLANT = hc.CartPole(m_c=0.8, cart_friction=0.2, pole_friction=0.02)
 UP = PLANT.upright()
 SAME = Units()

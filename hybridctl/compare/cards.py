@@ -39,6 +39,11 @@ def _falsified(found: Falsified, known: Known) -> str:
     return f"Falsified({found.task}: {size})"
 
 
+@names
+def _robustness(found: Robustness, known: Known) -> str:
+    return f"Robustness({found.overall:.3f} of {found.episodes} episodes)"
+
+
 @draws
 def _draw(found: Table | Robustness, known: Known) -> str:
     """What a terminal shows, as a table of HTML."""

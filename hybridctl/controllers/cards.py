@@ -67,7 +67,8 @@ def _words(cls: type) -> str:
 def _open(c: Controller) -> tuple[tuple[str, str], ...]:
     """How much an agent still has to fill."""
     size = action_size(c)
-    return (("inputs left to an agent", str(size)),) if size else ()
+    told = f"fills {size} input{'s' * (size > 1)}"
+    return (("agent", told),) if size else ()
 
 
 @tells
@@ -118,8 +119,9 @@ def _holds(c: Any, known: Known) -> tuple[str, str]:
 
 def state_text(x: Any, states: tuple[str, ...], angles: Any, known: Known) -> str:
     """A state by its names, what is 0 left out."""
+    turns = {*angles, *known.angles}
     parts = [
-        f"{n} = {angle(v) if i in angles else number(v)} {known.unit(n)}".strip()
+        f"{n} = {angle(v) if i in turns else number(v)} {known.unit(n)}".strip()
         for i, (n, v) in enumerate(zip(states, np.asarray(x), strict=True))
         if v
     ]

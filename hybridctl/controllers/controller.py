@@ -165,12 +165,8 @@ class Series(Controller):
 
 
 def output_of(controller: Controller, tick: Tick) -> jax.ShapeDtypeStruct:
-    """Shape and dtype of a controller's output, without computing it.
-
-    Raises:
-        ValueError: it does not run, or gives no array of real numbers.
-    """
-    return tried(controller, tick)[2]
+    """Shape and dtype of a controller's output, without computing it."""
+    return jax.eval_shape(lambda: controller.step(controller.init(tick), tick)[1])
 
 
 def tried(controller: Controller, tick: Tick) -> tuple[Any, Any, Any]:
@@ -193,7 +189,8 @@ def tried(controller: Controller, tick: Tick) -> tuple[Any, Any, Any]:
     except Exception as error:  # a controller's own code may raise anything
         first = (str(error).strip().splitlines() or [""])[0]
         raise ValueError(
-            f"{name} does not run in JAX: {type(error).__name__}: {first}"
+            f"{name} does not run in JAX: {type(error).__name__}: {first}; write it "
+            "with jax.numpy, as jnp.where(...) for if"
         ) from error
     if not isinstance(u, jax.ShapeDtypeStruct):
         fail(f"{name} gives a {type(u).__name__}, expected an array; use jnp.stack")

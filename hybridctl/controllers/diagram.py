@@ -91,7 +91,9 @@ def _boxes(machine: Switch, known: Known) -> list[Box]:
 
 def _short(mode: Controller, known: Known) -> str:
     told = label(mode, known)
-    return told if len(told) <= 26 else type(mode).__name__
+    if len(told) <= 26:
+        return told
+    return "machine" if told.startswith("machine(") else type(mode).__name__
 
 
 def _spread(boxes: list[Box], edges: list[Edge]) -> list[Box]:

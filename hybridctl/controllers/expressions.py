@@ -13,6 +13,7 @@ from hybridctl.controllers.integral import IntegralFeedback
 from hybridctl.controllers.machine import StateMachine, Switch
 from hybridctl.controllers.observers import EKF, KalmanFilter
 from hybridctl.controllers.policy import Policy
+from hybridctl.controllers.swingup import EnergySwingUp
 from hybridctl.describe import Known, label, names, number
 
 FEEDBACKS = StateFeedback | AugmentedFeedback | IntegralFeedback
@@ -114,3 +115,9 @@ def _name_policy(c: Policy, known: Known) -> str:
 @names
 def _name_observer(c: KalmanFilter | EKF, known: Known) -> str:
     return type(c).__name__
+
+
+@names
+def _name_swingup(c: EnergySwingUp, known: Known) -> str:
+    limit = "" if c.limit is None else f", limit={number(c.limit)}"
+    return f"EnergySwingUp({type(c.plant).__name__}{limit})"

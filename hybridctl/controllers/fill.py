@@ -16,7 +16,7 @@ from hybridctl.controllers.controller import (
     Series,
     State,
     Tick,
-    output_of,
+    tried,
 )
 from hybridctl.controllers.foreign import answered
 from hybridctl.controllers.inspect import children, walk
@@ -180,7 +180,7 @@ def _check_outputs(agent: Any, size: int) -> None:
         fail(f"a Slot takes a Controller, got {type(agent).__name__}")
     n_y, n_u = measurements(agent) or 1, applied_inputs(agent) or 1
     tick = blank_tick(n_y, n_u, references(agent))
-    given = output_of(answered(agent), tick).shape
+    given = tried(answered(agent), tick)[2].shape
     require(
         given == (size,),
         f"the Slots take {size} outputs together, the agent gives shape {given}",

@@ -99,10 +99,14 @@ def periods(ticks: Any, known: Known) -> str:
 
 @names
 def _demands(g: Demands, known: Known) -> str:
+    return _asked(g, ">", " or ", known)
+
+
+def _asked(g: Demands, sign: str, joint: str, known: Known) -> str:
+    """What a feedback would ask for, against a limit."""
     inputs = known.u(np.shape(g.feedback.u0)[-1])
-    unit = known.unit(inputs[0])
-    asked = " or ".join(f"|{u} asked|" for u in inputs)
-    return f"{asked} > {quantity(g.limit, unit)}"
+    bound = quantity(g.limit, known.unit(inputs[0]))
+    return joint.join(f"|{u} asked| {sign} {bound}" for u in inputs)
 
 
 @names
@@ -131,6 +135,10 @@ def _not(g: Not, known: Known) -> str:
         return " or ".join(_distances(g.a, ">", known))
     if isinstance(g.a, Level):
         return f"V >= {number(g.a.rho)}"
+    if isinstance(g.a, Demands):
+        return _asked(g.a, "<=", " & ", known)
+    if isinstance(g.a, Chosen):
+        return f"{label(g.a.inner, known)} <= {number(g.a.above)}"
     if isinstance(g.a, Not):
         return label(g.a.a, known)
     return f"~({label(g.a, known)})"

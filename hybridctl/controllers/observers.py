@@ -20,7 +20,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total, wrap
-from hybridctl.kinds import check_fields, real_number
+from hybridctl.kinds import check_fields, check_kind, real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 from hybridctl.plants.scales import natural_units
@@ -176,6 +176,7 @@ class EKF(Controller):
         substeps: int = 1,
         unseen: Any = None,
     ):
+        check_kind("plant", plant, Plant)
         self.plant, self.dt, self.noise = plant, dt, noise
         self.disturbance, self.columns, self.substeps = disturbance, columns, substeps
         missing = process is None or unseen is None
@@ -184,6 +185,7 @@ class EKF(Controller):
         self.unseen = units if unseen is None else unseen
 
     def __check_init__(self):
+        check_fields(self)
         positive("dt", self.dt)
         count("substeps", self.substeps)
         positive("unseen", self.unseen)

@@ -44,7 +44,7 @@ def text(thing: Any) -> str:
         >>> from hybridctl.controllers import Slot
         >>> print(text(5.0 * Slot(1)))
         5 * Slot(1)
-          inputs left to an agent  1
+          agent  fills 1 input
     """
     return "\n".join(_lines(card(thing)))
 
@@ -83,7 +83,8 @@ def html(thing: Any) -> str:
     elif drawn and not drawn.startswith("<svg"):
         body = drawn
     else:  # it has words of its own
-        body = f"<pre>{markup.escape(str(thing))}</pre>{drawn or ''}"
+        words = f'<pre style="white-space:pre-wrap">{markup.escape(str(thing))}</pre>'
+        body = f"{words}{_framed(drawn)}"
     return _ascii(f'<div style="{OUTER}">{body}</div>')
 
 
@@ -105,8 +106,12 @@ def _box(found: Card, drawn: str | None = None, depth: int = 0) -> str:
         for name, part in (found.parts if depth < DEEPEST else ())
     )
     title = f"<strong>{_safe(found.title)}</strong>" if found.title else ""
-    seen = f"<div>{drawn}</div>" if drawn else ""
-    return f"{title}{seen}{table}{parts}"
+    return f"{title}{_framed(drawn)}{table}{parts}"
+
+
+def _framed(drawn: str | None) -> str:
+    """A picture no wider than it is good to look at."""
+    return f'<div style="max-width:42em">{drawn}</div>' if drawn else ""
 
 
 def _titled(name: str, part: Card) -> str:

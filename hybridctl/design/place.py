@@ -1,6 +1,7 @@
 """Pole placement by state feedback."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,7 +56,7 @@ def place(A: ArrayLike, B: ArrayLike, poles: ArrayLike) -> NDArray[np.float64]:
 
 def _pairs(poles: ArrayLike, n: int) -> NDArray[np.complex128]:
     """The poles with exact conjugates: real ones first, then pairs."""
-    array = as_array("poles", poles)
+    array: Any = as_array("poles", poles)
     given = real("poles", array.real) + 1j * real("poles", array.imag)
     shape("poles", given, (n,))
     above = np.sort_complex(given[given.imag > 0])

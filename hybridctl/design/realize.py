@@ -36,7 +36,8 @@ def realize(system: "control.TransferFunction") -> "control.StateSpace":
     from scipy.linalg import block_diag, matrix_balance
 
     columns = [_column(system, j) for j in range(system.ninputs)]
-    A, B = (block_diag(*(column[i] for column in columns)) for i in (0, 1))
+    stacked = (block_diag(*(column[i] for column in columns)) for i in (0, 1))
+    A, B = map(np.asarray, stacked)
     C, D = (np.hstack([column[i] for column in columns]) for i in (2, 3))
     if len(A):
         A, (scale, _) = matrix_balance(A, permute=False, separate=True)

@@ -153,10 +153,10 @@ class Config(Shown):
     @property
     def short(self) -> str:
         """The settings that say most: what learns, how long, and with what."""
-        layers = " - ".join(map(str, self.hidden))
+        layers = "-".join(map(str, self.hidden))
         return (
-            f"{self.algorithm}, at most {self.steps:,} decisions in {self.num_envs} "
-            f"environments, network {layers} {self.activation}, learning rate "
+            f"{self.algorithm}, up to {self.steps:,} decisions in {self.num_envs} "
+            f"environments, {layers} {self.activation}, learning rate "
             f"{self.learning_rate:g}"
         )
 

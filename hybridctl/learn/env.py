@@ -114,7 +114,7 @@ class Env(Shown, base.Env):
         """Decisions until the task's horizon."""
         return -(-self.task.steps // self.every)
 
-    def reset(self, rng: Array) -> base.State:
+    def reset(self, rng: Any) -> base.State:
         """Start the episode that a key (`jax.random.PRNGKey`) or a seed stands for."""
         return self.start(as_key(rng), jnp.int32(0))
 

@@ -1,5 +1,6 @@
 """What cannot run together is refused in a sentence, before anything compiles."""
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -101,6 +102,19 @@ def _check_sizes(loop: Loop, plant: Plant) -> None:
                 f"{type(part).__name__}({field}=...) has shape {given}, expected one "
                 f"number or ({n},): {', '.join(names)}",
             )
+    _check_pushes(loop.disturbance)
+
+
+def _check_pushes(push: Any) -> None:
+    """One size, duration and period for all pushes, or one for each."""
+    times = np.shape(getattr(push, "at", None))
+    for name in ("force", "duration", "every"):
+        given = np.shape(getattr(push, name, None))
+        require(
+            given in ((), (1,), times),
+            f"{type(push).__name__}({name}=...) has shape {given} for pushes at "
+            f"{math.prod(times)} times; give one number, or one for each time",
+        )
 
 
 def _measured(loop: Loop | None, plant: Plant) -> int:

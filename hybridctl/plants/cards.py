@@ -80,14 +80,15 @@ def _network(plant: Network, known: Known) -> Card:
 
 @tells
 def _mujoco(plant: MuJoCoPlant, known: Known) -> Card:
-    named = re.search(r'<mujoco[^>]* model="([^"]*)"', str(plant.mjcf))
+    told = plant.mjcf if isinstance(plant.mjcf, str) else ""
+    named = re.search(r'<mujoco[^>]* model="([^"]*)"', told)
     rows = [*signal_rows(plant)]
     rows += [("model", named[1])] if named else []
     bodies = plant.parameters.get("body_mass")
     if bodies is not None and not is_tracer(bodies) and np.ndim(bodies) == 1:
         moving = np.asarray(bodies)[1:]
-        told = f"{len(moving)}, together {quantity(moving.sum(), 'kg')}"
-        rows.append(("bodies", told))
+        mass = quantity(moving.sum(), "kg")
+        rows.append(("bodies", f"{len(moving)}, together {mass}"))
     rows.append(("parameters", ", ".join(plant.parameters)))
     return Card(title_of(plant), tuple(rows))
 

@@ -1,6 +1,6 @@
 """The registered cart-pole tasks, one factory a name."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from hybridctl.tasks.start import Box, Either, Start
 from hybridctl.tasks.task import Task
 
 LEAN = np.deg2rad(12.0)  # the tutorial's limit on the pole's angle
+Pole = TypeVar("Pole", CartPole, Network, CartPole | Network)
 WEIGHTS = {"x": 1.0, "theta": 20.0, "dx": 1.0, "dtheta": 1.0}  # of the cost
 
 
@@ -145,7 +146,7 @@ def short_track(
     )
 
 
-def cartpole(name: str, plant: Any) -> Any:
+def cartpole(name: str, plant: Pole | None) -> Pole | CartPole:
     """The plant of a cart-pole task, the tutorial's where none is given.
 
     Raises:

@@ -204,8 +204,8 @@ def _normalized(layer: Any, lens: Lens) -> Lens:
     require(
         not layer.update_running_mean,
         "its NormalizeObservation still moves with every observation, away from what "
-        'would be read; stop it first: model.get_env().set_attr("update_running_mean", '
-        "False)",
+        "would be read; stop it first: model.get_env().env_method("
+        '"set_wrapper_attr", "update_running_mean", False)',
     )
     variance = np.asarray(layer.obs_rms.var, np.float64) + layer.epsilon
     return lens.then(

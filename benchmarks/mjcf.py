@@ -19,13 +19,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import mujoco
 import numpy as np
 import tyro
 from about import about
 
 import hybridctl as hc
 from hybridctl.plants.linearize import float64, float64_on_host
+from hybridctl.plants.mjcf import import_mujoco
+
+mujoco: Any = import_mujoco()
 
 RESULT = Path(__file__).parent / "results" / "mjcf.json"
 FAST = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
@@ -50,7 +52,7 @@ def differences(plant: hc.MuJoCoPlant, seed: int = 0) -> dict[str, Any]:
     data, found = mujoco.MjData(model), {"free": [], "touching": []}
     counts = {"free": FREE, "touching": TOUCHING, "limits": 0}
     with float64_on_host():
-        exact = float64(plant)
+        exact: Any = float64(plant)
         for _ in range(DRAWN):
             q, dq, u = draw(model, random)
             mujoco.mj_resetData(model, data)
@@ -59,9 +61,7 @@ def differences(plant: hc.MuJoCoPlant, seed: int = 0) -> dict[str, Any]:
             kind = "touching" if data.ncon else "free"
             if len(found[kind]) == counts[kind]:
                 continue
-            ours = np.asarray(exact.ode(*map(np.asarray, (0.0, np.append(q, dq), u))))[
-                model.nv :
-            ]
+            ours = np.asarray(exact.ode(0.0, np.append(q, dq), u))[model.nv :]
             apart = np.abs(ours - data.qacc).max() / np.abs(data.qacc).max()
             found[kind].append(float(apart))
             counts["limits"] += kind == "free" and bool(data.nefc)

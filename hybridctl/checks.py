@@ -1,5 +1,6 @@
 """Checks on user input: each failure is one sentence with the cure in it."""
 
+import difflib
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
@@ -7,7 +8,6 @@ from typing import Any, NamedTuple, NoReturn
 import jax
 import jax.core
 import numpy as np
-from jax import Array
 from jax._src import xla_bridge
 
 
@@ -36,7 +36,12 @@ def optional_float(value: Any) -> Any:
 
 def as_int(value: Any) -> Any:
     """Integer array, int32 on the host."""
-    return value if isinstance(value, jax.Array) else np.asarray(value, np.int32)
+    if isinstance(value, jax.Array):
+        return value
+    array = _real("a whole number", value)
+    if array.dtype.kind == "f" or np.any(np.abs(array) > np.iinfo(np.int32).max):
+        fail(f"{plain(repr(value), 80)} is no whole number of 32 bits; give one")
+    return array.astype(np.int32)
 
 
 def is_number(leaf: Any) -> bool:
@@ -182,15 +187,15 @@ def first_line(thing: Any) -> str:
 
 def number(name: str, value: Any) -> float:
     """One real number as a float."""
-    single = not isinstance(value, (str, bytes)) and np.ndim(value) == 0
     try:
+        single = not isinstance(value, (str, bytes)) and np.ndim(value) == 0
         return float(value) if single else fail("")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         given = "a number traced by jit, vmap or grad" if is_tracer(value) else value
         raise ValueError(f"{name}={given!r} is not a number; give one") from error
 
 
-def as_key(key: Any) -> Array | None:
+def as_key(key: Any) -> Any:
     """A key for JAX's draws: a seed (a whole number), a key, or None.
 
     Raises:
@@ -216,8 +221,18 @@ def as_key(key: Any) -> Array | None:
 def finite(name: str, value: Any) -> None:
     """Refuse NaN and Inf; None (an absent part) passes."""
     if value is not None and is_concrete(value):
-        ok = np.all(np.isfinite(np.asarray(value)))
+        ok = np.all(np.isfinite(_real(name, value)))
         require(bool(ok), f"{name}={value} is not finite; give finite numbers")
+
+
+def _real(name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        fail(f"{name}={plain(repr(value), 80)} is not a number; give real numbers")
+    return array
 
 
 def finite_entries(name: str, array: np.ndarray) -> None:
@@ -228,9 +243,15 @@ def finite_entries(name: str, array: np.ndarray) -> None:
         fail(f"{name} is not finite: {entry}={array[tuple(at)]}; give finite numbers")
 
 
+def _some(name: str, value: Any) -> None:
+    if is_concrete(value):
+        require(_real(name, value).size > 0, f"{name} is empty; give numbers")
+    finite(name, value)
+
+
 def positive(name: str, value: Any) -> None:
     """Refuse anything but finite numbers above zero."""
-    finite(name, value)
+    _some(name, value)
     if is_concrete(value):
         ok = np.all(np.asarray(value) > 0)
         require(bool(ok), f"{name}={value} must be above 0; give a positive number")
@@ -238,7 +259,7 @@ def positive(name: str, value: Any) -> None:
 
 def not_negative(name: str, value: Any) -> None:
     """Refuse anything but finite numbers of at least zero."""
-    finite(name, value)
+    _some(name, value)
     if is_concrete(value):
         ok = np.all(np.asarray(value) >= 0)
         require(bool(ok), f"{name}={value} must not be negative; give 0 or more")
@@ -263,24 +284,35 @@ def shares(name: str, value: Any) -> None:
 
 def shape(name: str, value: Any, expected: tuple[int, ...]) -> None:
     """Refuse an array of another shape."""
-    got = np.shape(value)
+    try:
+        got = np.shape(value)
+    except ValueError:
+        fail(f"{name} has rows of different lengths; give a rectangle of numbers")
     require(
         got == expected,
         f"{name} has shape {got}, expected {expected}; reshape or trim it",
     )
 
 
-def one_of(name: str, value: str, known: Iterable[str]) -> None:
+def row(name: str, value: Any) -> None:
+    """Refuse a single number where there is one for each entry."""
+    require(np.ndim(value) > 0, f"{name} is one number; give a list, one for each")
+
+
+def one_of(name: str, value: Any, known: Iterable[str]) -> None:
     """Refuse a name that is not in the list, and say the list."""
     names = sorted(known)
-    require(
-        value in names, f"unknown {name} {value!r}; choose one of: {', '.join(names)}"
-    )
+    if not isinstance(value, str) or value not in names:
+        text = value if isinstance(value, str) else ""
+        near = difflib.get_close_matches(text, names, 1)
+        close = f"; did you mean {near[0]!r}?" if near else ""
+        given = plain(repr(value), 80)
+        fail(f"unknown {name} {given}; choose one of: {', '.join(names)}{close}")
 
 
 def count(name: str, value: Any) -> None:
     """Refuse anything but a whole number above zero."""
     require(
-        isinstance(value, int) and value > 0,
+        isinstance(value, (int, np.integer)) and bool(value > 0),
         f"{name}={value!r} must be a whole number above 0",
     )

@@ -137,8 +137,9 @@ def check_holding(name: str, engine: Engine, rtol: float = 1e-9) -> None:
             pilot.applied([np.nan])  # which is not believed
         np.testing.assert_allclose(given, last, rtol=rtol, atol=rtol)
     assert pilot.missed == (8 if len(r) else 6)
-    other = hc.Pilot(made, engine).copy()
-    other.load_state_dict(pilot.state_dict())
+    other, state = pilot.copy(), pilot.state_dict()
+    other.reset()
+    other.load_state_dict(state)
     np.testing.assert_allclose(other([np.nan] * 4, r), last, rtol=rtol, atol=rtol)
     assert other.missed == pilot.missed + 1 and other.state_dict()["tick"] == 25
     pilot.reset()

@@ -19,8 +19,9 @@ from hybridctl.plants.mjcf import mjcf
 from hybridctl.show import animation, frames, scene
 from hybridctl.show.film import encode, painter
 from hybridctl.show.film.chain import ARROW, CART, chain_of
+from hybridctl.show.film.chart import Chart
 from hybridctl.show.film.deep import Deep
-from hybridctl.show.film.film import Film, grid_of
+from hybridctl.show.film.film import Film, film_of, grid_of
 from hybridctl.show.film.flat import Flat
 from hybridctl.show.film.play import modes_of, players_of, world_of
 from hybridctl.show.film.window import Window
@@ -442,6 +443,51 @@ def test_a_plant_of_another_kind_cannot_be_drawn():
         scene(many)
 
 
+def test_what_has_no_picture_is_shown_by_its_signals(tmp_path):
+    """Any plant, any number of inputs, and samples that are not finite."""
+    t, nan = np.arange(51) * 0.02, float("nan")
+    names = [f"a_signal_with_a_long_name_{i}" for i in range(12)]
+    given = {n: np.sin(t + i).tolist() for i, n in enumerate(names)}
+    given[names[0]][30:] = [nan] * 21
+    inputs = {"u": [1.0] * 50, "v": [nan] * 50}
+    trace = hc.Trace.from_dict({"t": t.tolist(), **given, **inputs})
+    with film_of({"": trace}, None, (320, 240)) as film:
+        first, last = film.at(0.0), film.at(1.0)
+    assert type(film) is Chart and first.shape == (240, 320, 3)
+    assert np.mean(first < 128) < np.mean(last < 128)  # what is ahead is pale
+    hc.render({"a": trace, "b": trace}, tmp_path / "x.gif", seconds=0.08, fps=25)
+    trace.plot()
+    one = hc.Trace.from_dict({"t": [0.0, 0.1], "x": [0.0, 1.0], "u": [2.0]})
+    hc.render(one, tmp_path / "one.png")
+    with pytest.raises(ValueError, match="not those of a Thermostat"):
+        hc.render(one, tmp_path / "y.png", plant=hc.Thermostat())
+
+
+ROD = """<mujoco><worldbody><body pos="0 0 1">
+<joint name="q" type="hinge" axis="0 1 0"/>
+<geom type="capsule" fromto="0 0 0 0 0 -.6" size=".1"/></body></worldbody>
+<actuator><motor name="m" joint="q"/></actuator></mujoco>"""
+
+
+@pytest.mark.parametrize("renderer", IN_3D)
+def test_a_mujoco_model_is_seen_by_its_own_camera(renderer):
+    if painter.trouble(renderer):
+        pytest.skip(painter.trouble(renderer))
+    plant = hc.MuJoCoPlant(ROD)
+    told = {"t": [0.0, 0.1, 0.2], "q": [0.0, 1.0, 2.0], "dq": [9.0] * 3, "m": [1.0] * 2}
+    trace = hc.Trace.from_dict(told)
+    with film_of({"": trace}, plant, (160, 120), renderer) as film:
+        assert type(film) is Film
+        assert np.any(film.at(0.0) != film.at(0.2))
+    with film_of({"": trace}, plant, (160, 120), "matplotlib") as film:
+        assert type(film) is Chart
+
+
+def test_the_plant_in_a_network_s_port_is_drawn():
+    chain = chain_of(hc.plants.motor_cartpole())
+    assert chain.track is not None and len(chain.lengths) == 1
+
+
 def test_without_pyav_a_sentence_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ValueError, match=r"pip install 'hybridctl\[render\]'"):
@@ -536,10 +582,10 @@ def test_the_command_shows_traces_and_controllers(tmp_path, capsys, monkeypatch)
     cli.main(["render", "trace.json", "lqr", "--task", "balance", "--seconds", "0.2",
               "--out", "deep/x.gif", *small])  # fmt: skip
     assert "drawn by matplotlib in" in capsys.readouterr().out
-    with Image.open("deep/x.gif", encoding="utf-8") as image:
+    with Image.open("deep/x.gif") as image:
         assert image.size == (320, 120) and image.n_frames == 5
     cli.main(["render", "trace.json", "--at", "0", "--out", "x.png", *small])
-    with Image.open("x.png", encoding="utf-8") as image:
+    with Image.open("x.png") as image:
         assert image.size == (320, 120)
     Path("bad.json").write_text("{", encoding="utf-8")
     for name, message in (

@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
-    "exact", "screen", "lazy", "checks", "cache", "describe", "plants", "controllers",
+    "exact", "screen", "lazy", "checks", "kinds", "cache", "describe", "plants",
+    "controllers",
     "loop", "design", "tasks", "strategies", "learn", "compare", "deploy", "suites",
     "show", "gym", "commands",
 )  # fmt: skip

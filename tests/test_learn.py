@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ import zoo
 import hybridctl as hc
 from hybridctl.learn import Config, preset, wrap
 from hybridctl.learn.brax import trainable
+from hybridctl.learn.devices import devices, shortfall
 
 BALANCE = hc.tasks.get("balance")
 TINY = {
@@ -177,6 +179,17 @@ def test_vary_gives_every_episode_its_own_plant():
         ({"num_envs": 100}, "must be a multiple of num_envs = 100"),
         ({"discounting": 1.5}, "discounting=1.5"),
         ({"hidden": ()}, "at least one layer"),
+        ({"hidden": 8}, "hidden=8 needs whole numbers above 0"),
+        ({"discounting": "much"}, "discounting='much' must be in"),
+        ({"target": "high"}, "target='high' is no score"),
+        ({"normalize_observations": "yes"}, "'yes' must be True or False"),
+        ({"num_envs": True}, "num_envs=True must be a finite number above 0"),
+        ({"algorithm": "sac", "steps": 2000}, "so steps=2000 is too few"),
+        (
+            {"algorithm": "sac", "max_replay_size": 32, "min_replay_size": 0},
+            "a memory of 32 decisions does not hold the 64",
+        ),
+        ({"config": 3}, "config takes a Config or the name of a preset, got int"),
         ({"activation": "sine"}, "unknown activation 'sine'"),
         ({"algorithm": "magic"}, "unknown algorithm 'magic'; choose one of: ppo, sac"),
         ({"lerning_rate": 1.0}, "unknown setting 'lerning_rate'"),
@@ -207,6 +220,38 @@ def test_presets_and_discount():
     assert preset("balance").replace(discounting=0.99).gamma(0.02) == 0.99
     assert preset("swing").gamma(0.08) == pytest.approx(np.exp(-0.02))
     assert Config().replace(steps=5).steps == 5
+    config = Config(steps=np.int64(5), hidden=np.array([8, 8]), target=np.float32(2))
+    assert config == Config(steps=5, hidden=(8, 8), target=2.0)
+    assert type(config.steps) is type(config.hidden[0]) is int
+
+
+def test_as_many_devices_as_share_the_environments(monkeypatch):
+    for there, used in ((1, 1), (2, 2), (3, 2), (5, 4), (6, 4), (7, 4), (8, 8)):
+        monkeypatch.setattr(jax, "local_device_count", lambda there=there: there)
+        assert devices(Config()) == used
+        said = shortfall(Config())
+        assert said is None if used == there else f"{used} of {there} dev" in said  # type: ignore[operator]
+    assert devices(Config(max_devices_per_host=3)) == 2
+    assert devices(Config(num_envs=60, batch_size=120, num_minibatches=1)) == 6
+    monkeypatch.setattr(jax, "process_count", lambda: 3)
+    with pytest.raises(ValueError, match="must be multiples of the 3 processes"):
+        devices(Config())
+
+
+THREE = """
+import hybridctl as hc
+task = hc.tasks.get("balance", seconds=2.0)
+few = dict(steps=5000, num_evals=2, num_eval_envs=8, seed=0)
+print(hc.train(task, 1.0 * hc.Slot(1), **few).stopped)
+"""
+
+
+@pytest.mark.slow
+def test_training_on_three_devices_uses_two():
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=3"}
+    run = [sys.executable, "-c", THREE]
+    done = subprocess.run(run, capture_output=True, text=True, env=os.environ | flags)
+    assert done.returncode == 0 and "uses 2 of 3 devices" in done.stderr + done.stdout
 
 
 def test_brax_gets_the_function_that_jax_took_away_and_only_then():

@@ -16,6 +16,8 @@ import pytest
 import zoo
 
 import hybridctl as hc
+from hybridctl.controllers.fill import decision_every, held, is_held
+from hybridctl.deploy import runfile
 from hybridctl.learn import Config, presets, wrap
 from hybridctl.learn.brax import ppo_networks, trainable
 from hybridctl.learn.checkpoint import flatten, unflatten
@@ -174,6 +176,36 @@ def test_a_run_goes_on_from_its_checkpoint():
     with pytest.raises(ValueError, match="cannot go on from a checkpoint"):
         sac = {"algorithm": "sac", "steps": 20_000}
         hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, progress=False, **sac)
+
+
+def test_a_repeated_decision_is_held_by_the_trained_controller(tmp_path):
+    slot, repeat = 1.0 * hc.Slot(1), TINY | {"action_repeat": 4, "target": np.inf}
+    folder = hc.RunFolder(tmp_path)
+    run = hc.train(BALANCE, slot, on_validation=folder, progress=False, **repeat)
+    assert run.policy.dt == pytest.approx(0.08) and run.config.action_repeat == 4
+    x0 = [0.1, 3.1, 0.2, 0.3]
+    trace = hc.simulate(BALANCE.plant, run.controller, x0, 0.8, loop=BALANCE.loop)
+    asked = np.asarray(trace.asked)[:, 0].reshape(-1, 4)
+    assert (asked == asked[:, :1]).all() and len(np.unique(asked)) > 5
+    again = folder.load(BALANCE, slot)
+    assert eqx.tree_equal(again.controller, run.controller)
+    with pytest.raises(ValueError, match="was trained with action_repeat=4; leave it"):
+        hc.train(BALANCE, slot, resume=again, steps=10_000, action_repeat=2)
+    short = dataclasses.replace(run, controller=hc.fill(slot, run.policy), last=None)
+    with pytest.raises(ValueError, match="which its controller does not hold"):
+        runfile.from_bytes(runfile.to_bytes(short))
+    with pytest.raises(ValueError, match=r"Hold\(Slot\(1\), every=4\)"):
+        wrap(hc.Env(BALANCE, slot), 50, action_repeat=4)
+
+
+def test_a_repeat_multiplies_the_holds_of_a_template():
+    machine = hc.template("residual", hc.tasks.get("swingup"))
+    for template in (machine, hc.Slot(1) + hc.Hold(hc.Slot(2), 6), hc.Slot(1)):
+        every = decision_every(template)
+        assert decision_every(held(template, 3)) == 3 * every
+        assert held(template, 1) is template
+    mixed = held(hc.Slot(1) + hc.Hold(hc.Slot(2), 6), 2)
+    assert is_held(mixed, 2) and not is_held(mixed, 4) and is_held(machine, 1)
 
 
 def test_checkpoints_flatten_and_come_back():

@@ -1,10 +1,14 @@
 """What comparisons say of themselves; the words are their own, the look is here."""
 
 import html
+from typing import Any
+
+from rich.text import Text
 
 from hybridctl.compare.falsify import Falsified
 from hybridctl.compare.over import Grid
-from hybridctl.compare.table import HEADINGS, Table, cells
+from hybridctl.compare.robust import Robustness
+from hybridctl.compare.table import Table
 from hybridctl.compare.tune import Tuning
 from hybridctl.describe import Known, draws, names
 
@@ -35,17 +39,23 @@ def _falsified(found: Falsified, known: Known) -> str:
     return f"Falsified({found.task}: {size})"
 
 
-def _cell(told: str) -> str:
-    return f'<td style="{CELL}">{html.escape(told)}</td>'
-
-
 @draws
-def _draw_table(table: Table, known: Known) -> str:
-    """The rows as a table of HTML."""
-    head = "".join(f'<th style="{CELL}">{html.escape(h)}</th>' for h in HEADINGS)
-    body = "".join(
-        f"<tr>{''.join(map(_cell, (name, *cells(table.row(name)))))}</tr>"
-        for name in table.controllers
-    )
-    title = f"{table.task.name}: {table.n} episodes, seed {table.seed}"
-    return f"<strong>{html.escape(title)}</strong><table><tr>{head}</tr>{body}</table>"
+def _draw(found: Table | Robustness, known: Known) -> str:
+    """What a terminal shows, as a table of HTML."""
+    table = found.__rich__()
+    columns = [[_plain(c.header), *map(_plain, c.cells)] for c in table.columns]
+    head, *rows = zip(*columns, strict=True)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    heads = "".join(f'<th style="{CELL}">{told}</th>' for told in head)
+    above, below = (_plain(words or "") for words in (table.title, table.caption))
+    return f"<strong>{above}</strong><table><tr>{heads}</tr>{body}</table>{below}"
+
+
+def _cell(told: str) -> str:
+    return f'<td style="{CELL}">{told}</td>'
+
+
+def _plain(told: Any) -> str:
+    """Text of a terminal without its colours."""
+    words = Text.from_markup(told).plain if isinstance(told, str) else str(told)
+    return html.escape(words).replace("\n", "<br>")

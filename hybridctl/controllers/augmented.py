@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, finite, optional_float, positive, require
+from hybridctl.checks import as_float, finite, optional_float, positive, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation
 from hybridctl.controllers.feedback import feed, unsaturated, within
 from hybridctl.controllers.guards import Quadratic
+from hybridctl.kinds import check_fields
 
 
 class AugmentedFeedback(Controller):
@@ -54,6 +55,9 @@ class AugmentedFeedback(Controller):
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
+        check_fields(self)
+        row("x0", self.x0)
+        row("u0", self.u0)
         n = len(self.x0) + (self.lag + self.delay) * self.n_u
         for name, expected in (("K", (self.n_u, n)), ("X", (n, n))):
             given = np.shape(getattr(self, name))

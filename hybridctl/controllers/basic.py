@@ -80,7 +80,7 @@ class Slot(Controller):
 
     Example:
         >>> 5.0 * Slot(1)
-        Scaled(scale=f64[](numpy), inner=Slot())
+        5 * Slot(1)
     """
 
     size: int = eqx.field(static=True, default=1)

@@ -12,6 +12,7 @@ from hybridctl.checks import require
 from hybridctl.controllers.basic import Constant
 from hybridctl.controllers.controller import Controller, State, Tick, output_of
 from hybridctl.controllers.error import total
+from hybridctl.kinds import as_row
 
 
 class HoldState(eqx.Module):
@@ -89,7 +90,7 @@ class Mix(Controller):
     """
 
     weights: Controller = eqx.field(converter=_weights)
-    controllers: tuple[Controller, ...] = eqx.field(converter=tuple)
+    controllers: tuple[Controller, ...] = eqx.field(converter=as_row)
 
     def __check_init__(self):
         n = len(self.controllers)

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ from jax import Array
 
 from hybridctl.checks import as_float, fail, finite, require
 from hybridctl.describe import Shown
+from hybridctl.kinds import check_fields, check_fields_first
 
 State = Any  # a controller's memory: any pytree of arrays
 
@@ -61,6 +62,15 @@ class Controller(Shown, eqx.Module):
     are pure JAX. Controllers add (`a + b`), scale (`2.0 * a`) and chain
     (`observer >> a`).
     """
+
+    CURE: ClassVar[str] = "; of a training run, run.controller"
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        check_fields_first(cls)
+
+    def __check_init__(self):
+        check_fields(self)
 
     __array_ufunc__ = None  # let `numpy_scalar * controller` reach __rmul__
 

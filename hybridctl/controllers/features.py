@@ -10,6 +10,7 @@ from jax import Array
 from hybridctl.checks import fail, require
 from hybridctl.controllers.controller import State, Tick
 from hybridctl.describe import Shown
+from hybridctl.kinds import check_fields, checked
 from hybridctl.plants import Plant
 
 
@@ -43,6 +44,7 @@ class Features(Shown, eqx.Module):
     history: int = eqx.field(static=True, default=0)
 
     def __check_init__(self):
+        check_fields(self)
         require(
             all(0 <= c < self.n_y for c in self.columns),
             f"Features columns {self.columns} reach beyond {self.n_y} measurements",
@@ -54,6 +56,7 @@ class Features(Shown, eqx.Module):
         require(self.size > 0, "Features is empty; choose at least one column")
 
     @staticmethod
+    @checked
     def of(
         plant: Plant,
         *,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, finite, optional_float, positive, require
+from hybridctl.checks import as_float, finite, optional_float, positive, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.guards import Guard, Quadratic
@@ -42,6 +42,8 @@ class StateFeedback(Controller):
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
+        row("x0", self.x0)
+        row("u0", self.u0)
         expected = (np.shape(self.u0)[-1], np.shape(self.x0)[-1])
         require(
             np.shape(self.K)[-2:] == expected,

@@ -1,5 +1,6 @@
 """Following a reference: a shifted measurement, a feedforward, a trajectory."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
@@ -12,6 +13,8 @@ from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import feed, within
 from hybridctl.describe import told
+from hybridctl.kinds import check_kind
+from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.signals import names as unique
 
 
@@ -129,12 +132,14 @@ def follow(names: Any, *outputs: str) -> Shift:
         >>> follow(CartPole(), "x").gain.T
         array([[1., 0., 0., 0.]])
     """
+    check_kind("names", names, Plant | Equilibrium)
     return told(Shift(rows(names.states, outputs).T), names)
 
 
 def rows(states: tuple[str, ...], outputs: tuple[str, ...]) -> np.ndarray:
     """The matrix [n, n_x] that picks named states out of x."""
-    require(bool(outputs), f"name at least one state: {', '.join(states)}")
+    check_kind("outputs", outputs, Iterable[str])
+    require(len(outputs) > 0, f"name at least one state: {', '.join(states)}")
     unique("outputs", outputs)
     for name in outputs:
         if name not in states:

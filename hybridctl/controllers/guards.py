@@ -1,7 +1,7 @@
 """Guards: conditions on a tick, as data that can be saved, swept and drawn."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,11 +12,21 @@ from hybridctl.checks import as_float, as_int, fail, finite, positive, require
 from hybridctl.controllers.controller import Controller, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.describe import Shown, told
+from hybridctl.kinds import check_fields, check_fields_first, checked
 from hybridctl.plants import Equilibrium
 
 
 class Guard(Shown, eqx.Module):
     """A yes-or-no condition; combine with `&`, `|` and `~`."""
+
+    CURE: ClassVar[str] = "; for example hc.near(plant.upright(), theta=0.2)"
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        check_fields_first(cls)
+
+    def __check_init__(self):
+        check_fields(self)
 
     @abc.abstractmethod
     def __call__(self, tick: Tick, age: Array) -> Array:
@@ -202,6 +212,7 @@ def chosen(inner: Controller, above: float = 0.5) -> Guard:
     return Chosen(inner, above)
 
 
+@checked
 def near(centre: Equilibrium, **tolerance: float) -> Guard:
     """All named states within their tolerance of an equilibrium.
 
@@ -231,6 +242,7 @@ def near(centre: Equilibrium, **tolerance: float) -> Guard:
     return told(Near(x0, sizes, columns, angles), centre)
 
 
+@checked
 def beyond(centre: Equilibrium, **tolerance: float) -> Guard:
     """Some named state outside its tolerance (or not finite): `~near(...)`."""
     return ~near(centre, **tolerance)

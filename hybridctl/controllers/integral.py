@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, finite, optional_float, positive, require
+from hybridctl.checks import as_float, finite, optional_float, positive, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import feed, within
+from hybridctl.kinds import real_number
 
 
 class IntegralFeedback(Controller):
@@ -41,11 +42,14 @@ class IntegralFeedback(Controller):
     C: Array = eqx.field(converter=as_float)
     x0: Array = eqx.field(converter=as_float)
     u0: Array = eqx.field(converter=as_float)
-    dt: float = eqx.field(static=True, converter=float)
+    dt: float = eqx.field(static=True, converter=real_number)
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
 
     def __check_init__(self):
+        row("x0", self.x0)
+        row("u0", self.u0)
+        row("C", self.C)
         n_x, n_u, n_q = (np.shape(v)[0] for v in (self.x0, self.u0, self.C))
         expected = {"K": (n_u, n_x), "K_i": (n_u, n_q), "C": (n_q, n_x)}
         for name, size in expected.items():

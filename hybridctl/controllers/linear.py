@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, finite, require
+from hybridctl.checks import as_float, finite, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 
@@ -42,6 +42,8 @@ class LinearController(Controller):
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
+        for name in ("A", "x0", "u0"):
+            row(name, getattr(self, name))
         n_z, n_y, n_u = (np.shape(v)[-1] for v in (self.A, self.x0, self.u0))
         shapes = {"A": (n_z, n_z), "B": (n_z, n_y), "C": (n_u, n_z), "D": (n_u, n_y)}
         for name, expected in shapes.items():

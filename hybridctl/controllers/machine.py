@@ -12,6 +12,7 @@ from hybridctl.checks import as_int, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.guards import Guard, ticks
 from hybridctl.controllers.inspect import design_dt, walk
+from hybridctl.kinds import as_row, checked
 from hybridctl.plants.signals import names as unique
 
 
@@ -46,11 +47,11 @@ class Switch(Controller):
         names: Iterable[str] | None = None,
     ):
         if isinstance(modes, Mapping):
-            names = tuple(modes)
+            names = tuple(str(name) for name in modes)
             modes = modes.values()
-        self.supervisor, self.modes = supervisor, tuple(modes)
+        self.supervisor, self.modes = supervisor, as_row(modes)
         plain = (f"mode{i}" for i in range(len(self.modes)))
-        self.names = tuple(plain if names is None else names)
+        self.names = as_row(plain if names is None else names)
 
     def __check_init__(self):
         n = len(self.modes)
@@ -73,10 +74,11 @@ class Switch(Controller):
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Choose the mode, restart it if it is new, let it decide."""
         supervisor, mode = self.supervisor.step(state.supervisor, tick)
+        mode = jnp.asarray(mode, jnp.int32)
         entered = mode != state.mode
         branches = [self._branch(i) for i in range(len(self.modes))]
         modes, u = jax.lax.switch(mode, branches, state.modes, entered, tick)
-        return SwitchState(mode.astype(jnp.int32), supervisor, modes), u
+        return SwitchState(mode, supervisor, modes), u
 
     def _branch(self, i: int):
         def run(memories, entered, tick):
@@ -85,6 +87,8 @@ class Switch(Controller):
                 lambda a, b: jnp.where(entered, a, b), start, memories[i]
             )
             memory, u = self.modes[i].step(memory, tick)
+            if not jnp.issubdtype(u.dtype, jnp.floating):  # 10 N are 10.0 N
+                u = u.astype(tick.y.dtype)
             return (*memories[:i], memory, *memories[i + 1 :]), u
 
         return run
@@ -112,9 +116,9 @@ class StateMachine(Controller):
         start: index of the first mode; it may be left at once.
     """
 
-    guards: tuple[Guard, ...] = eqx.field(converter=tuple)
-    sources: tuple[int, ...] = eqx.field(static=True, converter=tuple)
-    targets: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    guards: tuple[Guard, ...] = eqx.field(converter=as_row)
+    sources: tuple[int, ...] = eqx.field(static=True, converter=as_row)
+    targets: tuple[int, ...] = eqx.field(static=True, converter=as_row)
     dwell: Array = eqx.field(converter=as_int, default=0)
     start: int = eqx.field(static=True, default=0)
 
@@ -136,6 +140,7 @@ class StateMachine(Controller):
         return MachineState(target, age, jnp.maximum(rest, 0)), target
 
 
+@checked
 def machine(
     modes: Mapping[str, Controller],
     edges: Mapping[tuple[str, str], Guard] | Iterable[tuple[str, str, Guard]],
@@ -186,8 +191,12 @@ def machine(
 
 def _rows(edges: Any) -> list[tuple[str, str, Guard]]:
     if isinstance(edges, Mapping):
-        return [(*pair, guard) for pair, guard in edges.items()]
-    return [tuple(edge) for edge in edges]  # type: ignore[misc]
+        edges = [(*as_row(pair), guard) for pair, guard in edges.items()]
+    rows = [as_row(edge) for edge in edges]
+    for row in rows:
+        three = len(row) == 3 and all(isinstance(name, str) for name in row[:2])
+        require(three, "an edge is source, target and guard: {('a', 'b'): guard}")
+    return rows
 
 
 def _check_edge(names: tuple[str, ...], source: str, target: str, guard: Any) -> None:

@@ -12,6 +12,7 @@ from hybridctl.checks import as_float, count, positive, require, shape
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import StateFeedback, within
+from hybridctl.kinds import real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 
@@ -69,7 +70,7 @@ class MPC(Controller):
     plant: Plant
     residuals: eqx.Module
     terminal: StateFeedback
-    dt: float = eqx.field(static=True, converter=float)
+    dt: float = eqx.field(static=True, converter=real_number)
     limit: Array = eqx.field(converter=as_float)
     horizon: int = eqx.field(static=True, default=125)
     iterations: int = eqx.field(static=True, default=3)

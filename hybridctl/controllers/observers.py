@@ -15,10 +15,12 @@ from hybridctl.checks import (
     not_negative,
     positive,
     require,
+    row,
     shape,
 )
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total, wrap
+from hybridctl.kinds import check_fields, real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 from hybridctl.plants.scales import natural_units
@@ -73,6 +75,9 @@ class KalmanFilter(Controller):
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
+        check_fields(self)
+        row("x0", self.x0)
+        row("u0", self.u0)
         n, m = np.shape(self.x0)[-1], np.shape(self.u0)[-1]
         sizes = {"A": (n, n), "B": (n, m), "L": (n, len(self.columns))}
         for name, size in sizes.items():
@@ -152,7 +157,7 @@ class EKF(Controller):
     """
 
     plant: Plant
-    dt: float = eqx.field(static=True, converter=float)
+    dt: float = eqx.field(static=True, converter=real_number)
     noise: Array = eqx.field(converter=as_float)
     disturbance: Array = eqx.field(converter=as_float)
     process: Array = eqx.field(converter=as_float)

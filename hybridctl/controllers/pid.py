@@ -15,6 +15,7 @@ from hybridctl.checks import (
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.feedback import within
+from hybridctl.kinds import real_number
 
 SLACK = 1e-6  # share of an input that is rounding
 
@@ -74,7 +75,7 @@ class PID(Controller):
     kp: Array = eqx.field(converter=as_float)
     ki: Array = eqx.field(converter=as_float, default=0.0)
     kd: Array = eqx.field(converter=as_float, default=0.0)
-    dt: float = eqx.field(static=True, converter=float, kw_only=True)
+    dt: float = eqx.field(static=True, converter=real_number, kw_only=True)
     column: int = eqx.field(static=True, default=0, kw_only=True)
     setpoint: Array = eqx.field(converter=as_float, default=0.0, kw_only=True)
     u0: Array = eqx.field(converter=as_float, default=0.0, kw_only=True)

@@ -12,6 +12,7 @@ from jax import Array
 from hybridctl.checks import as_float, fail, one_of, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.features import Features
+from hybridctl.kinds import as_row
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -22,7 +23,11 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def _arrays(values: Any) -> tuple:
-    return tuple(as_float(v) for v in values)
+    return tuple(as_float(v) for v in as_row(values))
+
+
+def _is_clip(squash: Any) -> bool:
+    return isinstance(squash, str) and squash == "clip"
 
 
 class Policy(Controller):
@@ -55,7 +60,7 @@ class Policy(Controller):
 
     def __check_init__(self):
         one_of("activation", self.activation, ACTIVATIONS)
-        if self.squash not in (None, "clip"):
+        if self.squash is not None and not _is_clip(self.squash):
             fail(f'squash={self.squash!r} is unknown; give "clip", or None for tanh')
         if self.reach is not None:
             positive("reach", self.reach)

@@ -8,6 +8,7 @@ from hybridctl.checks import count, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.feedback import within
 from hybridctl.controllers.observers import applied
+from hybridctl.kinds import real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 
@@ -53,7 +54,7 @@ class Predictor(Controller):
     """
 
     plant: Plant
-    dt: float = eqx.field(static=True, converter=float)
+    dt: float = eqx.field(static=True, converter=real_number)
     delay: int = eqx.field(static=True)
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     lag: Array | None = eqx.field(converter=optional_float, default=None)

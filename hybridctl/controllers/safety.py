@@ -11,6 +11,7 @@ from hybridctl.checks import as_int, count, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.feedback import within
 from hybridctl.controllers.guards import Guard
+from hybridctl.kinds import real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 
@@ -67,7 +68,7 @@ class SafetyFilter(Controller):
     backup: Controller
     inside: Guard
     plant: Plant
-    dt: float = eqx.field(static=True, converter=float)
+    dt: float = eqx.field(static=True, converter=real_number)
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     substeps: int = eqx.field(static=True, default=1)
 

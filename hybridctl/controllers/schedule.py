@@ -14,6 +14,8 @@ from hybridctl.controllers.combine import Mix
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.follow import reference
+from hybridctl.kinds import check_kind
+from hybridctl.plants import Equilibrium, Plant
 
 SOURCES = ("y", "r")
 
@@ -106,11 +108,14 @@ def schedule(
         >>> schedule(CartPole(), [low, high], x=[-1.0, 1.0]).weights.column
         0
     """
+    check_kind("names", names, Plant | Equilibrium)
+    check_kind("controllers", controllers, Iterable[Controller])
     known = (*names.states, "r")
     if len(points) != 1 or next(iter(points)) not in known:
         fail(f"schedule over one of {', '.join(known)}; got {list(points)}")
     [(name, grid)] = points.items()
     parts = tuple(controllers)
+    check_kind(name, grid, Iterable[float])
     require(
         len(parts) == len(grid),
         f"{len(parts)} controllers for {len(grid)} points of {name}; give one each",

@@ -94,5 +94,5 @@ class ArrayEngine(Engine):
         if self.program.guarded:
             u = range(self.program.sizes.n_out)
             held = [arrays.get(f"held{i}", 0.0) for i in u]
-            missed = np.array(arrays.get("missed", 0), np.int32)
-            self.memory[-2:] = [np.array(held, self._real), missed]
+            missed = np.asarray(arrays.get("missed", 0)).astype(np.int32)
+            self.memory = [*self.memory[:-2], np.array(held, self._real), missed]

@@ -3,6 +3,15 @@
 import math
 import re
 
+from hybridctl.deploy.cguard import (
+    MISSING,
+    applied_lines,
+    finite_text,
+    hold_lines,
+    init_lines,
+    returns,
+    struct_lines,
+)
 from hybridctl.deploy.lower import ctanh
 from hybridctl.deploy.lower.c import WHOLE, CWriter
 from hybridctl.deploy.lower.writer import Names
@@ -73,26 +82,6 @@ void {name}_applied({name}_state *s, const {real} u[{n_u}]) {{
 """
 
 
-MISSING = {
-    "hold": """
- * Where a measurement or reference is not finite it returns 1: u is the last good one,
- * the memory stays as it was, and s->missed counts. Elsewhere it returns 0.""",
-    "error": """
- * Where a measurement or reference is not finite it returns 1: u is the last good one,
- * and nothing else happens but that s->missed counts. Elsewhere it returns 0.""",
-}
-FINITE = """
-/* Whether one of n numbers is not finite. */
-static int {name}_missing(const {real} *row, int n) {{
-    int i;
-    for (i = 0; i < n; i++) {{
-        if (!isfinite(row[i])) {{ return 1; }}
-    }}
-    return 0;
-}}
-"""
-
-
 class CFile:
     """C source for a controller.
 
@@ -124,13 +113,13 @@ class CFile:
         return HEADER.format(
             comment=comment.replace("\n", "\n * "), guard=f"{self.name.upper()}_H",
             fields="\n".join(self._struct()), name=self.name, r_doc=r, n_u=sizes.n_u,
-            step=self._signature(), real=self.real, returns=self._returns(),
+            step=self._signature(), real=self.real, returns=returns(program),
             missing=MISSING.get(program.on_missing, ""), **rows,
         )  # fmt: skip
 
     def source(self, comment: str) -> str:
         """The text of the .c file."""
-        finite = self._finite()
+        finite = finite_text(self.program, self.name, self.real)
         body = "\n".join([*self._body, *self._begin, *self._init_lines, finite])
         includes = "#include <math.h>\n" if re.search(r"\w\(|NAN|INF", body) else ""
         includes += "#include <stdlib.h>\n" if "llabs(" in body else ""
@@ -140,7 +129,7 @@ class CFile:
             includes=includes, known=self._known(), step=self._signature(),
             begin=self._begin_text(), init="\n".join(self._init_lines),
             body="\n".join(self._body), n_u=self.program.sizes.n_u,
-            applied=self._applied(), returns=self._returns(), finite=finite,
+            applied=self._applied(), returns=returns(self.program), finite=finite,
         )  # fmt: skip
 
     @property
@@ -169,11 +158,7 @@ class CFile:
         for leaf, field in zip(self.program.memory, self.fields, strict=True):
             size = f"[{math.prod(leaf.shape)}]" if leaf.shape else ""
             lines.append(f"    {self.writer.types[leaf.kind]} {field}{size};")
-        if self.program.guarded:
-            n = self.program.sizes.n_out
-            lines.append(f"    {WHOLE} missed; /* periods without a measurement */")
-            lines.append(f"    {self.real} held[{n}]; /* the last good input */")
-        return lines
+        return lines + struct_lines(self.program, self.real)
 
     def _places(self) -> list[str]:
         """Where the memory's values are in the struct."""
@@ -212,29 +197,10 @@ class CFile:
         if program.sizes.n_r and not re.search(r"\br\b", "\n".join(writer.lines)):
             writer.line("(void)r;")
         if program.guarded:
-            writer.lines = [*self._hold(), *writer.lines]
+            writer.lines = [*hold_lines(program, self.name), *writer.lines]
             writer.line("return 0;")
         lines, writer.lines = writer.lines, []
         return lines
-
-    def _hold(self) -> list[str]:
-        """A period without a measurement."""
-        sizes, fed = self.program.sizes, self.program.fed
-        test = f"{self.name}_missing(y, {sizes.n_y})"
-        test += f" || {self.name}_missing(r, {sizes.n_r})" * (sizes.n_r > 0)
-        goes_on = self.program.holds
-        told = " s->asked[{0}] = s->applied[{0}] = s->held[{0}];" * (fed and goes_on)
-        rows = [f"u[{i}] = s->held[{i}];{told.format(i)}" for i in range(sizes.n_out)]
-        rows += ["s->k += 1;"] * goes_on + ["s->missed += 1;", "return 1;"]
-        return [f"    if ({test}) {{", *(f"        {row}" for row in rows), "    }"]
-
-    def _returns(self) -> str:
-        return "int" if self.program.guarded else "void"
-
-    def _finite(self) -> str:
-        if not self.program.guarded:
-            return ""
-        return FINITE.format(name=self.name, real=self.real)
 
     def _seen(self, part: Part) -> None:
         writer = self.writer
@@ -304,10 +270,7 @@ class CFile:
         writer.line("s->k = 0;")
         for i in range(n_u):
             writer.line(f"s->applied[{i}] = s->asked[{i}] = 0;")
-        if self.program.guarded:
-            writer.line("s->missed = 0;")
-            for i in range(self.program.sizes.n_out):
-                writer.line(f"s->held[{i}] = 0;")
+        writer.lines += init_lines(self.program)
         if self.lazy:
             writer.line("s->begun = 0;")
             self._zeros()
@@ -341,8 +304,5 @@ class CFile:
         return "\n".join([*lines, ""]) if lines else ""
 
     def _applied(self) -> str:
-        n = self.program.sizes.n_u
-        rows = [f"    s->applied[{i}] = u[{i}];" for i in range(n)]
-        if self.program.guarded:  # what is not finite was not applied
-            rows.insert(0, f"    if ({self.name}_missing(u, {n})) {{ return; }}")
-        return "\n".join(rows)
+        rows = [f"    s->applied[{i}] = u[{i}];" for i in range(self.program.sizes.n_u)]
+        return "\n".join([*applied_lines(self.program, self.name), *rows])

@@ -66,7 +66,8 @@ def check_size(node: Any) -> None:
 def _decode_module(node: Any, path: str, arrays: Arrays, depth: int) -> eqx.Module:
     name = node["class"]
     require(isinstance(name, str), f"{path}: a class needs a name, got {name!r}")
-    cls, fields = class_of(name), _by_name(node["fields"], path, arrays, depth)
+    cls = class_of(name)
+    fields: dict[str, Any] = _by_name(node["fields"], path, arrays, depth)
     before = BEFORE.get(name, {})
     fields = {n: np.asarray(v) for n, v in before.items()} | fields
     try:

@@ -54,9 +54,10 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     check_depth(path, depth)
     down = (arrays, depth + 1)
     if isinstance(value, eqx.Module):
+        name = _class(value, path)
         fields = [f.name for f in dataclasses.fields(value) if f.init]
         nodes = {n: encode(getattr(value, n), f"{path}.{n}", *down) for n in fields}
-        return {"class": name_of(type(value)), "fields": nodes}
+        return {"class": name, "fields": nodes}
     if isinstance(value, (np.generic, jax.Array)) or type(value) is np.ndarray:
         return _encode_array(value, path, arrays)
     if type(value) is dict:
@@ -64,6 +65,13 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     if type(value) in (tuple, list):
         return {type(value).__name__: _encode_row(value, path, *down)}
     return _encode_plain(value, path)
+
+
+def _class(value: eqx.Module, path: str) -> str:
+    try:
+        return name_of(type(value))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def check_depth(path: str, depth: int) -> None:

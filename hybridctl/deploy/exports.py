@@ -18,6 +18,7 @@ from hybridctl.deploy.parity import Parity, check
 from hybridctl.deploy.pilot import REALS, Pilot
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.pyfile import python_text
+from hybridctl.kinds import checked
 from hybridctl.plants import Plant
 
 KINDS = (".py", ".c", ".h", ".onnx", ".jax")
@@ -29,6 +30,7 @@ TRUST = (
 )
 
 
+@checked
 def export(
     controller: Controller,
     path: str | os.PathLike,

@@ -11,6 +11,7 @@ from hybridctl.checks import fail, one_of, plain, require
 from hybridctl.controllers import Controller
 from hybridctl.deploy.engines import CEngine, Engine, PythonEngine
 from hybridctl.deploy.program import Program, program
+from hybridctl.kinds import checked
 from hybridctl.plants import Plant
 
 LANGUAGES = ("python", "c")
@@ -18,6 +19,7 @@ REALS = ("double", "float")
 State = dict[str, NDArray]
 
 
+@checked
 def embed(
     controller: Controller,
     dt: float,

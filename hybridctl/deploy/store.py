@@ -82,7 +82,7 @@ def load(path: str | os.PathLike) -> Controller:
         >>> from hybridctl.controllers import Slot
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     load(save(f"{folder}/template", Slot(2)))
-        Slot(size=2)
+        Slot(2)
     """
     data = disk.read(path)
     try:

@@ -11,6 +11,7 @@ from hybridctl.checks import positive, require
 from hybridctl.controllers import Controller, Quadratic
 from hybridctl.describe import Shown, plain_data
 from hybridctl.design.trials import Trials, search
+from hybridctl.kinds import checked
 from hybridctl.loop import Loop
 from hybridctl.plants import Plant
 
@@ -65,6 +66,7 @@ class Attraction(Shown):
         )
 
 
+@checked
 def region_of_attraction(
     plant: Plant,
     controller: Controller,
@@ -143,6 +145,7 @@ def region_of_attraction(
     return found
 
 
+@checked
 def check_level(
     plant: Plant,
     controller: Controller,

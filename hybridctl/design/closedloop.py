@@ -12,6 +12,7 @@ from hybridctl.controllers import Controller
 from hybridctl.controllers.inspect import check_dt, design_dt
 from hybridctl.describe import Shown, plain_data
 from hybridctl.design.restpoint import rest_point
+from hybridctl.kinds import checked
 from hybridctl.loop import Loop
 from hybridctl.loop.simulate import check_output
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
@@ -98,6 +99,7 @@ class LinearLoop(Shown):
         )  # fmt: skip
 
 
+@checked
 def closed_loop(
     plant: Plant,
     controller: Controller,

@@ -4,14 +4,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hybridctl.checks import fail, positive, require
+from hybridctl.checks import fail, one_of, positive, require
 from hybridctl.controllers import LinearController
+from hybridctl.design.realize import realize
+from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium
 
 if TYPE_CHECKING:
     import control
 
 
+METHODS = ("bilinear", "tustin", "zoh", "euler", "forward_diff", "backward_diff")
+
+
+@checked
 def from_control(
     system: "control.StateSpace | control.TransferFunction",
     dt: float,
@@ -25,7 +31,8 @@ def from_control(
     `-system`.
 
     Args:
-        system: from measurements to inputs, continuous or discrete with this dt.
+        system: from measurements to inputs, continuous or discrete with this dt; of a
+            transfer function with several, a minimal state space is made.
         dt: control period [s].
         equilibrium: x₀, u₀ and the angles to wrap; zeros by default.
         method: how a continuous system is sampled, by python-control's name:
@@ -52,9 +59,15 @@ def from_control(
             "control.ss(A, B, C, D, dt)"
         )
     positive("dt", dt)
-    sampled = _sampled(control.ss(system), float(dt), method)
+    one_of("method", method, METHODS)
+    several = max(system.ninputs, system.noutputs) > 1
+    function = isinstance(system, control.TransferFunction)
+    known = realize(system) if function and several else control.ss(system)
+    sampled = _sampled(known, float(dt), method)
     n_u, n_y = np.shape(sampled.D)
-    at = equilibrium or Equilibrium(np.zeros(n_y), np.zeros(n_u))
+    at = equilibrium
+    if at is None:
+        at = Equilibrium(np.zeros(n_y), np.zeros(n_u))
     require(
         (len(at.x), len(at.u)) == (n_y, n_u),
         f"this system maps {n_y} measurements to {n_u} inputs, the equilibrium has "

@@ -10,6 +10,7 @@ from hybridctl.design.actuated import delayed, lag_share, lagged
 from hybridctl.design.linearize import linearize
 from hybridctl.design.riccati import held, lqrd
 from hybridctl.design.riccati import lqr as continuous_lqr
+from hybridctl.kinds import check_kind, checked
 from hybridctl.plants import Equilibrium, Plant
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def lqr(
 ) -> StateFeedback | AugmentedFeedback: ...
 
 
+@checked
 def lqr(
     plant: Plant,
     equilibrium: Equilibrium,
@@ -88,8 +90,10 @@ def lqr(
         [[-2.83  51.36  -5.605 16.087]]
     """
     if loop is not None:
-        from hybridctl.loop.simulate import one_loop  # late: few designs have a loop
+        from hybridctl.loop import Loop  # late: few designs have a loop
+        from hybridctl.loop.simulate import one_loop
 
+        check_kind("loop", loop, Loop)
         dt, actuator = one_loop(loop, dt).dt, loop.actuator
         if actuator is not None and actuator.slow:
             return _behind(loop, plant, equilibrium, Q, R, N, limit)

@@ -12,6 +12,7 @@ import numpy as np
 from hybridctl.checks import one_of
 from hybridctl.design.closedloop import LinearLoop
 from hybridctl.design.margins import Margins, frequencies, margins_of
+from hybridctl.kinds import checked
 from hybridctl.loop.plot import COLOURS, STYLE
 
 FAINT: Any = {"color": "0.6", "linewidth": 0.8, "linestyle": "--", "zorder": 1}
@@ -32,6 +33,7 @@ def _styled(draw: Callable[P, Any]) -> Callable[P, Any]:
 
 
 @_styled
+@checked
 def bode(linear: LinearLoop, input: str | None = None) -> Any:
     """Bode plot of the loop broken at a plant input, its margins marked.
 
@@ -69,6 +71,7 @@ def bode(linear: LinearLoop, input: str | None = None) -> Any:
 
 
 @_styled
+@checked
 def nyquist(linear: LinearLoop, input: str | None = None, reach: float = 3.0) -> Any:
     """Nyquist curve of the loop broken at a plant input, about the point -1.
 
@@ -99,6 +102,7 @@ def nyquist(linear: LinearLoop, input: str | None = None, reach: float = 3.0) ->
 
 
 @_styled
+@checked
 def step_response(
     linear: LinearLoop, input: str | None = None, seconds: float | None = None
 ) -> Any:
@@ -133,6 +137,7 @@ def step_response(
 
 
 @_styled
+@checked
 def root_locus(linear: LinearLoop, input: str | None = None) -> Any:
     """Poles of the closed loop in the z-plane while its gain goes from 0 to ∞.
 

@@ -13,11 +13,13 @@ from hybridctl.design.discretize import discretize, period
 from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import real
 from hybridctl.design.riccati import dlqr
+from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.scales import natural_units
 from hybridctl.plants.signals import names
 
 
+@checked
 def kalman(
     plant: Plant,
     equilibrium: Equilibrium,

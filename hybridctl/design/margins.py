@@ -9,6 +9,7 @@ from hybridctl.checks import require
 from hybridctl.controllers import Controller
 from hybridctl.describe import html, plain_data, text
 from hybridctl.design.closedloop import LinearLoop, closed_loop
+from hybridctl.kinds import checked
 from hybridctl.loop import Loop
 from hybridctl.plants import Equilibrium, Plant
 
@@ -59,6 +60,7 @@ class Margins(NamedTuple):
         return plain_data(self)
 
 
+@checked
 def margins(
     plant: Plant,
     controller: Controller,

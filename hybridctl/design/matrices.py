@@ -17,7 +17,7 @@ def real(name: str, value: Any) -> NDArray[np.float64]:
         f"{name} is traced by jit, vmap or grad; design outside of it, "
         "where its numbers are known",
     )
-    array = _array(name, value)
+    array = as_array(name, value)
     require(
         np.can_cast(array.dtype, np.float64, "same_kind"),
         f"{name} holds {array.dtype} values, expected real numbers; give floats",
@@ -27,7 +27,8 @@ def real(name: str, value: Any) -> NDArray[np.float64]:
     return array
 
 
-def _array(name: str, value: Any) -> NDArray:
+def as_array(name: str, value: Any) -> NDArray:
+    """An array, or a sentence where its rows are of unequal length."""
     try:
         return np.asarray(value)
     except ValueError:

@@ -1,12 +1,13 @@
 """Pole placement by state feedback."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hybridctl.checks import require, shape
-from hybridctl.design.matrices import EPS, real, system
+from hybridctl.design.matrices import EPS, as_array, real, system
 from hybridctl.design.wellposed import controllable, number
 
 
@@ -55,7 +56,8 @@ def place(A: ArrayLike, B: ArrayLike, poles: ArrayLike) -> NDArray[np.float64]:
 
 def _pairs(poles: ArrayLike, n: int) -> NDArray[np.complex128]:
     """The poles with exact conjugates: real ones first, then pairs."""
-    given = real("poles", np.real(poles)) + 1j * real("poles", np.imag(poles))
+    array: Any = as_array("poles", poles)
+    given = real("poles", array.real) + 1j * real("poles", array.imag)
     shape("poles", given, (n,))
     above = np.sort_complex(given[given.imag > 0])
     below = np.sort_complex(given[given.imag < 0].conj())

@@ -15,6 +15,7 @@ from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.fill import references
 from hybridctl.controllers.inspect import check_dt, walk
 from hybridctl.controllers.machine import mode_of
+from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium
 from hybridctl.plants.linearize import float64, float64_on_host
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SETTLE, LATER, POINTS, CLOSE = 4, 1001, 32, 1e-9
 
 
+@checked
 def to_control(
     controller: Controller, dt: float, equilibrium: Equilibrium | None = None
 ) -> "control.StateSpace":

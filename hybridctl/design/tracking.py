@@ -19,10 +19,12 @@ from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import weight
 from hybridctl.design.riccati import held, regulator
 from hybridctl.design.wellposed import Problem, detectable, stabilizable
+from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.scales import natural_units
 
 
+@checked
 def tracking(
     controller: Controller,
     plant: Plant,
@@ -99,6 +101,7 @@ def _in_own_units(
     return A / rate, B * u / rate, x, u
 
 
+@checked
 def lqi(
     plant: Plant,
     equilibrium: Equilibrium,

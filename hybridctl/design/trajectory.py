@@ -12,11 +12,13 @@ from hybridctl.design.discretize import period, sampled
 from hybridctl.design.feedback import lqr
 from hybridctl.design.matrices import definite, real
 from hybridctl.design.wellposed import problem
+from hybridctl.kinds import checked
 from hybridctl.loop import Trace
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.linearize import derivatives, float64, float64_on_host
 
 
+@checked
 def tvlqr(
     plant: Plant,
     trace: Trace | tuple[Any, Any],
@@ -80,6 +82,8 @@ def _samples(
         same = abs(own - dt) <= 1e-6 * dt
         require(same, f"dt={dt:g} but the trace has dt={own:g}; give that")
         trace = trace.x, trace.u
+    pair = isinstance(trace, (tuple, list)) and len(trace) == 2
+    require(pair, "trace must be a Trace of `simulate`, or (x [T+1, n_x], u [T, n_u])")
     x, u = real("x", trace[0]), real("u", trace[1])
     if u.ndim != 2:
         fail(f"u has shape {u.shape}, expected (T, {plant.n_u}); choose one: trace[0]")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from brax.envs import base
 from jax import Array
 
-from hybridctl.checks import cast, fail, require
+from hybridctl.checks import as_key, cast, fail, require
 from hybridctl.controllers import Controller, Features, Tick
 from hybridctl.controllers.fill import (
     action_size,
@@ -85,7 +85,7 @@ class Env(Shown, base.Env):
         check_sight(template)
         self.every = decision_every(template)
         self.features = features or default_features(task, template)
-        self.task, self.template = cast((task, template))
+        self.task, self.template = cast(task, "task"), cast(template, "template")
         self.training = training
         self._action_size = size
 
@@ -115,8 +115,8 @@ class Env(Shown, base.Env):
         return -(-self.task.steps // self.every)
 
     def reset(self, rng: Array) -> base.State:
-        """Start the episode that a raw key (`jax.random.PRNGKey`) stands for."""
-        return self.start(rng, jnp.int32(0))
+        """Start the episode that a key (`jax.random.PRNGKey`) or a seed stands for."""
+        return self.start(as_key(rng), jnp.int32(0))
 
     def start(self, rng: Array, number: Array) -> base.State:
         """Start an episode in a lane that had `number` episodes before."""

@@ -117,13 +117,12 @@ def _trained(trained: Any) -> Trained:
 
 def _check_params(found: Trained) -> None:
     """Refuse what is not (normalizer, policy, ...) as brax's PPO and SAC have it."""
-    params: Any = found.params
-    pair = isinstance(params, (tuple, list)) and len(params) >= 2
+    entries = list(found.params) if isinstance(found.params, (tuple, list)) else []
+    normalizer, policy = (*entries, None, None)[:2]
     known = (
-        pair
-        and all(_has(params[0], name) for name in ("mean", "std"))
-        and isinstance(params[1], Mapping)
-        and isinstance(params[1].get("params"), Mapping)
+        all(_has(normalizer, name) for name in ("mean", "std"))
+        and isinstance(policy, Mapping)
+        and isinstance(policy.get("params"), Mapping)
     )
     require(
         known,

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail
+from hybridctl.checks import fail, plain
 from hybridctl.controllers import Policy, Tick
 from hybridctl.learn.sb3_layers import INSTEAD, LIBRARIES, Layers, Lens
 
@@ -66,13 +66,28 @@ class Trial(NamedTuple):
                 fail(f"it acts through {strangers}, which is not read; {INSTEAD}")
             return
         top, witness = env
+        try:
+            made = self._act(top)
+        except Exception as error:  # whatever a wrapper of anybody raises
+            if not witness.ours:
+                reason = plain(error, 200)
+                fail(f"its environment does not run in a copy: {reason}; {INSTEAD}")
+            made = len(witness.ours)
+        self._compare(np.array(witness.theirs), np.array(witness.ours))
+        if made != len(witness.ours):
+            fail(f"{strangers} makes several decisions of one; {INSTEAD}")
+
+    def _act(self, top: Any) -> int:
+        """Some episodes under the model; tells its number of decisions."""
+        made = 0
         for episode in range(EPISODES):
             obs = top.reset(seed=episode)[0]
             for _ in range(DECISIONS):
                 obs, _, *ends, _ = top.step(self._predicted(obs))
+                made += 1
                 if any(ends):
                     break
-        self._compare(np.array(witness.theirs), np.array(witness.ours))
+        return made
 
     def _copied(self, read: Policy) -> tuple[Any, Any] | None:
         """The first environment anew, with all that stands around it."""

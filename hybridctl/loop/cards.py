@@ -53,7 +53,7 @@ def _settings(part: Any, known: Known) -> str:
     told = [
         f"{name.replace('_', ' ')} {quantity(value, units.get(name, ''))}"
         for name, value in found
-        if is_tracer(value) or np.shape(value) or value != 0
+        if is_tracer(value) or np.any(np.asarray(value) != 0)
     ]
     return ", ".join(told) or "as it is"
 

@@ -1,7 +1,7 @@
 """The closed loop: one function advances one control period."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,6 +12,7 @@ from hybridctl.checks import is_number, number, positive, require
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.machine import mode_of
 from hybridctl.describe import Shown
+from hybridctl.kinds import check_fields
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
@@ -40,6 +41,8 @@ class Loop(Shown, eqx.Module):
         2
     """
 
+    CURE: ClassVar[str] = "; for example hc.Loop(0.02)"
+
     dt: float = eqx.field(static=True, converter=_dt, default=0.02)
     substeps: int = eqx.field(static=True, default=2)
     sensor: Sensor | None = None
@@ -47,6 +50,7 @@ class Loop(Shown, eqx.Module):
     disturbance: Disturbance | None = None
 
     def __check_init__(self):
+        check_fields(self)
         positive("dt", self.dt)
         require(
             isinstance(self.substeps, int) and self.substeps > 0,

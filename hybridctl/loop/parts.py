@@ -184,6 +184,14 @@ class Disturbance(Shown, eqx.Module):
         finite("force", self.force)
         positive("duration", self.duration)
         not_negative("at", self.at)
+        pushes = np.shape(self.at)
+        for name in ("force", "duration", "every"):
+            given = () if (v := getattr(self, name)) is None else np.shape(v)
+            require(
+                given in ((), (1,), pushes),
+                f"{name} has shape {given} for pushes at {pushes[0]} times; give one "
+                "number, or one for each time",
+            )
         for name in ("every", "noise"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))

@@ -85,6 +85,8 @@ def simulate(
     """
     loop = one_loop(loop, dt)
     x0, key = _start(plant, x0), as_key(key)
+    named = {"plant": plant, "controller": controller, "loop": loop}
+    system = tuple(cast(part, name) for name, part in named.items())
     _check(plant, controller, x0, loop)
     one_of("solver", solver, SOLVERS)
     require(
@@ -97,8 +99,6 @@ def simulate(
     steps = steps_of(seconds, loop.dt, kept * (len(x0) if x0.ndim == 2 else 1))
     r = None if r is None else _reference(controller, r)
     enable_cache()
-    named = {"plant": plant, "controller": controller, "loop": loop}
-    system = tuple(cast(part, name) for name, part in named.items())
     run = host.run if asks(controller) else _run
     try:
         x, sample = run(system, x0, key, r, steps=steps, method=(solver, *tolerances))

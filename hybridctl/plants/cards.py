@@ -80,7 +80,7 @@ def _network(plant: Network, known: Known) -> Card:
 
 @tells
 def _mujoco(plant: MuJoCoPlant, known: Known) -> Card:
-    named = re.search(r'<mujoco[^>]* model="([^"]*)"', plant.mjcf)
+    named = re.search(r'<mujoco[^>]* model="([^"]*)"', str(plant.mjcf))
     rows = [*signal_rows(plant)]
     rows += [("model", named[1])] if named else []
     bodies = plant.parameters.get("body_mass")

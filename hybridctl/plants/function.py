@@ -62,7 +62,9 @@ class FunctionPlant(Plant):
 
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """State derivative f(t, x, u) [n_x]."""
-        return jnp.asarray(self.f(*self._arguments(t, x, u)))
+        given = jnp.asarray(self.f(*self._arguments(t, x, u)))
+        real = jnp.issubdtype(given.dtype, jnp.floating)
+        return given if real else given.astype(jnp.zeros(()).dtype)
 
     def _arguments(self, t: Any, x: Any, u: Any) -> tuple:
         rest = () if self.parameters is None else (self.parameters,)
@@ -105,6 +107,6 @@ def traced(f: Callable, arguments: tuple, meaning: str) -> jax.ShapeDtypeStruct:
             f"{title(f)} does not give {meaning} in JAX: {type(error).__name__}: "
             f"{reason}; write it with jax.numpy, and return an array"
         ) from error
-    real = jnp.issubdtype(given.dtype, jnp.floating)
+    real = not jnp.issubdtype(given.dtype, jnp.complexfloating)
     require(real, f"{title(f)} returns {given.dtype}, expected real numbers")
     return given

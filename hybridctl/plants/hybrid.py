@@ -42,10 +42,10 @@ class HybridPlant(Plant):
       happen in declared order. Each happens once, and one that the reset of another
       took back does not.
     * **Chattering and Zeno.** More events in a period than fit end in one sentence,
-      `ValueError` from `simulate`; where nothing can be raised (under `vmap` or
-      `jit`) an adaptive solver gives NaN from then on, which counts as not finite.
-      RK4 takes at most one event a substep, a second one at the begin of the next:
-      the state stays finite, late by a substep.
+      `ValueError` from `simulate`; in a batch of starts that lane is NaN from then
+      on, which counts as not finite, and the others stay as they are. Under `vmap` or
+      `jit` so does an adaptive solver; RK4 takes at most one event a substep, a
+      second one at the begin of the next: the state stays finite, late by a substep.
     * **Accuracy and derivatives.** `simulate` says the time of an event to 5e-7 of a
       control period (float32: 5e-5, or a rounding of g divided by its rate) as far as
       the solver's tolerance goes. Derivatives go through events, and their times,

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from hybridctl.checks import positive, require
+from hybridctl.kinds import checked
 from hybridctl.plants.linearize import float64, float64_on_host, linearize
 from hybridctl.plants.plant import Equilibrium, Plant
 
@@ -53,6 +54,7 @@ def _names(plant: Plant) -> dict[str, Any]:
     return {"name": name, "states": states, "inputs": inputs, "outputs": states}
 
 
+@checked
 def to_control(
     plant: Plant, equilibrium: Equilibrium | None = None, dt: float | None = None
 ) -> "control.NonlinearIOSystem | control.StateSpace":

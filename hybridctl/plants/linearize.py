@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hybridctl.cache import enable_cache
 from hybridctl.checks import finite_entries, is_concrete, not_forked, require, shape
+from hybridctl.kinds import checked
 from hybridctl.plants.plant import Equilibrium, Plant
 from hybridctl.plants.sizes import sizes
 
@@ -19,6 +20,7 @@ Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
 RESTS = 1e-6  # share of the rates that states of their size cause
 
 
+@checked
 def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
     """Linear model of a plant at an equilibrium, by automatic differentiation.
 

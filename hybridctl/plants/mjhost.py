@@ -49,7 +49,7 @@ class Bench:
     def __init__(self, model: Model):
         self.mujoco = import_mujoco()
         self.model, self.data = model, self.mujoco.MjData(model)
-        model.opt.tolerance = model.opt.ls_tolerance = 0.0
+        model.opt.tolerance = 1e-15
 
     def acceleration(self, q: NDArray, dq: Any, u: NDArray) -> NDArray:
         """q̈ [n_q] at positions q, velocities dq and input u."""
@@ -58,6 +58,11 @@ class Bench:
         data.qacc_warmstart[:] = 0.0
         self.mujoco.mj_forward(self.model, data)
         return data.qacc.copy()
+
+    def rate(self, x: NDArray, u: NDArray) -> NDArray:
+        """ẋ = [q̇, q̈] at state x and input u."""
+        q, dq = np.split(x, 2)
+        return np.append(dq, self.acceleration(q, dq, u))
 
     def slopes(self, x: NDArray, u: NDArray) -> Slopes:
         """ẋ and its derivatives by x and u, by extrapolated differences.
@@ -68,8 +73,7 @@ class Bench:
         n, z = len(x) // 2, np.concatenate([x, u])
 
         def rate(z):
-            q, dq, u = np.split(z, [n, 2 * n])
-            return np.append(dq, self.acceleration(q, dq, u))
+            return self.rate(*np.split(z, [2 * n]))
 
         dx, flags = rate(z), self.model.opt.disableflags
         if not self.data.nefc:

@@ -197,7 +197,7 @@ class MuJoCoPlant(Plant):
             guess = start | dict(near) if isinstance(near, Mapping) else near
             if not isinstance(guess, Mapping | Equilibrium) and np.shape(guess) == (n,):
                 guess = np.append(guess, np.zeros(n))
-            found = trim(self, guess, held, lambda _, x, u: bench.slopes(x, u))
+            found = trim(self, guess, held, bench.slopes, bench.rate)
         within_limits(model, self.inputs, np.asarray(found.u))
         return found
 

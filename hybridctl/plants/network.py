@@ -104,7 +104,8 @@ class Network(Plant):
         self.given_limits = tuple((n, float(v)) for n, v in limits.items())
 
     def __check_init__(self):
-        names("components", self.names)
+        if self.names:
+            names("components", self.names)
         check_parts(self._parts, taken={*dir(type(self)), *self.__dict__})
         for name, _ in self.given_limits:
             one_of("signal in limits", name, self.units)

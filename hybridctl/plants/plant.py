@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,6 +12,7 @@ from jax import Array
 
 from hybridctl.checks import as_float, shape
 from hybridctl.describe import Shown, told
+from hybridctl.kinds import check_fields, check_fields_first
 from hybridctl.plants.signals import names, signal_names
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Equilibrium(Shown, eqx.Module):
         states: names of the coordinates of x.
         angles: which coordinates of x are angles (errors are wrapped to ±π).
     """
+
+    CURE: ClassVar[str] = "; give plant.upright(), or plant.equilibrium(x, u)"
 
     x: Array = eqx.field(converter=as_float)
     u: Array = eqx.field(converter=as_float)
@@ -48,13 +51,20 @@ class Plant(Shown, eqx.Module):
         limits: default limit of a signal by name, for tasks and plots.
     """
 
+    CURE: ClassVar[str] = "; for example hc.CartPole()"
+
     states: eqx.AbstractVar[tuple[str, ...]]
     inputs: eqx.AbstractVar[tuple[str, ...]]
     units: eqx.AbstractVar[Mapping[str, str]]
     angles: eqx.AbstractVar[tuple[int, ...]]
     limits: eqx.AbstractVar[Mapping[str, float]]
 
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        check_fields_first(cls)
+
     def __check_init__(self):
+        check_fields(self)
         signal_names(names("states", self.states), self.inputs)
 
     @abc.abstractmethod
@@ -121,7 +131,8 @@ class Plant(Shown, eqx.Module):
     def rest(self, near: Any = None, **held: float) -> Equilibrium:
         """A state and input at which this plant rests, near a guess.
 
-        Newton's method in x and u, which changes both as little as it can.
+        Newton's method in x and u: the state stays as near to the guess as it can, then
+        the input.
 
         Args:
             near: the guess: a state [n_x], an `Equilibrium`, or values by name of
@@ -194,6 +205,10 @@ class MechanicalPlant(Plant):
         actuated: indices of the coordinates of q that the inputs push, in the
             order of the inputs.
     """
+
+    CURE: ClassVar[str] = (
+        "; it needs a mechanical plant with one actuated coordinate, as hc.CartPole()"
+    )
 
     actuated: eqx.AbstractVar[tuple[int, ...]]
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from hybridctl.checks import fail, positive, require
+from hybridctl.kinds import check_kind
 
 
 class Table(Mapping[str, Any], Hashable):
@@ -41,6 +42,7 @@ def names(what: str, given: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(given, str):
         fail(f"{what}={given!r} is one text; give a list of names: [{given!r}]")
+    check_kind(what, given, Iterable[str])
     row = tuple(given)
     texts = bool(row) and all(isinstance(name, str) and name for name in row)
     require(texts, f"{what}={row} must be names; give at least one, each a text")
@@ -74,19 +76,21 @@ def known(what: str, given: Iterable[str], signals: tuple[str, ...]) -> None:
     """Refuse a name that no signal has."""
     for name in given:
         require(
-            name in signals,
+            isinstance(name, str) and name in signals,
             f"{what} has {name!r}, but the names are {', '.join(signals)}",
         )
 
 
 def units_of(given: Mapping[str, str] | None, signals: tuple[str, ...]) -> Table:
     """A unit for every signal, "" where none is given."""
+    check_kind("units", given, Mapping[str, str] | None)
     known("units", given or {}, signals)
     return Table({name: str((given or {}).get(name, "")) for name in signals})
 
 
 def limits_of(given: Mapping[str, float] | None, signals: tuple[str, ...]) -> Table:
     """Limits by name, as numbers above 0."""
+    check_kind("limits", given, Mapping[str, float] | None)
     known("limits", given or {}, signals)
     for name, limit in (given or {}).items():
         positive(f"the limit of {name}", np.asarray(limit))
@@ -95,6 +99,7 @@ def limits_of(given: Mapping[str, float] | None, signals: tuple[str, ...]) -> Ta
 
 def columns(what: str, given: Iterable[str], signals: tuple[str, ...]) -> tuple:
     """Where the named signals stand."""
+    check_kind(what, given, Iterable[str])
     row = tuple(given)
     known(what, row, signals)
     return tuple(signals.index(name) for name in row)

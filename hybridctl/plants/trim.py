@@ -1,5 +1,6 @@
 """A trim point by Newton's method: a state and input at which a plant rests."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,33 +8,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import fail, finite_entries, is_concrete, require, shape
-from hybridctl.plants.linearize import slopes
+from hybridctl.plants.linearize import slopes as slopes_of
 from hybridctl.plants.plant import Equilibrium, Plant
 
-STEPS, HALVINGS = 100, 30
+STEPS, HALVINGS = 50, 20
 RANK = 1e-7  # directions that move nothing more than that are left alone
 AT_REST = 1e-9  # rest: a change of z by that share of the limits makes as much of ẋ
 
-Slopes = Callable[[Plant, NDArray, NDArray], Any]
+Slopes = Callable[[NDArray, NDArray], Any]
+Rate = Callable[[NDArray, NDArray], NDArray]
 
 
 def trim(
     plant: Plant,
     near: Any = None,
     held: Mapping[str, float] | None = None,
-    slopes: Slopes = slopes,
+    slopes: Slopes | None = None,
+    rate: Rate | None = None,
 ) -> Equilibrium:
     """The equilibrium that Newton's method finds from a guess.
 
-    With z = (x, u) and f(z) = ẋ: z ← z - α J⁺ f, J = ∂f/∂z, the step with the least
-    change of z, measured in the plant's limits; α halves until |f| falls.
+    With f(x, u) = ẋ, A = ∂f/∂x, B = ∂f/∂u and P = I - B B⁺, which leaves what no input
+    can do: Δx = -(P A)⁺ P f and Δu = -B⁺ (f + A Δx). So the state stays as near to the
+    guess as it can, and then the input, measured in the plant's limits; the step halves
+    until |f| falls.
 
     Args:
         plant: ẋ = f(t, x, u), at t = 0 s.
         near: the guess: a state [n_x], an `Equilibrium`, or values by name of states
             and inputs; what is not given starts at 0.
         held: states and inputs by name that stay at these values.
-        slopes: gives ẋ and (∂ẋ/∂x, ∂ẋ/∂u).
+        slopes: gives ẋ and (∂ẋ/∂x, ∂ẋ/∂u); None: those of `linearize`.
+        rate: gives ẋ alone, sooner.
 
     Raises:
         ValueError: a guess that does not fit, an unknown name, or no rest near it.
@@ -49,44 +55,46 @@ def trim(
     z[~free] = [held[name] for name in names if name in held]
     finite_entries("the guess", z)
     width = np.array([plant.limits.get(name, 1.0) for name in names]) * free
-    z, rate, size = _newton(plant, z, width, slopes)
+    slopes = slopes or functools.partial(slopes_of, plant)
+    z, left, size = _newton(
+        z, width, plant.n_x, slopes, rate or (lambda x, u: slopes(x, u)[0])
+    )
     require(
-        bool(np.all(np.abs(rate) <= AT_REST * size)),
+        bool(np.all(np.abs(left) <= AT_REST * size)),
         f"no rest found near this guess: the nearest is {_told(names, z)}, where the "
-        f"state still changes at {rate}; guess nearer, or hold less",
+        f"state still changes at {left}; guess nearer, or hold less",
     )
     x, u = np.split(z + 0.0, [plant.n_x])
     return plant.equilibrium(x, u)
 
 
 def _newton(
-    plant: Plant, z: NDArray, width: NDArray, slopes: Slopes
+    z: NDArray, width: NDArray, n_x: int, slopes: Slopes, rate: Rate
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Where the steps end, the rate that is left there, and its size by the limits."""
-
-    def at(z):
-        rate, (A, B) = slopes(plant, *np.split(z, [plant.n_x]))
-        return rate, np.hstack([A, B]) * width
-
-    def size_of(J):
-        size = np.abs(J).max(axis=1, initial=0.0)
-        return np.where(size > 0, size, 1.0)
-
-    rate, J = at(z)
-    size = size_of(J)
+    left, size = np.zeros(n_x), np.ones(n_x)
     for _ in range(STEPS):
-        size = size_of(J)
-        if not np.any(rate):
-            break
-        step = np.linalg.lstsq(J / size[:, None], -rate / size, rcond=RANK)[0] * width
+        left, (A, B) = slopes(*np.split(z, [n_x]))
+        J = np.hstack([A, B]) * width
+        size = np.abs(J).max(axis=1, initial=0.0)
+        size = np.where(size > 0, size, 1.0)
+        step = width * _step(*np.hsplit(J / size[:, None], [n_x]), left / size)
         for part in 0.5 ** np.arange(HALVINGS):
-            there, slope = at(z + part * step)
-            if np.linalg.norm(there / size) < np.linalg.norm(rate / size):
-                z, rate, J = z + part * step, there, slope
+            there = rate(*np.split(z + part * step, [n_x]))
+            if np.linalg.norm(there / size) < np.linalg.norm(left / size):
+                z, left = z + part * step, there
                 break
-        else:  # no part of it is better: this is the end
+        else:  # no part of the step is better: this is the end
             break
-    return z, rate, size
+    return z, left, size
+
+
+def _step(A: NDArray, B: NDArray, f: NDArray) -> NDArray:
+    """What brings f + A Δx + B Δu to zero: Δx only for what Δu cannot, [n_x + n_u]."""
+    inverse = np.linalg.pinv(B, rcond=RANK)
+    P = np.eye(len(f)) - B @ inverse
+    dx = -np.linalg.pinv(P @ A, rcond=RANK) @ (P @ f)
+    return np.append(dx, -inverse @ (f + A @ dx))
 
 
 def _guess(plant: Plant, near: Any) -> NDArray:

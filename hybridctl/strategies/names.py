@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from hybridctl.checks import first_line, one_of
 from hybridctl.controllers import Controller
+from hybridctl.kinds import checked
 from hybridctl.strategies.model import build_ekf_machine, build_mpc
 from hybridctl.strategies.reference import build_lqr, build_machine
 from hybridctl.tasks import Task
@@ -26,6 +27,7 @@ def about_references() -> dict[str, str]:
     return {name: first_line(build) for name, build in _REFERENCES.items()}
 
 
+@checked
 def reference(name: str, task: Task) -> Controller:
     """One of the toolkit's own tuned controllers, designed for a task.
 

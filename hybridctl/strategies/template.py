@@ -19,6 +19,7 @@ from hybridctl.controllers import (
     chosen,
 )
 from hybridctl.design import linearize
+from hybridctl.kinds import checked
 from hybridctl.plants import own_units
 from hybridctl.strategies.reference import (
     build_balance,
@@ -170,6 +171,7 @@ def about_templates() -> dict[str, str]:
     return {name: first_line(entry.build) for name, entry in _TEMPLATES.items()}
 
 
+@checked
 def template(name: str, task: Task) -> Controller:
     """One of the toolkit's own trainable templates, made for a task.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hybridctl.checks import first_line, one_of
+from hybridctl.kinds import checked
 from hybridctl.tasks.cartpole import balance as balance
 from hybridctl.tasks.cartpole import global_ as global_
 from hybridctl.tasks.cartpole import short_track as short_track
@@ -52,6 +53,7 @@ def about() -> dict[str, str]:
     return {name: first_line(build) for name, build in _FACTORIES.items()}
 
 
+@checked
 def get(name: str, **options: Any) -> Task:
     """A registered task by name.
 

@@ -35,7 +35,7 @@ def _task(task: Task, known: Known) -> Card:
         rows.append(("plant varies", label(task.vary, known)))
     rows += [("target", label(task.target, known)), ("cost J", _cost_row(task, known))]
     rows.append(("failure", _failure(task, known)))
-    rows.append(("success", f"ends with {label(task.settled, known)}, never failed"))
+    rows.append(("success", _success(task, known)))
     rows.append(("reward", _reward(task)))
     if task.goal is not None:
         rows.append(("goal", f"{label(task.goal, known)}, where training ends well"))
@@ -50,6 +50,14 @@ def _cost_row(task: Task, known: Known) -> str:
 def _failure(task: Task, known: Known) -> str:
     told = label(task.failure, known)
     return f"{told}; J is then {number(task.failure_cost)}"
+
+
+def _success(task: Task, known: Known) -> str:
+    """What an episode must do; settled is told where it is not what counts too."""
+    ends = f"ends with {label(task.settled, known)}"
+    if task.criterion == "survived":
+        return f"never fails; settled where it also {ends}"
+    return f"never fails and {ends}"
 
 
 def _reward(task: Task) -> str:

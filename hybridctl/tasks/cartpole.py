@@ -1,19 +1,21 @@
 """The registered cart-pole tasks, one factory a name."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from hybridctl.checks import positive
+from hybridctl.checks import positive, require
 from hybridctl.controllers import beyond, near
+from hybridctl.kinds import check_kind
 from hybridctl.loop import Actuator, Loop
-from hybridctl.plants import CartPole, Network
+from hybridctl.plants import CartPole, Network, Plant
 from hybridctl.tasks.cost import Cost
 from hybridctl.tasks.reach import changed
 from hybridctl.tasks.start import Box, Either, Start
 from hybridctl.tasks.task import Task
 
 LEAN = np.deg2rad(12.0)  # the tutorial's limit on the pole's angle
+Pole = TypeVar("Pole", CartPole, Network, CartPole | Network)
 WEIGHTS = {"x": 1.0, "theta": 20.0, "dx": 1.0, "dtheta": 1.0}  # of the cost
 
 
@@ -38,7 +40,7 @@ def balance(
         >>> balance(seconds=10.0).steps
         500
     """
-    plant = plant or CartPole()
+    plant = cartpole("balance", plant)
     up = plant.upright()
     start = Box.around(up.x, [0.05 * (name in WEIGHTS) for name in plant.states])
     failure = beyond(up, x=plant.limits["x"], theta=LEAN)
@@ -63,7 +65,7 @@ def swingup(
     Returns:
         The task.
     """
-    plant = plant or CartPole()
+    plant = cartpole("swingup", plant)
     fields = {"train_start": mixed_start(plant)} | changes
     return cartpole_task("swingup", plant, loop, hanging_start(plant, 0.0), fields)
 
@@ -84,7 +86,7 @@ def global_(
     Returns:
         The task.
     """
-    plant = plant or CartPole()
+    plant = cartpole("global", plant)
     fields = {"train_start": mixed_start(plant, hanging=0.15)} | changes
     return cartpole_task("global", plant, loop, anywhere(), fields)
 
@@ -105,8 +107,8 @@ def weak(
     Returns:
         The task.
     """
-    plant = plant or CartPole()
-    loop = loop or Loop(0.02, actuator=Actuator(limit=3.0))
+    plant = cartpole("weak", plant)
+    loop = Loop(0.02, actuator=Actuator(limit=3.0)) if loop is None else loop
     start = Either(hanging_start(plant, 0.0), anywhere())
     fields = {"train_start": mixed_start(plant), "failure_reward": -400.0} | changes
     return cartpole_task("weak", plant, loop, start, fields)
@@ -133,7 +135,7 @@ def short_track(
     Returns:
         The task.
     """
-    plant = plant or CartPole()
+    plant = cartpole("short_track", plant)
     positive("track", track)
     fields = {
         "failure": beyond(plant.upright(), x=track),
@@ -142,6 +144,31 @@ def short_track(
     return cartpole_task(
         "short_track", plant, loop, hanging_start(plant), fields | changes
     )
+
+
+def cartpole(name: str, plant: Pole | None) -> Pole | CartPole:
+    """The plant of a cart-pole task, the tutorial's where none is given.
+
+    Raises:
+        ValueError: it is none, or has not the states of a cart-pole.
+    """
+    if plant is None:
+        return CartPole()
+    check_kind("plant", plant, Plant)
+    missing = [state for state in WEIGHTS if state not in plant.states]
+    require(
+        not missing and hasattr(plant, "upright"),
+        f"task {name!r} is about a cart-pole, and {type(plant).__name__} has no "
+        f"{', '.join(missing) or 'upright()'} among {', '.join(plant.states)}; for "
+        "this plant make a task by hc.tasks.reach(plant)",
+    )
+    for signal in ("x", plant.inputs[0]):
+        require(
+            signal in plant.limits,
+            f"task {name!r} needs a limit of {signal!r}, which this "
+            f"{type(plant).__name__} does not have; give it limits",
+        )
+    return plant
 
 
 def hanging_start(plant: CartPole, half: float = 0.05) -> Box:
@@ -167,13 +194,14 @@ def cartpole_task(
     changes: dict[str, Any],
 ) -> Task:
     """A cart-pole task with the benchmark's cost and settling box."""
+    check_kind("loop", loop, Loop | None)
     up = plant.upright()
     weights = [WEIGHTS.get(state, 0.0) for state in plant.states]
     limit = plant.limits[plant.inputs[0]]
     task = Task(
         name=name,
         plant=plant,
-        loop=loop or Loop(0.02, actuator=Actuator(limit=limit)),
+        loop=Loop(0.02, actuator=Actuator(limit=limit)) if loop is None else loop,
         target=up,
         start=start,
         cost=Cost(up.x, weights, [0.1], up.angles),

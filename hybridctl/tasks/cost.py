@@ -18,6 +18,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers.error import total
 from hybridctl.describe import Shown
+from hybridctl.kinds import as_row
 
 STEEP = 300.0  # how much steeper a fence is than the cost that it stands in
 
@@ -96,7 +97,7 @@ class Fenced(eqx.Module):
     """
 
     inner: Cost
-    columns: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    columns: tuple[int, ...] = eqx.field(static=True, converter=as_row)
     bounds: Array = eqx.field(converter=as_float)
     weight: Array | None = eqx.field(converter=optional_float, default=None)
 

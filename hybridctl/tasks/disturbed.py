@@ -4,9 +4,10 @@ from typing import Any
 
 from hybridctl.checks import not_negative, positive
 from hybridctl.controllers import near
+from hybridctl.kinds import checked, real_number
 from hybridctl.loop import Actuator, Disturbance, Loop, Sensor
 from hybridctl.plants import CartPole
-from hybridctl.tasks.cartpole import anywhere, cartpole_task, mixed_start
+from hybridctl.tasks.cartpole import anywhere, cartpole, cartpole_task, mixed_start
 from hybridctl.tasks.start import Box, Vary
 from hybridctl.tasks.task import Task
 
@@ -19,6 +20,7 @@ VARIED = Vary(
 )
 
 
+@checked
 def push(
     plant: CartPole | None = None,
     loop: Loop | None = None,
@@ -41,10 +43,10 @@ def push(
     Returns:
         The task.
     """
-    plant = plant or CartPole()
+    plant = cartpole("push", plant)
     positive("impulse", impulse)
     kick = Disturbance.impulse(impulse, at=1.0, random_size=True)
-    loop = loop or _loop(plant, disturbance=kick)
+    loop = _loop(plant, disturbance=kick) if loop is None else loop
     fields = {"train_start": mixed_start(plant, hanging=0.15)} | changes
     start = Box(plant.upright().x, plant.upright().x)
     return cartpole_task("push", plant, loop, start, fields)
@@ -67,11 +69,12 @@ def unknown_plant(
     Returns:
         The task.
     """
-    plant = plant or CartPole()
+    plant = cartpole("unknown_plant", plant)
     fields = {"train_start": mixed_start(plant, hanging=0.15), "vary": VARIED}
     return cartpole_task("unknown_plant", plant, loop, anywhere(), fields | changes)
 
 
+@checked
 def noisy(
     plant: CartPole | None = None,
     loop: Loop | None = None,
@@ -99,13 +102,14 @@ def noisy(
     Returns:
         The task.
     """
-    plant = plant or CartPole()
+    plant = cartpole("noisy", plant)
     not_negative("noise", noise)
     not_negative("force", force)
     sensor = Sensor([noise * s for s in NOISE]) if noise else None
     pushes = Disturbance(force, at=3.0, every=3.0) if force else None
-    loop = loop or _loop(plant, delay, sensor=sensor, disturbance=pushes)
-    seconds = float(changes.get("seconds", 20.0))
+    parts: dict[str, Any] = {"sensor": sensor, "disturbance": pushes}
+    loop = _loop(plant, delay, **parts) if loop is None else loop
+    seconds = real_number(changes.get("seconds", 20.0))
     fields = {
         "train_start": mixed_start(plant, hanging=0.15),
         "settled": near(plant.upright(), theta=0.5),

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import cast, fail, require, split
+from hybridctl.checks import as_key, cast, fail, require, split
+from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.foreign import answered, asks
 from hybridctl.controllers.inspect import check_dt
@@ -77,7 +78,7 @@ class Scores(NamedTuple):
 
 def episode_keys(seed: int, n: int) -> Array:
     """Keys of the evaluation episodes: the same for every controller. [n, 2]."""
-    root = jax.random.fold_in(jax.random.PRNGKey(seed), EVALUATION)
+    root = jax.random.fold_in(as_key(seed), EVALUATION)
     return jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(n))
 
 
@@ -106,7 +107,7 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
         True
     """
     check_pair(task, controller)
-    require(n > 0, f"n={n} episodes; give at least 1")
+    whole("n", n)
     enable_cache()
     keys = episode_keys(seed, n)
     if asks(controller):
@@ -230,6 +231,7 @@ def check_pair(task: Any, controller: Any) -> None:
     if not isinstance(controller, Controller):
         fail(f"expected a Controller, got {type(controller).__name__}")
     check_dt(controller, task.loop.dt)
+    cast(controller, "controller")
     check_output(task.plant, controller, task.loop)
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.checks import fail, require, shape
+from hybridctl.checks import as_float, fail, require, shape
 from hybridctl.controllers import Guard, after, beyond, near
+from hybridctl.kinds import checked
 from hybridctl.loop import Actuator, Loop
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
 from hybridctl.tasks.cost import Cost
@@ -20,6 +21,7 @@ CLOSE, NEAR = 0.05, 0.1  # settled: an angle [rad], any other state in its unit
 SPREAD = 1.0  # starts: half width of a state without limit, in its unit
 
 
+@checked
 def reach(
     plant: Plant,
     target: Equilibrium | None = None,
@@ -72,7 +74,7 @@ def reach(
     task = Task(
         name=type(plant).__name__.lower(),
         plant=plant,
-        loop=loop or _loop(plant),
+        loop=_loop(plant) if loop is None else loop,
         target=target,
         start=_start(plant, target, start),
         cost=_cost(plant, target, Q, R),
@@ -128,9 +130,9 @@ def _start(
 
 def _cost(plant: Plant, target: Equilibrium, Q: Any, R: Any) -> Cost:
     turned = np.isin(np.arange(plant.n_x), plant.angles)
-    Q = np.where(turned, ANGLE, OTHER) if Q is None else np.asarray(Q, float)
+    Q = np.where(turned, ANGLE, OTHER) if Q is None else as_float(Q)
     limits = [plant.limits.get(name, np.sqrt(EFFORT / 0.1)) for name in plant.inputs]
-    R = EFFORT / np.square(limits) if R is None else np.asarray(R, float)
+    R = EFFORT / np.square(limits) if R is None else as_float(R)
     shape("Q (a task's weights are a diagonal)", Q, (plant.n_x,))
     shape("R (a task's weights are a diagonal)", R, (plant.n_u,))
     return Cost(target.x, np.where(turned, 2.0, 1.0) * Q, R, plant.angles)

@@ -3,7 +3,7 @@
 import abc
 import functools
 import operator
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -18,8 +18,10 @@ from hybridctl.checks import (
     one_of,
     positive,
     require,
+    shape,
 )
 from hybridctl.describe import Shown
+from hybridctl.kinds import as_row, check_fields, check_fields_first
 from hybridctl.plants import Plant
 from hybridctl.plants.signals import names as unique
 
@@ -28,6 +30,15 @@ CHOICE = 31  # stream of a start's key that chooses between two distributions
 
 class Start(Shown, eqx.Module):
     """A distribution of starts."""
+
+    CURE: ClassVar[str] = "; for example hc.tasks.Box(low, high)"
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        check_fields_first(cls)
+
+    def __check_init__(self):
+        check_fields(self)
 
     @abc.abstractmethod
     def __call__(self, key: Array) -> Array:
@@ -46,6 +57,7 @@ class Box(Start):
     high: Array = eqx.field(converter=as_float)
 
     def __check_init__(self):
+        shape("high", self.high, np.shape(self.low))
         finite("low", self.low)
         finite("high", self.high)
         if is_concrete(self.low, self.high):
@@ -55,7 +67,9 @@ class Box(Start):
     @staticmethod
     def around(centre: Any, half: Any) -> "Box":
         """Centre ± half."""
-        centre, half = np.asarray(centre, float), np.asarray(half, float)
+        centre, half = as_float(centre), as_float(half)
+        if np.ndim(half):
+            shape("half", half, np.shape(centre))
         return Box(centre - half, centre + half)
 
     def __call__(self, key: Array) -> Array:
@@ -120,10 +134,10 @@ class Vary(Shown, eqx.Module):
         warps: linear, log or square for each; linear by default.
     """
 
-    names: tuple[str, ...] = eqx.field(static=True, converter=tuple)
+    names: tuple[str, ...] = eqx.field(static=True, converter=as_row)
     low: Array = eqx.field(converter=as_float)
     high: Array = eqx.field(converter=as_float)
-    warps: tuple[str, ...] = eqx.field(static=True, converter=tuple, default=())
+    warps: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
 
     def __check_init__(self):
         unique("parameters that vary", self.names)
@@ -132,6 +146,7 @@ class Vary(Shown, eqx.Module):
             np.shape(self.low) == np.shape(self.high) == n,
             f"Vary of {n[0]} parameters needs {n[0]} values in low and in high",
         )
+        shape("high", self.high, np.shape(self.low))
         finite("low", self.low)
         finite("high", self.high)
         for warp in self.warps:

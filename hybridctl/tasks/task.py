@@ -1,6 +1,6 @@
 """What counts as good: start, cost, failure, goal and horizon of an episode."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, not_negative, one_of, positive, require
+from hybridctl.checks import as_float, finite, not_negative, one_of, positive, require
 from hybridctl.controllers import Controller, Guard, Quadratic, Tick
 from hybridctl.controllers.guards import Near, Not
 from hybridctl.describe import Shown
+from hybridctl.kinds import check_fields, real_number
 from hybridctl.loop import Loop, LoopState, begin
+from hybridctl.loop.fit import steps_of
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.tasks.cost import Cost
@@ -54,6 +56,8 @@ class Task(Shown, eqx.Module):
             what is compared.
     """
 
+    CURE: ClassVar[str] = '; for example hc.tasks.get("swingup")'
+
     name: str = eqx.field(static=True)
     plant: Plant
     loop: Loop
@@ -62,17 +66,20 @@ class Task(Shown, eqx.Module):
     cost: Cost
     failure: Guard
     settled: Guard
-    seconds: float = eqx.field(static=True, converter=float, default=20.0)
+    seconds: float = eqx.field(static=True, converter=real_number, default=20.0)
     train_start: Start | None = None
     reward: str = eqx.field(static=True, default="cost")
     failure_reward: Array = eqx.field(converter=as_float, default=-200.0)
     failure_cost: Array = eqx.field(converter=as_float, default=600.0)
     vary: Vary | None = None
     goal: Goal | None = None
-    cost_after: float = eqx.field(static=True, converter=float, default=0.0)
+    cost_after: float = eqx.field(static=True, converter=real_number, default=0.0)
 
     def __check_init__(self):
+        check_fields(self)
         one_of("reward", self.reward, REWARDS)
+        finite("failure_reward", self.failure_reward)
+        finite("failure_cost", self.failure_cost)
         positive("seconds", self.seconds)
         not_negative("cost_after", self.cost_after)
         require(
@@ -129,7 +136,7 @@ class Task(Shown, eqx.Module):
     @property
     def steps(self) -> int:
         """Control periods in an episode."""
-        return round(self.seconds / self.loop.dt)
+        return steps_of(self.seconds, self.loop.dt)
 
 
 class Outcome(NamedTuple):

@@ -137,7 +137,7 @@ def test_train_compare_and_report(tmp_path, capsys):
         (["design", "--m-p", "-1"], "m_p=-1.0 must be above 0"),
         (["design", "--R", "-1"], "R"),
         (["design", "--Q", "1", "1", "1", "nan"], "finite"),
-        (["compare", "--n", "0"], "n=0 episodes"),
+        (["compare", "--n", "0"], "n=0 must be a whole number"),
     ],
 )
 def test_user_errors_are_one_sentence(arguments, message, tmp_path, capsys):

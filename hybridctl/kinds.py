@@ -131,6 +131,8 @@ def check_kind(name: str, value: Any, hint: Any) -> None:
 def _check_entries(name: str, value: Any, hint: Any) -> None:
     """Of what is annotated as a tuple of whole numbers or texts."""
     inner = typing.get_args(hint)
+    if len(inner) == 2 and inner[1] is type(None) and value is not None:
+        return _check_entries(name, value, inner[0])
     if typing.get_origin(hint) is tuple and inner in ((int, ...), (str, ...)):
         for entry in value:
             check_kind(f"an entry of {name}", entry, inner[0])

@@ -134,7 +134,7 @@ def _check_entries(name: str, value: Any, hint: Any) -> None:
     if len(inner) == 2 and inner[1] is type(None) and value is not None:
         return _check_entries(name, value, inner[0])
     if typing.get_origin(hint) is tuple and inner in ((int, ...), (str, ...)):
-        for entry in value or ():
+        for entry in () if value is None else value:
             check_kind(f"an entry of {name}", entry, inner[0])
 
 

@@ -178,7 +178,7 @@ def test_what_compiles_refuses_python_in_one_sentence(door):
     ("call", "message"),
     [
         (lambda: hc.Foreign(3.0, PLAIN), "Foreign takes a function, got float"),
-        (lambda: hc.Foreign(len, PLANT), "features is a CartPole; give hc.Features.of"),
+        (lambda: hc.Foreign(len, PLANT), "is a CartPole; expected a Features; give hc."),
         (lambda: hc.Foreign(len, PLAIN, 0), "size=0 must be a whole number above 0"),
         (lambda: hc.simulate(PLANT, no_code(lambda y: (y, 0)), X, 0.1), "2 things"),
         (lambda: hc.simulate(PLANT, no_code(lambda y: y), X, 0.1), "gives shape (4,)"),
@@ -656,9 +656,9 @@ def test_what_brax_does_not_tell_is_asked_for(trained, tmp_path):
             hc.from_brax(given, PLAIN, **options)
         assert message in str(caught.value), str(caught.value)
     file, bare = folder / "notes", tmp_path / "9" / "bc_network_config.json"
-    file.write_text("")
+    file.write_text("", encoding="utf-8")
     bare.parent.mkdir()
-    bare.write_text("{}")
+    bare.write_text("{}", encoding="utf-8")
     for given, options, message in (
         (file, {}, "it is a file; give the folder"),
         (tmp_path / "none", {}, "there is no such folder"),
@@ -726,7 +726,11 @@ def test_a_system_is_the_same_when_it_comes_back():
         (hc.reference("lqr", TASK), {}, "this StateFeedback has a limit, so it is not"),
         (hc.Hold(hc.lqr(*WEIGHTS, dt=0.04), 2), {}, "a Hold changes with time"),
         (LINEAR["pid"], {}, "nothing says where this PID rests; give equilibrium="),
-        (hc.PID(1.0, dt=0.02), {"equilibrium": UP.x}, "give a hc.Equilibrium(x, u)"),
+        (
+            hc.PID(1.0, dt=0.02),
+            {"equilibrium": UP.x},
+            "or plant.equilibrium(x, u)",
+        ),
         (hc.PID(6.0, dt=0.02, column=1), {"equilibrium": UP}, "does not rest at"),
         (zoo.controllers(TASK)["pump"], {"equilibrium": UP}, "is not linear"),
         (hc.Sequence(np.eye(1, 50, 4).T), {"equilibrium": UP}, "does not rest at"),

@@ -193,7 +193,7 @@ def test_wrong_shapes_get_a_sentence():
         hc.embed(CONTROLLERS["lqr"], 0.01)
     with pytest.raises(ValueError, match="unknown language 'rust'"):
         hc.embed(CONTROLLERS["lqr"], 0.02, language="rust")
-    with pytest.raises(ValueError, match="give run"):
+    with pytest.raises(ValueError, match=r"of a training run, run\.controller"):
         hc.embed("lqr", 0.02)  # type: ignore[arg-type]
 
 

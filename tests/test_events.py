@@ -178,7 +178,7 @@ def test_a_cart_pushed_against_a_stop_rests_there_and_leaves_when_pulled():
 
 
 def test_end_stops_refuse_what_they_cannot_hold():
-    with pytest.raises(ValueError, match=r"needs a mechanical .* got BouncingBall"):
+    with pytest.raises(ValueError, match=r"is a BouncingBall; .* needs a mechanical"):
         hc.EndStops(hc.BouncingBall())
     with pytest.raises(ValueError, match="swap them"):
         hc.EndStops(hc.CartPole(), ends=[1.0, -1.0])

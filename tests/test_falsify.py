@@ -240,7 +240,8 @@ def test_a_cell_is_the_comparison_on_that_plant(grid):
     np.testing.assert_array_equal(grid.scores["lqr"].cost[0, 2], alone.cost)
     assert grid.shape == (2, 3) and grid.nominal == {"m_p": 0.1, "L": 1.0}
     assert grid.of("J", "lqr")[0, 2] == pytest.approx(alone.cost.mean())
-    assert (grid.of("success", "none") == 0.0).all()
+    assert (grid.of("success", "lqr") == 1.0).all()  # it survives, which is asked for
+    assert not grid.scores["none"].settled.any()
     assert np.isinf(grid.of("settle", "none")).all()
 
 

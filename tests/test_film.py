@@ -410,7 +410,7 @@ BAD = [
     ((SWING, "x.gif"), {"seconds": np.nan}, "seconds=nan is not finite"),
     ((SWING, "x.gif"), {"at": 1.0}, "at=1.0 is for a .png; give seconds= for .gif"),
     ((SWING, "x.png"), {"at": -1.0}, "at=-1.0 must not be negative"),
-    ((SWING, "x.png"), {"at": ()}, "at=() has no time; give some, in seconds"),
+    ((SWING, "x.png"), {"at": ()}, "at is empty; give numbers"),
     ((SWING, "x.gif"), {"size": (640,)}, "size=(640,) must be width and height"),
     ((SWING, "x.gif"), {"size": (10, 480)}, "64 to 8192 pixels each"),
     ((SWING, "x.gif"), {"labels": ["a", "b"]}, "must be 1 different names"),

@@ -369,7 +369,9 @@ def test_environments_in_other_processes_run_or_say_so(context, tmp_path):
     file = tmp_path / "run.py"
     file.write_text(ASYNC.replace("CONTEXT", context), encoding="utf-8")
     run = [sys.executable, str(file)]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        run, capture_output=True, text=True, encoding="utf-8", timeout=120
+    )
     told = done.stdout if context == "spawn" else done.stderr
     assert ("(2, 5)" if context == "spawn" else 'context="spawn"') in told, done.stderr
 

@@ -424,7 +424,10 @@ def test_two_controllers_with_one_key_meet_the_same_pushes():
         (lambda: hc.Loop(dt=-0.02), "dt=-0.02 must be above 0"),
         (lambda: hc.Loop(dt=math.nan), "dt=nan is not finite"),
         (lambda: hc.Loop(substeps=0), "substeps=0 must be a whole number above 0"),
-        (lambda: hc.Loop(substeps=2.5), "substeps=2.5 must be a whole number"),
+        (
+            lambda: hc.Loop(substeps=2.5),
+            "substeps of Loop is a float, 2.5; expected",
+        ),
         (lambda: hc.Sensor(noise=-0.1), "noise=-0.1 must not be negative"),
         (lambda: hc.Sensor(noise=[0.1, math.nan]), "noise=.* is not finite"),
         (lambda: hc.Sensor(bias=math.inf), "bias=inf is not finite"),

@@ -1,6 +1,6 @@
 """What a policy observes: chosen columns of a tick as one vector."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -33,6 +33,8 @@ class Features(Shown, eqx.Module):
         >>> Features.of(CartPole()).names(CartPole().states)
         ('x', 'sin theta', 'cos theta', 'dx', 'dtheta')
     """
+
+    CURE: ClassVar[str] = "; give hc.Features.of(plant)"
 
     n_y: int = eqx.field(static=True)
     columns: tuple[int, ...] = eqx.field(static=True)

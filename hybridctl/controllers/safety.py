@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import as_int, count, optional_float, positive, require
+from hybridctl.checks import as_int, count, optional_float, positive
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.feedback import within
 from hybridctl.controllers.guards import Guard
@@ -73,17 +73,6 @@ class SafetyFilter(Controller):
     substeps: int = eqx.field(static=True, default=1)
 
     def __check_init__(self):
-        for name in ("controller", "backup"):
-            part = getattr(self, name)
-            require(
-                isinstance(part, Controller),
-                f"{name} is {type(part).__name__}, expected a Controller",
-            )
-        require(
-            isinstance(self.inside, Guard),
-            f"inside is {type(self.inside).__name__}, expected a guard such as "
-            "hc.level(lqr.V < rho)",
-        )
         positive("dt", self.dt)
         count("substeps", self.substeps)
         if self.limit is not None:

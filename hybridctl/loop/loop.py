@@ -53,7 +53,7 @@ class Loop(Shown, eqx.Module):
         check_fields(self)
         positive("dt", self.dt)
         require(
-            isinstance(self.substeps, int) and self.substeps > 0,
+            self.substeps > 0,
             f"substeps={self.substeps!r} must be a whole number above 0",
         )
 

@@ -1,6 +1,6 @@
 """What counts as good: start, cost, failure, goal and horizon of an episode."""
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -8,7 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, finite, not_negative, one_of, positive, require
+from hybridctl.checks import (
+    as_float,
+    finite,
+    not_negative,
+    one_of,
+    plain,
+    positive,
+    require,
+)
 from hybridctl.controllers import Controller, Guard, Quadratic, Tick
 from hybridctl.controllers.guards import Near, Not
 from hybridctl.describe import Shown
@@ -17,7 +25,6 @@ from hybridctl.loop import Loop, LoopState, begin
 from hybridctl.loop.fit import steps_of
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.tasks.cost import Cost
 from hybridctl.tasks.start import Curriculum, Start, Vary
 
 REWARDS = ("alive", "cost")
@@ -63,7 +70,7 @@ class Task(Shown, eqx.Module):
     loop: Loop
     target: Equilibrium
     start: Start
-    cost: Cost
+    cost: Any  # a `Cost`, or any other callable of x and u
     failure: Guard
     settled: Guard
     seconds: float = eqx.field(static=True, converter=real_number, default=20.0)
@@ -77,6 +84,11 @@ class Task(Shown, eqx.Module):
 
     def __check_init__(self):
         check_fields(self)
+        require(
+            callable(self.cost) and not isinstance(self.cost, type),
+            f"cost of Task is {plain(repr(self.cost), 60)}; expected a Cost, or "
+            "another object that is called with x and u",
+        )
         one_of("reward", self.reward, REWARDS)
         finite("failure_reward", self.failure_reward)
         finite("failure_cost", self.failure_cost)

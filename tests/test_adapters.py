@@ -178,7 +178,7 @@ def test_what_compiles_refuses_python_in_one_sentence(door):
     ("call", "message"),
     [
         (lambda: hc.Foreign(3.0, PLAIN), "Foreign takes a function, got float"),
-        (lambda: hc.Foreign(len, PLANT), "is a CartPole; expected a Features; give hc."),
+        (lambda: hc.Foreign(len, PLANT), "is a CartPole; expected a Features;"),
         (lambda: hc.Foreign(len, PLAIN, 0), "size=0 must be a whole number above 0"),
         (lambda: hc.simulate(PLANT, no_code(lambda y: (y, 0)), X, 0.1), "2 things"),
         (lambda: hc.simulate(PLANT, no_code(lambda y: y), X, 0.1), "gives shape (4,)"),

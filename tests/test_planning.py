@@ -125,7 +125,7 @@ def test_the_filter_lets_a_good_controller_alone():
     traces = [hc.simulate(PLANT, c, [0.1, 3.2, 0, 0], 2.0, DT) for c in (lqr, safe)]
     zoo.same_bits(traces[0].x, traces[1].x)
     with pytest.raises(
-        ValueError, match="inside of .* is a Quadratic; expected a Guard"
+        ValueError, match=r"inside of .* is a Quadratic; expected a Guard"
     ):
         hc.SafetyFilter(lqr, LQR, LQR.V, PLANT, DT)
 

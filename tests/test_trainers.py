@@ -35,6 +35,7 @@ TINY = {
 }
 
 
+@pytest.mark.slow
 def test_broken_episodes_are_counted_and_training_reaches_the_target():
     task = dataclasses.replace(BALANCE, train_start=zoo.Poisoned(BALANCE.start, 64))
     run = hc.train(task, 1.0 * hc.Slot(1), seed=1, progress=False)
@@ -103,6 +104,7 @@ def still_task():
     )
 
 
+@pytest.mark.slow
 def test_the_value_at_truncation_is_bootstrapped():
     """Ten decisions an episode; V(1) = -0.1 / (1 - γ) is a sum over forty."""
     gamma, scale = 0.95, 0.1
@@ -229,6 +231,7 @@ def test_several_seeds_give_an_interval_and_each_its_own_run():
     assert "2 seeds" in str(runs)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_so_far_of_several_seeds():
     pressed = []
 
@@ -246,6 +249,7 @@ def test_ctrl_c_keeps_the_best_so_far_of_several_seeds():
     assert all(run.steps < 200_000 for run in runs)
 
 
+@pytest.mark.slow
 def test_sac_trains_and_gives_a_controller():
     few = {"steps": 1024, "num_envs": 32, "min_replay_size": 256, "batch_size": 64}
     run = hc.train(
@@ -257,6 +261,7 @@ def test_sac_trains_and_gives_a_controller():
     assert hc.evaluate(BALANCE, run.controller, 8).finite.all()
 
 
+@pytest.mark.slow
 def test_the_tutorials_short_run_works_with_its_own_numbers():
     features = hc.Features.of(BALANCE.plant, trig=False)
     run = hc.train(

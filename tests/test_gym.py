@@ -228,7 +228,10 @@ def equal(a, b) -> bool:
     return data_equivalence(a, b, exact=is_exact())
 
 
-@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+RESETS = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP
+
+
+@pytest.mark.parametrize("mode", zoo.sweep(RESETS, RESETS[1:]))
 def test_lanes_are_single_environments_bit_for_bit(mode):
     parts, features = (RESTLESS, MODES), {"features": SEEN}
     one_by_one = SyncVectorEnv(

@@ -25,7 +25,7 @@ from hybridctl.suites.keys import key_of
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scorings, trainings
 
-SHORT = {"seconds": 4.0}
+SHORT = {"seconds": 1.0}
 
 
 def tiny(**changes) -> suites.Suite:

@@ -49,6 +49,7 @@ def test_quantiles_know_infinity():
     assert quantile(values, 0.5) == 2.0 and quantile(values, 0.95) is None
 
 
+@pytest.mark.slow
 def test_the_machine_swings_up_everywhere():
     """TASKS' baseline settles in 3.22 s in the median; this must be near or better."""
     machine = hc.reference("machine", GLOBAL)

@@ -23,6 +23,7 @@ from hybridctl.plants.flow import fixed_step
 
 UP, FORCE = TASK.plant.upright(), hc.Constant([1])
 QUICK = ("lqr", "machine", "residual", "lqg", "integral", "hold", "trajectory")
+LONG = QUICK[4:]  # run for 1e5 periods below
 KINDS = ("python", "double", "float")
 needs_cc = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
 
@@ -36,7 +37,7 @@ def ride(name: str, kind: str, loops: int, random: int, periods: int):
 @pytest.mark.parametrize(
     "kind", [KINDS[0], *(pytest.param(k, marks=needs_cc) for k in KINDS[1:])]
 )
-@pytest.mark.parametrize("name", [*QUICK, *OWN])
+@pytest.mark.parametrize("name", zoo.sweep([*QUICK, *OWN], LONG))
 def test_a_pilot_is_the_jitted_controller(name, kind):
     if kind != "python" and compiler() is None:
         pytest.skip("there is no C compiler")

@@ -101,6 +101,7 @@ def test_a_predictor_undoes_a_delay(lag):
     np.testing.assert_allclose(trace.x[d:], same.x[:-d], atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_machine_behind_everything_swings_up_through_noise_and_delay():
     task = hc.tasks.get("noisy", seconds=12.0)
     scores = hc.evaluate(task, hc.reference("ekf_machine", task), 64)

@@ -470,6 +470,7 @@ hybridctl.cli.main(["train", "--out", sys.argv[1], "--tensorboard"])
 """
 
 
+@pytest.mark.slow
 def test_after_kill_9_it_goes_on_to_the_target(tmp_path, capsys):
     out = tmp_path / "killed"
     done = subprocess.run([sys.executable, "-c", KILLED, out], capture_output=True)
@@ -510,6 +511,7 @@ def wait_for(path, process, seconds=300):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_sigterm_keeps_the_best_and_a_second_run_is_refused(tmp_path, capsys):
     out, host = tmp_path / "term", socket.gethostname()
     command = (
@@ -552,6 +554,7 @@ def test_a_signal_stops_a_training_where_it_can_be_stopped(number):
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.slow
 def test_seeds_side_by_side_in_a_folder_that_is_new(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "balance-ppo-0").mkdir(parents=True)

@@ -131,6 +131,7 @@ def mounted(options, folder):
     return start
 
 
+@pytest.mark.slow
 def test_a_full_disk_of_ten_megabytes_leaves_the_last_good_checkpoint(tmp_path):
     before = mounted("size=10m", tmp_path)
     done = python(FULL, tmp_path, golden.path("run", 1), before=before)
@@ -191,6 +192,7 @@ cli.main(["train", "--out", sys.argv[1] + "/run"])
 """
 
 
+@pytest.mark.slow
 def test_a_read_only_disk_is_a_sentence_before_anything_compiles(tmp_path):
     done = python(READ_ONLY, tmp_path, before=mounted("size=1m,ro", tmp_path))
     assert done.returncode == 2 and "Traceback" not in done.stderr

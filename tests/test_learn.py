@@ -56,6 +56,7 @@ print(json.dumps([digest, table.to_dict()], sort_keys=True))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_with_one_seed_agree_bit_for_bit():
     command = [sys.executable, "-c", TWICE, str(zoo.__file__.rsplit("/", 1)[0])]
     runs = [subprocess.run(command, capture_output=True, check=True) for _ in range(2)]

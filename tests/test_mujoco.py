@@ -91,6 +91,7 @@ def test_a_pendulum_linearizes():
     np.testing.assert_allclose(B, [[0], [1 / about]], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_64_environments_run_as_those_of_the_cart_pole():
     ends = []
     for plant in (PLANT, CARTPOLE):

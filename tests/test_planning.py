@@ -20,6 +20,7 @@ LQR = hc.lqr(PLANT, UP, [1, 10, 1, 1], 0.1, DT, limit=10.0)
 LIMITED = hc.Loop(DT, actuator=hc.Actuator(limit=10.0))
 
 
+@pytest.mark.slow
 def test_mpc_swings_up_near_the_bound():
     task = hc.tasks.get("swingup", seconds=6.0)
     scores = hc.evaluate(task, hc.reference("mpc", task), 1)
@@ -36,6 +37,7 @@ def test_mpc_is_the_lqr_where_nothing_is_limited():
         np.testing.assert_allclose(decide(tick), LQR.step(None, tick)[1], rtol=0.03)
 
 
+@pytest.mark.slow
 def test_mpc_knows_its_limits():
     """With a fence at 0.1 m the plan turns round in time; without it does not."""
     task = hc.tasks.get("swingup", seconds=2.0)

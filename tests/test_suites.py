@@ -25,7 +25,7 @@ from hybridctl.suites.keys import key_of
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scorings, trainings
 
-SHORT = {"seconds": 4.0}
+SHORT = {"seconds": 1.0}
 
 
 def tiny(**changes) -> suites.Suite:
@@ -113,6 +113,7 @@ def test_pictures_and_words(found, tmp_path):
         assert title in text.verdict(found)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to open the page")
 def test_the_page_asks_for_nothing_films_included(found, tmp_path):
     films = {"near": film(found.table("near"), ["lqr", "machine"], seconds=0.2)}

@@ -35,6 +35,7 @@ TINY = {
 }
 
 
+@pytest.mark.slow
 def test_broken_episodes_are_counted_and_training_reaches_the_target():
     task = dataclasses.replace(BALANCE, train_start=zoo.Poisoned(BALANCE.start, 64))
     run = hc.train(task, 1.0 * hc.Slot(1), seed=1, progress=False)
@@ -103,6 +104,7 @@ def still_task():
     )
 
 
+@pytest.mark.slow
 def test_the_value_at_truncation_is_bootstrapped():
     """Ten decisions an episode; V(1) = -0.1 / (1 - γ) is a sum over forty."""
     gamma, scale = 0.95, 0.1
@@ -146,13 +148,15 @@ def test_a_terminated_value_is_not_bootstrapped():
     assert (np.asarray(state.info["truncation"]) == 0).all()
 
 
-def test_training_starts_at_the_base_exactly():
-    task = hc.tasks.get("swingup", seconds=4.0)
-    template = hc.template("residual", task)
-    seen = []
-    run = hc.train(
-        task, template, seed=2, progress=False, on_validation=seen.append, **TINY
-    )
+@pytest.fixture(scope="module")
+def told():
+    """Two seeds of a training that is hardly one, and what listeners were told."""
+    slot, seen = 1.0 * hc.Slot(1), []
+    listen = {"on_validation": seen.append, "progress": False}
+    return hc.train(BALANCE, slot, seeds=2, **listen, **TINY), seen
+
+
+def check_beginning(run, seen, task, template):
     base = hc.evaluate(task, template, TINY["num_eval_envs"], 1_000_001)
     assert run.curve[0]["cost"] == base.cost.mean() and run.curve[0]["steps"] == 0
     assert run.score >= run.curve[0]["score"]
@@ -160,8 +164,25 @@ def test_training_starts_at_the_base_exactly():
     assert run.better_than_base.low >= 0 or run.best > 0
 
 
-def test_a_run_goes_on_from_its_checkpoint():
-    first = hc.train(BALANCE, 1.0 * hc.Slot(1), progress=False, **TINY)
+def test_training_starts_at_the_base_exactly(told):
+    pair, seen = told
+    for run in pair:
+        own = [told for told in seen if told.seed == run.seed]
+        check_beginning(run, own, BALANCE, 1.0 * hc.Slot(1))
+
+
+@pytest.mark.slow
+def test_a_residual_starts_at_the_machine_exactly():
+    task, seen = hc.tasks.get("swingup", seconds=4.0), []
+    template = hc.template("residual", task)
+    run = hc.train(
+        task, template, seed=2, progress=False, on_validation=seen.append, **TINY
+    )
+    check_beginning(run, seen, task, template)
+
+
+def test_a_run_goes_on_from_its_checkpoint(told):
+    first = told[0][0]
     more = TINY | {"steps": 12_288}
     again = hc.train(BALANCE, 1.0 * hc.Slot(1), resume=first, progress=False, **more)
     assert again.curve[: len(first.curve)] == first.curve
@@ -218,17 +239,18 @@ def test_checkpoints_flatten_and_come_back():
         unflatten({"c": np.zeros(3)}, flat)
 
 
-def test_several_seeds_give_an_interval_and_each_its_own_run():
-    runs = hc.train(BALANCE, 1.0 * hc.Slot(1), seeds=2, progress=False, **TINY)
+def test_several_seeds_give_an_interval_and_each_its_own_run(told):
+    pair, _ = told
     alone = hc.train(BALANCE, 1.0 * hc.Slot(1), seed=1, progress=False, **TINY)
-    assert [run.seed for run in runs] == [0, 1] and len(runs) == 2
+    assert [run.seed for run in pair] == [0, 1] and len(pair) == 2
     for name, array in alone.checkpoint.arrays.items():
-        np.testing.assert_array_equal(array, runs[1].checkpoint.arrays[name])
-    assert runs.score.low <= runs.score.value <= runs.score.high
-    assert runs.best.score == max(run.score for run in runs)
-    assert "2 seeds" in str(runs)
+        np.testing.assert_array_equal(array, pair[1].checkpoint.arrays[name])
+    assert pair.score.low <= pair.score.value <= pair.score.high
+    assert pair.best.score == max(run.score for run in pair)
+    assert "2 seeds" in str(pair)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_so_far_of_several_seeds():
     pressed = []
 
@@ -246,6 +268,7 @@ def test_ctrl_c_keeps_the_best_so_far_of_several_seeds():
     assert all(run.steps < 200_000 for run in runs)
 
 
+@pytest.mark.slow
 def test_sac_trains_and_gives_a_controller():
     few = {"steps": 1024, "num_envs": 32, "min_replay_size": 256, "batch_size": 64}
     run = hc.train(
@@ -257,6 +280,7 @@ def test_sac_trains_and_gives_a_controller():
     assert hc.evaluate(BALANCE, run.controller, 8).finite.all()
 
 
+@pytest.mark.slow
 def test_the_tutorials_short_run_works_with_its_own_numbers():
     features = hc.Features.of(BALANCE.plant, trig=False)
     run = hc.train(

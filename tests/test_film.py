@@ -524,6 +524,7 @@ for name in ("a.gif", "b.gif"):
 """
 
 
+@pytest.mark.slow
 def test_without_any_gl_library_matplotlib_draws_and_says_so(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(HIDE, encoding="utf-8")
     (tmp_path / "trace.json").write_text(json.dumps(SWING.to_dict()), encoding="utf-8")

@@ -76,6 +76,7 @@ def test_a_second_run_does_nothing_and_gives_the_same_bytes(
     assert again.to_json(tmp_path / "b.json").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_what_is_lost_is_done_again_and_nothing_else(found, tmp_path):
     suite = tiny()
     before = found.to_json(tmp_path / "a.json").read_bytes()

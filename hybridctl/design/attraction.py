@@ -123,9 +123,9 @@ def region_of_attraction(
         >>> plant = hc.CartPole()
         >>> lqr = hc.lqr(plant, plant.upright(), [1, 10, 1, 1], 0.1, 0.02)
         >>> loop = hc.Loop(0.02, actuator=hc.Actuator(limit=10.0))
-        >>> found = region_of_attraction(plant, lqr, loop, samples=256)
+        >>> found = region_of_attraction(plant, lqr, loop, samples=1000, seconds=6)
         >>> print(found)
-        All 256 starts drawn from V < 3.8... converge and never rise above their V:
+        All 1000 starts drawn from V < 3.8... converge and never rise above their V:
         the share that fails is below 0.0053 with 99 % confidence.
         >>> catch = hc.level(found)
     """

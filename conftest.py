@@ -18,8 +18,8 @@ QUICK = (
 if LEVEL not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}".strip()
 
-import jax
-import pytest
+import jax  # noqa: E402
+import pytest  # noqa: E402
 
 # A shell that runs the tests in the background ignores Ctrl-C for them, and tests of
 # Ctrl-C need what everybody else has.

@@ -120,7 +120,8 @@ def public(room: str, module: ModuleType) -> dict[str, Any]:
     found = {f"hc.{name}": getattr(hc, name) for name in top}
     if callable(module):
         found[f"hc.{room}"] = module.__call__
-    for name, thing in vars(module).items():
+    for name in dir(module):  # a room loads its names late
+        thing = getattr(module, name)
         ours = not name.startswith("_") and _ours(thing, room)
         if ours and thing not in found.values():
             found[f"hc.{room}.{name}"] = thing

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
 import hybridctl as hc
-from hybridctl.compare.perturb import Space, start_axes
+from hybridctl.contests.falsify.perturbation import Space, start_axes
 from hybridctl.tasks.evaluate import evaluate_tasks
 from hybridctl.tasks.statistics import bootstrap_mean, student_mean, wilson
 

@@ -5,7 +5,7 @@ force and track: what no controller can beat but by a better local optimum. Moti
 cost are the package's own. Every J is simulated again in the task's loop, the LQR
 holding the pole from where the sequence ends until 20 s; `simulated` is what that
 gave. It is higher where the pole is up early: nothing then keeps a sequence of 8 s from
-diverging. Writes benchmarks/results/bounds.json; `hybridctl.compare.bounds` quotes it.
+diverging. Writes benchmarks/results/bounds.json; `hybridctl.contests.bounds` quotes it.
 """
 
 import json

@@ -15,7 +15,7 @@ NUMBERS = (
 TEXTS = (
     *("", "x" * 100_000, "os.system", "__class__", "__import__('os').system('x')"),
     *("\x00", "\x1b[31m", "\u202e", "\ud800", "../../etc/passwd", "/etc/passwd"),
-    *("builtins.eval", "user:Evil", "hybridctl.deploy.store.load", "{0.__class__}"),
+    *("builtins.eval", "user:Evil", "hybridctl.store.save.load", "{0.__class__}"),
 )
 
 

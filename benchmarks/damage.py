@@ -26,9 +26,10 @@ from disguises import CANARY
 from mutants import Mutant, Source, mutant
 
 import hybridctl as hc
-from hybridctl.deploy import runfile, store
-from hybridctl.deploy.container import unpack
-from hybridctl.deploy.encode import Arrays, encode
+from hybridctl.runs import checkpoint_file
+from hybridctl.store import save
+from hybridctl.store.container import unpack
+from hybridctl.store.encode import Arrays, encode
 
 ROOT = Path(__file__).parent
 RESULT = ROOT / "results" / "damage.json"
@@ -46,14 +47,14 @@ WATCHED = (
 def sources() -> dict[str, Source]:
     """Good files: controllers, and a run."""
     task = hc.tasks.get("balance")
-    machine = store.to_bytes(hc.reference("machine", task))
+    machine = save.to_bytes(hc.reference("machine", task))
     return {
         "filled": Source(
             "controller", (GOLDEN / "controller.safetensors").read_bytes()
         ),
         "machine": Source("controller", machine),
-        "lqr": Source("controller", store.to_bytes(hc.reference("lqr", task))),
-        "slot": Source("controller", store.to_bytes(hc.Slot(2))),
+        "lqr": Source("controller", save.to_bytes(hc.reference("lqr", task))),
+        "slot": Source("controller", save.to_bytes(hc.Slot(2))),
         "run": Source("run", (GOLDEN / "run.safetensors").read_bytes()),
     }
 
@@ -83,9 +84,9 @@ class Reader:
     def _again(self, kind: str, data: bytes) -> tuple:
         """What a file holds, written once more."""
         if kind == "run":
-            data = runfile.to_bytes(*runfile.from_bytes(data))
+            data = checkpoint_file.to_bytes(*checkpoint_file.from_bytes(data))
         else:
-            data = store.to_bytes(store.from_bytes(data))
+            data = save.to_bytes(save.from_bytes(data))
         return content(kind, data)
 
     def read(self, bad: Mutant) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class Reader:
     def _loaded(self, bad: Mutant, kind: str, found: Any) -> str:
         """Whether what was loaded is what the file holds."""
         if kind == "run":
-            now = content(kind, runfile.to_bytes(*found))
+            now = content(kind, checkpoint_file.to_bytes(*found))
         else:  # without a self-test, which needs a size to guess
             arrays: Arrays = {}
             now = listed(encode(found, kind, arrays), arrays)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from hybridctl.deploy.container import METADATA
+from hybridctl.store.container import METADATA
 
 CANARY = "canary"  # the file that a pickle which is run makes
 

@@ -22,8 +22,8 @@ from about import about
 from pocket import Faulty
 
 import hybridctl as hc
-from hybridctl.compare.hunt import Hunt, margins, unsuccessful
-from hybridctl.compare.perturb import Space, plant_axes, start_axes
+from hybridctl.contests.falsify.perturbation import Space, plant_axes, start_axes
+from hybridctl.contests.falsify.search import Hunt, margins, unsuccessful
 from hybridctl.tasks import Box
 
 RESULT = Path(__file__).parent / "results" / "falsify.json"

@@ -25,10 +25,10 @@ import tyro
 from about import about
 
 import hybridctl as hc
-from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, LAST
+from hybridctl.runs.folder import CHECKPOINT, CONTROLLER, LAST
 
 RESULT = Path(__file__).parent / "results" / "kills.json"
-TRAIN = (sys.executable, "-m", "hybridctl.cli", "train", "--out")
+TRAIN = (sys.executable, "-m", "hybridctl.cli.options", "train", "--out")
 LONG = tuple(  # a training that nobody waits for, with many validations
     "--task balance --template ppo --steps 40_000_000 --set num_evals=9001 "
     "--set target=inf --set num_eval_envs=16 --set hidden=8,8".split()

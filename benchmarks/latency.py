@@ -31,12 +31,12 @@ from numpy.typing import NDArray
 import hybridctl as hc
 from hybridctl.checks import cast
 from hybridctl.controllers.fill import action_size
-from hybridctl.deploy.cbuild import build, compiler
-from hybridctl.deploy.cfile import CFile
-from hybridctl.deploy.engines import CEngine, PythonEngine
-from hybridctl.deploy.onnxfile import OnnxEngine
+from hybridctl.deploy.c_file import CFile
+from hybridctl.deploy.c_library import build, compiler
+from hybridctl.deploy.jaxprs import example, verbs
+from hybridctl.deploy.onnx_file import OnnxEngine
 from hybridctl.deploy.program import Program, program
-from hybridctl.deploy.trace import example, verbs
+from hybridctl.deploy.runtime import CEngine, PythonEngine
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "latency.json"

@@ -25,7 +25,7 @@ from about import about
 
 import hybridctl as hc
 from hybridctl.plants.linearize import float64, float64_on_host
-from hybridctl.plants.mjcf import import_mujoco
+from hybridctl.plants.mujoco.mjcf import import_mujoco
 
 mujoco: Any = import_mujoco()
 

@@ -14,7 +14,7 @@ import numpy as np
 from crafted import craft
 from disguises import disguise
 
-from hybridctl.deploy.container import METADATA, pack, unpack
+from hybridctl.store.container import METADATA, pack, unpack
 
 Random = np.random.Generator
 DTYPES = ["F64", "BF16", "F8_E4M3", "I128", "O", "U8", "BOOL", ""]

@@ -19,7 +19,7 @@ from about import about
 from rich.progress import track
 
 from hybridctl.deploy import parity
-from hybridctl.deploy.pilot import Pilot
+from hybridctl.deploy.embed import Pilot
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "parity.json"

@@ -12,6 +12,7 @@ import tyro
 from about import about
 
 import hybridctl as hc
+from hybridctl.contests.realaigym.robustness import PARTS
 
 RESULT = Path(__file__).parent / "results" / "realaigym.json"
 SLOW = {"mpc": ("response", "delay")}  # all others run the whole suite
@@ -20,12 +21,11 @@ SLOW = {"mpc": ("response", "delay")}  # all others run the whole suite
 def measure(name: str, repeats: int) -> dict:
     """Scores of a reference, and seconds: the first run compiles."""
     controller = hc.reference(name, hc.tasks.get("swingup"))
-    parts = {"only": SLOW[name]} if name in SLOW else {}
-    scores = hc.compare.realaigym(controller)
+    scores = hc.contests.realaigym(controller)
     times = []
     for _ in range(1 if name in SLOW else 1 + repeats):
         began = time.perf_counter()
-        robustness = hc.compare.robustness(controller, **parts)
+        robustness = hc.contests.robustness(controller, only=SLOW.get(name, PARTS))
         times.append(time.perf_counter() - began)
     print(f"{name}: {scores}\n{robustness}", flush=True)
     seconds = {"first": times[0], "again": min(times[1:], default=None)}

@@ -14,7 +14,7 @@ import tyro
 from about import about
 
 import hybridctl as hc
-from hybridctl.compare.compare import step_us
+from hybridctl.contests.compare import step_us
 from hybridctl.suites.work import scoring
 
 RESULTS = Path(__file__).parent / "results"

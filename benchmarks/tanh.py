@@ -1,4 +1,4 @@
-"""Coefficients of the tanh in exported C: hybridctl/deploy/lower/ctanh.py.
+"""Coefficients of the tanh in exported C: hybridctl/codegen/writers/c_tanh.py.
 
 The fraction P(z) / Q(z) of least relative error to tanh(√z) / √z up to where tanh
 rounds to 1, by weighted least squares whose weights follow the errors (Lawson, 1961)
@@ -8,7 +8,7 @@ digits. Needs mpmath (`pip install mpmath`); prints, and writes nothing.
 
 import mpmath as mp  # pyright: ignore[reportMissingImports]
 
-from hybridctl.deploy.lower.ctanh import LIMIT, P, Q
+from hybridctl.codegen.writers.c_tanh import LIMIT, P, Q
 
 DIGITS, ROUNDS, WEIGHTED_FROM, POINTS = 60, 24, 6, 12
 TINY = mp.mpf(10) ** -40

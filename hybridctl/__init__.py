@@ -4,82 +4,18 @@ Names are loaded when they are first used: importing hybridctl costs nothing, an
 brax is imported only by what trains.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hybridctl.exact import keep_arithmetic_exact
 from hybridctl.gym import announce
-from hybridctl.lazy import load as _load
+from hybridctl.lazy import open_room
+from hybridctl.precision import keep_arithmetic_exact
+from hybridctl.version import __version__ as __version__
 
-__version__ = "0.1.0"
 keep_arithmetic_exact()
 announce()
 
-_HOMES = {
-    "plants": (
-        "Acrobot Automaton BouncingBall CartPole DoubleCartPole EndStops "
-        "Equilibrium HybridPlant LagrangianPlant MechanicalPlant MuJoCoPlant "
-        "Network Pendubot Pendulum Plant Thermostat"
-    ),
-    "controllers": (
-        "Argmax AugmentedFeedback Constant Controller EKF EnergySwingUp "
-        "Features Feedforward Foreign Hat Hold IntegralFeedback "
-        "KalmanFilter LinearController Mix MPC PID Policy Predictor "
-        "SafetyFilter Sequence Shift Slot StateFeedback StateMachine Switch "
-        "Tick TrajectoryFeedback after beyond chosen demands fill follow "
-        "level machine near schedule"
-    ),
-    "design": (
-        "bode closed_loop discretize from_control linearize margins nyquist place "
-        "root_locus step_response to_control"
-    ),
-    "design.feedback": "lqr",
-    "design.kalman": "kalman",
-    "loop": "Actuator Disturbance Loop Sensor Trace referee simulate",
-    "tasks": "Task evaluate",
-    "strategies": "reference template",
-    "learn": "Env Run from_brax from_sb3 train",
-    "compare.falsify": "falsify",
-    "compare.over": "compare_over",
-    "compare.tune": "tune",
-    "deploy": "Pilot RunFolder RunFolders embed export load register save",
-    "show": "LiveCurve TensorBoard render report",
-    "design.attraction": "check_level region_of_attraction",
-    "design.tracking": "lqi tracking",
-    "design.trajectory": "tvlqr",
-}
-_NAMES = {name: room for room, names in _HOMES.items() for name in names.split()}
-_ROOMS = (
-    "compare",
-    "controllers",
-    "deploy",
-    "design",
-    "gym",
-    "learn",
-    "loop",
-    "plants",
-    "show",
-    "strategies",
-    "suites",
-    "tasks",
-)
-
-__all__ = [*sorted(_NAMES), *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        module = _load(f"hybridctl.{_NAMES[name]}")
-        return globals().setdefault(name, getattr(module, name))
-    if name in _ROOMS:
-        return _load(f"hybridctl.{name}")
-    raise AttributeError(f"hybridctl has no {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
-
-
 if TYPE_CHECKING:
+    from hybridctl import contests as contests
     from hybridctl import controllers as controllers
     from hybridctl import deploy as deploy
     from hybridctl import design as design
@@ -87,14 +23,16 @@ if TYPE_CHECKING:
     from hybridctl import learn as learn
     from hybridctl import loop as loop
     from hybridctl import plants as plants
+    from hybridctl import runs as runs
     from hybridctl import show as show
+    from hybridctl import store as store
     from hybridctl import strategies as strategies
     from hybridctl import suites as suites
     from hybridctl import tasks as tasks
-    from hybridctl.compare.compare import compare as compare
-    from hybridctl.compare.falsify import falsify as falsify
-    from hybridctl.compare.over import compare_over as compare_over
-    from hybridctl.compare.tune import tune as tune
+    from hybridctl.contests.compare import compare as compare
+    from hybridctl.contests.falsify.falsify import falsify as falsify
+    from hybridctl.contests.over import compare_over as compare_over
+    from hybridctl.contests.tune import tune as tune
     from hybridctl.controllers import EKF as EKF
     from hybridctl.controllers import MPC as MPC
     from hybridctl.controllers import PID as PID
@@ -195,3 +133,5 @@ if TYPE_CHECKING:
     from hybridctl.strategies import template as template
     from hybridctl.tasks import Task as Task
     from hybridctl.tasks import evaluate as evaluate
+
+open_room(__name__)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hybridctl.controllers import Controller, Features
-    from hybridctl.learn.gym_vector import GymVectorEnv
-    from hybridctl.learn.gymnasium import GymEnv
+    from hybridctl.learn.gymnasium.env import GymEnv
+    from hybridctl.learn.gymnasium.vector import GymVectorEnv
     from hybridctl.tasks import Task
 
 TASKS = (  # tasks.names(), which needs JAX
@@ -62,7 +62,7 @@ def make(
     """
     _require_gymnasium()
     task, template = _parts(task, template, options)
-    from hybridctl.learn.gymnasium import GymEnv
+    from hybridctl.learn.gymnasium.env import GymEnv
 
     return GymEnv(
         task, template, features, training=training, render_mode=render_mode,
@@ -113,7 +113,7 @@ def make_vec(
     _require_gymnasium()
     task, template = _parts(task, template, options)
     task = _shortened(task, template, max_episode_steps)
-    from hybridctl.learn.gym_vector import GymVectorEnv
+    from hybridctl.learn.gymnasium.vector import GymVectorEnv
 
     return GymVectorEnv(
         task, template, num_envs, features, training=training, render_mode=render_mode,
@@ -218,6 +218,6 @@ def _shortened(task: "Task", template: "Controller", most: int | None) -> "Task"
 
 
 def _draw(task: "Task", x: Any, u: Any) -> Any:
-    from hybridctl.show.frame import frame
+    from hybridctl.show.figures.frame import frame
 
     return frame(task, x, u)

@@ -24,14 +24,21 @@ class Room(ModuleType):
     def __getattr__(self, name: str) -> Any:
         home = self._homes.get(name)
         if home is None:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+            told = f"module {self.__name__!r} has no attribute {name!r}"
+            public = ", ".join(self.__dict__["__all__"])
+            raise AttributeError(
+                told if name[:1] == "_" else f"{told}; it has {public}"
+            )
+        if home == self.__name__:  # a room in this room
+            return load(f"{home}.{name}")
         value = getattr(load(home), name)
         self.__dict__[name] = value
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep a name for what the room hands out, not for the file it is in."""
-        if not (isinstance(value, ModuleType) and name in self._homes):
+        file = isinstance(value, ModuleType)
+        if not (file and self._homes.get(name, self.__name__) != self.__name__):
             super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:

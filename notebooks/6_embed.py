@@ -29,7 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import hybridctl as hc
-from hybridctl.deploy.cbuild import compiler
+from hybridctl.deploy.c_library import compiler
 from hybridctl.show.style import STYLE
 
 plt.rcParams.update(STYLE | {"figure.figsize": (7, 2.6), "figure.dpi": 120})

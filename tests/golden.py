@@ -12,9 +12,9 @@ import numpy as np
 import zoo
 
 import hybridctl as hc
-from hybridctl.deploy.container import pack
-from hybridctl.deploy.encode import Arrays, encode
-from hybridctl.deploy.migrations import schema
+from hybridctl.store.container import pack
+from hybridctl.store.encode import Arrays, encode
+from hybridctl.store.migrations import schema
 
 DATA = Path(__file__).parent / "data"
 CONTROLLER, RUN, PARTS = "controller", "run", "parts"  # names of the files

@@ -11,9 +11,9 @@ import zoo
 
 import hybridctl as hc
 from hybridctl.deploy import parity
-from hybridctl.deploy.engines import CEngine, Engine, PythonEngine
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.recording import Recording, record
+from hybridctl.deploy.runtime import CEngine, Engine, PythonEngine
 
 TASK = zoo.task("global")
 CONTROLLERS = zoo.controllers(TASK)

@@ -21,11 +21,11 @@ from gymnasium import wrappers
 from gymnasium.spaces import Box, Discrete
 
 import hybridctl as hc
-from hybridctl.deploy.container import pack, unpack
-from hybridctl.deploy.store import from_bytes, to_bytes
-from hybridctl.learn.brax import ppo_networks
-from hybridctl.learn.braxfile import checkpoint_in
-from hybridctl.learn.networks import on_host
+from hybridctl.learn.brax.checkpoint import checkpoint_in
+from hybridctl.learn.brax.compat import ppo_networks
+from hybridctl.learn.brax.networks import on_host
+from hybridctl.store.container import pack, unpack
+from hybridctl.store.save import from_bytes, to_bytes
 from hybridctl.suites.keys import key_of
 
 TASK = zoo.task("global")

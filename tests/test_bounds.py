@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import hybridctl as hc
-from hybridctl.compare.bounds import BOUNDS, Bound
+from hybridctl.contests.bounds import BOUNDS, Bound
 
 pytestmark = pytest.mark.numeric
 

@@ -12,7 +12,8 @@ import zoo
 
 import hybridctl as hc
 from hybridctl import cli, screen
-from hybridctl.commands import shared
+from hybridctl.cli import shared
+from hybridctl.cli.main import _today
 from hybridctl.learn import PRESETS, presets
 from hybridctl.learn.config import ALGORITHMS
 
@@ -87,7 +88,7 @@ def test_former_spellings_are_todays_words():
         ("train --template swing --resume", "train swing --resume"),
         ("compare --suite c --decisions=9", "compare --suite c --steps=9"),
     ):  # fmt: skip
-        assert cli._today(before.split()) == now.split()
+        assert _today(before.split()) == now.split()
 
 
 def test_design_then_simulate(tmp_path, capsys):
@@ -219,7 +220,7 @@ def test_a_stream_that_takes_no_more_costs_nothing(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("end", zoo.sweep(["| head -n 0", ">&- 2>&-"], [">&- 2>&-"]))
 def test_results_are_written_whoever_listens(end, tmp_path):
-    words = f"{sys.executable} -m hybridctl.cli design --out {tmp_path}"
+    words = f"{sys.executable} -m hybridctl.cli.options design --out {tmp_path}"
     run = ["bash", "-c", f"set -o pipefail; {words} {end}"]
     done = subprocess.run(run, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")

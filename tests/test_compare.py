@@ -64,7 +64,7 @@ def test_scores_are_those_of_the_trace():
     machine = hc.reference("machine", GLOBAL)
     scores = hc.evaluate(GLOBAL, machine, n=4, seed=9)
     for i in range(4):
-        trace = hc.compare.replay(GLOBAL, machine, 9, i)
+        trace = hc.contests.replay(GLOBAL, machine, 9, i)
         x, u, dt = np.asarray(trace.x, float), np.asarray(trace.u[:, 0], float), 0.02
         rate = lambda x, u: (  # noqa: E731
             x[:, 0] ** 2 + 20 * (1 + np.cos(x[:, 1])) + x[:, 2] ** 2 + x[:, 3] ** 2

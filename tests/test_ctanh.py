@@ -6,8 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from hybridctl.deploy.cbuild import FAST, STRICT, compiler
-from hybridctl.deploy.lower.ctanh import NAME, tanh_text
+from hybridctl.codegen.writers.c_tanh import NAME, tanh_text
+from hybridctl.deploy.c_library import FAST, STRICT, compiler
 
 EACH = """
 void each(const {real} *x, {real} *y, int n) {{

@@ -14,8 +14,8 @@ import safetensors.numpy
 
 import hybridctl as hc
 from hybridctl.deploy import deadline, lock, selftest
-from hybridctl.deploy.container import pack, unpack
-from hybridctl.deploy.store import from_bytes, to_bytes
+from hybridctl.store.container import pack, unpack
+from hybridctl.store.save import from_bytes, to_bytes
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
 

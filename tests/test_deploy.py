@@ -41,9 +41,9 @@ from hybridctl.controllers import (
     near,
 )
 from hybridctl.deploy import disk, load, register, registry, save, selftest
-from hybridctl.deploy.container import HEADER_CAP, pack, unpack
-from hybridctl.deploy.encode import DEPTH, encode
-from hybridctl.deploy.store import from_bytes, to_bytes
+from hybridctl.store.container import HEADER_CAP, pack, unpack
+from hybridctl.store.encode import DEPTH, encode
+from hybridctl.store.save import from_bytes, to_bytes
 
 PLANT = hc.CartPole(m_p=0.15, pole_friction=0.01)
 UP = PLANT.upright()

@@ -13,12 +13,12 @@ import zoo
 from pilots import CONTROLLERS, OWN, TASK
 
 import hybridctl as hc
-from hybridctl.deploy.cbuild import compiler
-from hybridctl.deploy.cfile import CFile
-from hybridctl.deploy.engines import CEngine
+from hybridctl.deploy.c_file import CFile
+from hybridctl.deploy.c_library import compiler
 from hybridctl.deploy.parity import check
 from hybridctl.deploy.program import program
 from hybridctl.deploy.recording import record
+from hybridctl.deploy.runtime import CEngine
 from hybridctl.plants.flow import fixed_step
 
 UP, FORCE = TASK.plant.upright(), hc.Constant([1])

@@ -15,8 +15,8 @@ import zoo
 from pilots import CONTROLLERS
 
 import hybridctl as hc
-from hybridctl.deploy.cbuild import STRICT, compiler
-from hybridctl.deploy.engines import PythonEngine
+from hybridctl.deploy.c_library import STRICT, compiler
+from hybridctl.deploy.runtime import PythonEngine
 
 MACHINE, DT = CONTROLLERS["machine"], zoo.DT
 needs_cc = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
@@ -180,7 +180,7 @@ def test_a_suffix_a_folder_and_a_missing_compiler_get_a_sentence(folder, monkeyp
         hc.export(MACHINE, folder / "machine.onnx", DT, on_missing="error")
     with pytest.raises(ValueError, match="is a folder"):
         hc.export(MACHINE, folder / "sub.py", DT)
-    monkeypatch.setattr("hybridctl.deploy.cbuild.compiler", lambda: None)
+    monkeypatch.setattr("hybridctl.deploy.c_library.compiler", lambda: None)
     with pytest.raises(ValueError, match="there is no C compiler"):
         hc.export(MACHINE, folder / "machine.c", DT)
 

@@ -11,8 +11,13 @@ import pytest
 import zoo
 
 import hybridctl as hc
-from hybridctl.compare.counterexample import Counterexample
-from hybridctl.compare.perturb import box_of, perturbed, plant_axes, push_axes
+from hybridctl.contests.falsify.counterexample import Counterexample
+from hybridctl.contests.falsify.perturbation import (
+    box_of,
+    perturbed,
+    plant_axes,
+    push_axes,
+)
 from hybridctl.tasks import Box, Either
 from hybridctl.tasks.evaluate import evaluate_tasks
 from hybridctl.tasks.margin import reach
@@ -51,7 +56,7 @@ def test_the_smallest_angle_is_that_of_a_bisection(found):
 
 CODE = """
 import sys, numpy as np, hybridctl as hc
-from hybridctl.compare.counterexample import Counterexample
+from hybridctl.contests.falsify.counterexample import Counterexample
 task = hc.tasks.swingup(seconds=8.0)
 trace = Counterexample.from_json(sys.argv[1]).replay(task, hc.reference("lqr", task))
 print(*(np.asarray(v).tobytes().hex()[:400] for v in (trace.x, trace.u)))

@@ -15,10 +15,10 @@ from safetensors import safe_open
 import hybridctl as hc
 from hybridctl.controllers import Controller
 from hybridctl.deploy import migrations, runfile
-from hybridctl.deploy.container import METADATA, pack, unpack
-from hybridctl.deploy.decode import decode
-from hybridctl.deploy.migrations import move, parts, schema
-from hybridctl.deploy.store import from_bytes, to_bytes
+from hybridctl.store.container import METADATA, pack, unpack
+from hybridctl.store.decode import decode
+from hybridctl.store.migrations import move, parts, schema
+from hybridctl.store.save import from_bytes, to_bytes
 
 VERSIONS = range(1, schema() + 1)
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import hybridctl as hc
 from hybridctl import cli
-from hybridctl.plants.mjcf import mjcf
+from hybridctl.plants.mujoco.mjcf import mjcf
 from hybridctl.show import animation, frames, scene
 from hybridctl.show.film import encode, painter
 from hybridctl.show.film.chain import ARROW, CART, chain_of

@@ -23,14 +23,14 @@ from test_cli import refused
 from test_cli import run as cli
 
 import hybridctl as hc
-from hybridctl.commands.settings import settings_of
-from hybridctl.commands.shared import labels_of
-from hybridctl.commands.stop import Stopper
+from hybridctl.cli.settings import settings_of
+from hybridctl.cli.shared import labels_of
+from hybridctl.cli.stop import Stopper
 from hybridctl.deploy import disk, lock, runfile
-from hybridctl.deploy.container import pack, unpack
-from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS, LAST
-from hybridctl.deploy.log import NAME as LOG
-from hybridctl.deploy.seeds import by_seed
+from hybridctl.runs.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS, LAST
+from hybridctl.runs.log import NAME as LOG
+from hybridctl.runs.seeds import by_seed
+from hybridctl.store.container import pack, unpack
 
 FILES = {CHECKPOINT, CONTROLLER, LAST, CURVE, FACTS, LOG}
 BALANCE = hc.tasks.get("balance")
@@ -457,7 +457,7 @@ def test_where_the_system_has_no_locks_the_number_counts(
 
 KILLED = """
 import os, signal, sys
-import hybridctl.cli
+import hybridctl.cli.options
 replace, n = os.replace, []
 def killed(*paths):
     if ".tmp" in str(paths[0]) and sys.argv[1] in str(paths[1]):
@@ -466,7 +466,7 @@ def killed(*paths):
             os.kill(os.getpid(), signal.SIGKILL)
     replace(*paths)
 os.replace = killed
-hybridctl.cli.main(["train", "--out", sys.argv[1], "--tensorboard"])
+hybridctl.cli.options.main(["train", "--out", sys.argv[1], "--tensorboard"])
 """
 
 
@@ -515,7 +515,7 @@ def wait_for(path, process, seconds=300):
 def test_sigterm_keeps_the_best_and_a_second_run_is_refused(tmp_path, capsys):
     out, host = tmp_path / "term", socket.gethostname()
     command = (
-        *(sys.executable, "-m", "hybridctl.cli", "train", "--out", out),
+        *(sys.executable, "-m", "hybridctl.cli.options", "train", "--out", out),
         *("--steps", "10_000_000", "--set", "num_evals=501", "--set", "target=inf"),
     )
     process = subprocess.Popen(

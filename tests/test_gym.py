@@ -20,9 +20,9 @@ from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatist
 
 import hybridctl as hc
 from hybridctl import checks
-from hybridctl.exact import is_exact
 from hybridctl.gym import TASKS, env_id
-from hybridctl.show.frame import frame
+from hybridctl.precision import is_exact
+from hybridctl.show.figures.frame import frame
 
 BALANCE = hc.tasks.get("balance", seconds=0.4)
 STEPS = 20

@@ -13,8 +13,8 @@ from test_cli import refused
 
 import hybridctl as hc
 from hybridctl import cli, learn
-from hybridctl.deploy.folder import CHECKPOINT, CONTROLLER, LAST
 from hybridctl.learn import session
+from hybridctl.runs.folder import CHECKPOINT, CONTROLLER, LAST
 
 BALANCE = hc.tasks.get("balance")
 TEMPLATE = hc.template("ppo", BALANCE)
@@ -41,14 +41,14 @@ WRITER = """
 import os, random, signal, sys, time
 from pathlib import Path
 from hybridctl.deploy import disk
-from hybridctl.deploy.container import unpack
+from hybridctl.store.container import unpack
 
 folder, golden = Path(sys.argv[1]), Path(sys.argv[2])
 good = {kind: [(golden / f"{kind}.safetensors").read_bytes()] for kind in
         ("controller", "run")}
 for kind, versions in good.items():  # another one, with as good a hash
     manifest, arrays = unpack(versions[0], kind)
-    from hybridctl.deploy.container import pack
+    from hybridctl.store.container import pack
     rest = {k: v for k, v in manifest.items() if k not in ("sha256", "arrays")}
     versions.append(pack(rest | {"hybridctl": "0.0"}, arrays))
 

@@ -10,8 +10,8 @@ import pytest
 import zoo
 
 import hybridctl as hc
-from hybridctl.deploy.store import from_bytes, to_bytes
 from hybridctl.learn import wrap
+from hybridctl.store.save import from_bytes, to_bytes
 
 pytestmark = pytest.mark.numeric
 

@@ -14,7 +14,7 @@ import zoo
 
 import hybridctl as hc
 from hybridctl.learn import Config, preset, wrap
-from hybridctl.learn.brax import trainable
+from hybridctl.learn.brax.compat import trainable
 from hybridctl.learn.devices import devices, shortfall
 
 BALANCE = hc.tasks.get("balance")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import hybridctl as hc
-from hybridctl.plants.mjsource import Compiled
+from hybridctl.plants.mujoco.source import Compiled
 
 BODY = """<mujoco><option><flag contact="disable" energy="enable"/></option>{first}
 <worldbody><body name="rod" {body}><joint name="elbow" axis="0 1 0" {joint}/>

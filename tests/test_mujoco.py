@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import hybridctl as hc
-from hybridctl.deploy.decode import decode
-from hybridctl.deploy.encode import encode
 from hybridctl.plants.linearize import float64, float64_on_host
-from hybridctl.plants.mjcf import signals
-from hybridctl.plants.mjsource import read
-from hybridctl.plants.mjx import constants, put
+from hybridctl.plants.mujoco.mjcf import signals
+from hybridctl.plants.mujoco.mjx import constants, put
+from hybridctl.plants.mujoco.source import read
+from hybridctl.store.decode import decode
+from hybridctl.store.encode import encode
 
 CARTPOLE = hc.CartPole(m_p=0.2, L=0.7, cart_friction=0.3, pole_friction=0.05)
 PLANT = hc.MuJoCoPlant.cartpole(CARTPOLE)
@@ -285,7 +285,7 @@ def test_wrong_parameters_are_refused():
 
 
 def test_importing_mjx_prints_nothing():
-    code = "from hybridctl.plants.mjcf import import_mjx; import_mjx()"
+    code = "from hybridctl.plants.mujoco.mjcf import import_mjx; import_mjx()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"")
 

@@ -729,8 +729,8 @@ def test_order_survives_a_tree_map():
 
 
 def test_a_network_is_kept_in_a_file():
-    from hybridctl.deploy.decode import decode
-    from hybridctl.deploy.encode import encode
+    from hybridctl.store.decode import decode
+    from hybridctl.store.encode import encode
 
     arrays, plant = {}, motor_cartpole(motor=MOTORS["everything"])
     node = encode(plant, "plant", arrays)

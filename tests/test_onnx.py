@@ -10,7 +10,7 @@ from pilots import CONTROLLERS, OWN
 
 import hybridctl as hc
 from hybridctl.deploy import plainer
-from hybridctl.deploy.onnxfile import OnnxEngine
+from hybridctl.deploy.onnx_file import OnnxEngine
 from hybridctl.deploy.parity import check
 
 pytest.importorskip("jax2onnx")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import hybridctl as hc
-from hybridctl.compare.imperfect import loops, nominal, parts
-from hybridctl.compare.leaderboard import totals, up_from
-from hybridctl.compare.robust import keys_of
+from hybridctl.contests.realaigym.imperfect import loops, nominal, parts
+from hybridctl.contests.realaigym.performance import totals, up_from
+from hybridctl.contests.realaigym.robustness import keys_of
 from hybridctl.tasks.evaluate import episode_keys, evaluate_tasks
 
 TASK = hc.tasks.get("swingup")
@@ -35,7 +35,7 @@ V2 = {
 
 @pytest.fixture(scope="module")
 def found():
-    return hc.compare.robustness(MACHINE)
+    return hc.contests.robustness(MACHINE)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def made_up(theta=(0.0, 2.0, 3.0, 3.1), x=(0.0, 0.5, 0.4, 0.4)):
 
 def test_the_criteria_by_hand():
     """|u Δx| = 3 + 0.2 + 0; changes -8 and 3; ẋ² + θ̇² = 0, 5, 5."""
-    scores = hc.compare.scores_of(made_up(), limit=6.0)
+    scores = hc.contests.scores_of(made_up(), limit=6.0)
     assert scores.success and scores.swingup_time == 1.0
     assert scores.max_force == 6.0
     assert scores.energy == pytest.approx(3.2)
@@ -100,7 +100,7 @@ def test_force_is_measured_in_sixths_of_its_limit():
     trace = made_up()
     double = dataclasses.replace(trace, u=2 * trace.u)
     one, two = (
-        hc.compare.scores_of(t, limit=limit) for t, limit in ((trace, 6), (double, 12))
+        hc.contests.scores_of(t, limit=limit) for t, limit in ((trace, 6), (double, 12))
     )
     assert (one.v1, one.v2) == pytest.approx((two.v1, two.v2))
     assert two.energy == pytest.approx(2 * one.energy)
@@ -124,7 +124,7 @@ def test_the_tip_must_stay_up():
     ],
 )
 def test_a_failure_scores_nothing(trace):
-    scores = hc.compare.scores_of(trace)
+    scores = hc.contests.scores_of(trace)
     assert not scores.success and scores.v1 == scores.v2 == 0.0
     assert scores.to_dict()["swingup_time"] is None and "not up" in str(scores)
 
@@ -134,15 +134,15 @@ def test_doing_nothing_upright_is_perfect():
     states = np.asarray(still.x).copy()
     states[:, 2:] = 0.0
     still = dataclasses.replace(still, x=states, u=np.zeros((3, 1)))
-    scores = hc.compare.scores_of(still)
+    scores = hc.contests.scores_of(still)
     assert scores.swingup_time == 0.0 and scores.v1 == scores.v2 == 1.0
 
 
 def test_the_machine_scores_more_than_the_lqr():
-    machine, lqr = (hc.compare.realaigym(c) for c in (MACHINE, LQR))
+    machine, lqr = (hc.contests.realaigym(c) for c in (MACHINE, LQR))
     assert 0 < machine.v2 < machine.v1 < 1 and machine.swingup_time < 4.0
     assert lqr.v1 == lqr.v2 == 0.0
-    assert hc.compare.realaigym(MACHINE) == machine
+    assert hc.contests.realaigym(MACHINE) == machine
 
 
 # ---------------------------------------------------------------- robustness
@@ -159,7 +159,7 @@ def test_the_suite_has_722_episodes(found):
 
 def test_a_level_counts_where_most_of_its_episodes_succeed():
     five, six = (np.arange(10)[None] < n for n in (5, 6))
-    known = hc.compare.Robustness(
+    known = hc.contests.Robustness(
         {"a": np.concatenate([five, six]), "b": np.array([[True], [False], [True]])}
     )
     assert known.scores == {"a": 0.5, "b": pytest.approx(2 / 3)}
@@ -168,7 +168,7 @@ def test_a_level_counts_where_most_of_its_episodes_succeed():
 
 
 def test_the_machine_bears_more_than_the_lqr(found):
-    lqr = hc.compare.robustness(LQR)
+    lqr = hc.contests.robustness(LQR)
     assert 0.8 < found.overall <= 1.0 and lqr.overall < 0.1
     assert all(0 <= found.scores[n] <= 1 for n in lqr.scores)
 
@@ -239,13 +239,13 @@ def test_the_ranges_are_those_of_the_original(rows):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: hc.compare.robustness(MACHINE, only=[]), "no parts"),
-        (lambda: hc.compare.robustness(MACHINE, only=["wind"]), "unknown part 'wind'"),
-        (lambda: hc.compare.robustness(MACHINE, dt=0.01), "designed for dt=0.02"),
-        (lambda: hc.compare.robustness("machine"), "expected a Controller"),
-        (lambda: hc.compare.scores_of(made_up(), track=0.0), "track=0.0"),
+        (lambda: hc.contests.robustness(MACHINE, only=[]), "no parts"),
+        (lambda: hc.contests.robustness(MACHINE, only=["wind"]), "unknown part 'wind'"),
+        (lambda: hc.contests.robustness(MACHINE, dt=0.01), "designed for dt=0.02"),
+        (lambda: hc.contests.robustness("machine"), "expected a Controller"),
+        (lambda: hc.contests.scores_of(made_up(), track=0.0), "track=0.0"),
         (
-            lambda: hc.compare.scores_of(
+            lambda: hc.contests.scores_of(
                 dataclasses.replace(made_up(), states=("a", "b", "c", "d"))
             ),
             "trace of a CartPole",

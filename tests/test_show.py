@@ -10,8 +10,8 @@ import pytest
 from browser import CHROMIUM, browse
 
 import hybridctl as hc
-from hybridctl.commands.demo import lesson
-from hybridctl.compare import Scores, Table
+from hybridctl.cli.demo import lesson
+from hybridctl.contests import Scores, Table
 from hybridctl.controllers import Features, Policy
 from hybridctl.show import (
     made,
@@ -20,13 +20,13 @@ from hybridctl.show import (
     settling_curve,
     training_curve,
 )
-from hybridctl.show.findings import Findings
-from hybridctl.show.grid import facts, grid
 from hybridctl.show.lines import along, fold, thin, unwind
-from hybridctl.show.parts import counted
+from hybridctl.show.report.findings import Findings
+from hybridctl.show.report.grid import facts, grid
+from hybridctl.show.report.parts import counted
+from hybridctl.show.report.verdict import verdict
 from hybridctl.show.style import looks_of
 from hybridctl.show.svg import to_svg
-from hybridctl.show.verdict import verdict
 from hybridctl.tasks.statistics import Interval
 
 TASK = hc.tasks.get("global", seconds=6.0)

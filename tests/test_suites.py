@@ -11,14 +11,14 @@ from scipy import stats
 
 import hybridctl as hc
 from hybridctl import cli, suites
-from hybridctl.commands.suite import suite_of
-from hybridctl.compare.crossed import (
+from hybridctl.cli.suite import suite_of
+from hybridctl.contests.statistics import (
     crossed_mean,
     holm,
     interquartile,
     interquartile_mean,
 )
-from hybridctl.show.cinema import film
+from hybridctl.show.report.films import film
 from hybridctl.suites import text
 from hybridctl.suites.contest import eligible
 from hybridctl.suites.keys import key_of

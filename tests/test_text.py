@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridctl.plants.mjsource import source
+from hybridctl.plants.mujoco.source import source
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("hybridctl", "benchmarks", "tests", "notebooks", "docs")

@@ -19,7 +19,7 @@ import hybridctl as hc
 from hybridctl.controllers.fill import decision_every, held, is_held
 from hybridctl.deploy import runfile
 from hybridctl.learn import Config, presets, wrap
-from hybridctl.learn.brax import ppo_networks, trainable
+from hybridctl.learn.brax.compat import ppo_networks, trainable
 from hybridctl.learn.checkpoint import flatten, unflatten
 from hybridctl.learn.tally import KEY, STATE, Tallied
 from hybridctl.loop import Sensor

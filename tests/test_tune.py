@@ -7,7 +7,7 @@ import pytest
 import zoo
 
 import hybridctl as hc
-from hybridctl.compare.places import setter
+from hybridctl.contests.parameters import setter
 from hybridctl.tasks.evaluate import evaluate_all
 
 TASK = hc.tasks.get("balance", seconds=2.0)

@@ -14,16 +14,16 @@ import units as told  # benchmarks/units.py
 from units import Units
 
 import hybridctl as hc
-from hybridctl.compare.perturb import perturbed
+from hybridctl.contests.falsify.perturbation import perturbed
 from hybridctl.controllers import Quadratic
-from hybridctl.deploy.container import pack, unpack
-from hybridctl.deploy.store import from_bytes, to_bytes
 from hybridctl.design.trials import Trials
 from hybridctl.learn.presets import meant_for
 from hybridctl.learn.presets import told as told_preset
 from hybridctl.plants import own_units
 from hybridctl.plants.scales import coordinate_units, natural_units
 from hybridctl.plants.sizes import sizes
+from hybridctl.store.container import pack, unpack
+from hybridctl.store.save import from_bytes, to_bytes
 from hybridctl.strategies import references
 from hybridctl.strategies.reference import TUNED, tuned
 

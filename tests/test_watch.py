@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import hybridctl as hc
-from hybridctl.show.live import ELSEWHERE
-from hybridctl.show.training import mean_of, training_curve
+from hybridctl.show.figures.live_curve import ELSEWHERE
+from hybridctl.show.figures.training import mean_of, training_curve
 
 Namespace = types.SimpleNamespace
 

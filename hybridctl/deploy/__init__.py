@@ -1,10 +1,17 @@
-"""Out of the toolkit: files that can be trusted."""
+"""Out of the toolkit: code that runs without it, and the files that it is read from."""
 
-from hybridctl.deploy.exports import export as export
-from hybridctl.deploy.folder import RunFolder as RunFolder
-from hybridctl.deploy.pilot import Pilot as Pilot
-from hybridctl.deploy.pilot import embed as embed
-from hybridctl.deploy.registry import register as register
-from hybridctl.deploy.seeds import RunFolders as RunFolders
-from hybridctl.deploy.store import load as load
-from hybridctl.deploy.store import save as save
+from typing import TYPE_CHECKING
+
+from hybridctl.lazy import open_room
+
+if TYPE_CHECKING:
+    from hybridctl.deploy.embed import Pilot as Pilot
+    from hybridctl.deploy.embed import embed as embed
+    from hybridctl.deploy.export import export as export
+    from hybridctl.runs.folder import RunFolder as RunFolder
+    from hybridctl.runs.seeds import RunFolders as RunFolders
+    from hybridctl.store.registry import register as register
+    from hybridctl.store.save import load as load
+    from hybridctl.store.save import save as save
+
+open_room(__name__)

@@ -2,9 +2,9 @@
 
 import textwrap
 
-from hybridctl import __version__
 from hybridctl.deploy.parity import Parity
 from hybridctl.deploy.program import Program
+from hybridctl.version import __version__
 
 MISSING = {
     "hold": "is counted, and the last good input is held",

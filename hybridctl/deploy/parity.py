@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import require
-from hybridctl.deploy.pilot import Pilot
+from hybridctl.deploy.embed import Pilot
 from hybridctl.deploy.program import Program
 from hybridctl.deploy.recording import Recording, record, stepper
 

@@ -7,9 +7,7 @@ import jax
 import numpy as np
 
 from hybridctl.checks import is_number, one_of
-from hybridctl.controllers import Controller
-from hybridctl.controllers.machine import mode_names
-from hybridctl.deploy.lower.graph import (
+from hybridctl.codegen.graph import (
     FLOAT,
     INT,
     Block,
@@ -18,10 +16,11 @@ from hybridctl.deploy.lower.graph import (
     kind_of,
     reached,
 )
-from hybridctl.deploy.lower.labels import shortest, words
-from hybridctl.deploy.lower.lower import lower
-from hybridctl.deploy.lower.operands import Operand, boxed, known, numbers, whole
-from hybridctl.deploy.trace import (
+from hybridctl.codegen.lower import lower
+from hybridctl.codegen.operands import Operand, boxed, known, numbers, whole
+from hybridctl.controllers import Controller
+from hybridctl.controllers.machine import mode_names
+from hybridctl.deploy.jaxprs import (
     GUESSES,
     Sizes,
     Traced,
@@ -30,6 +29,7 @@ from hybridctl.deploy.trace import (
     plant_of,
     trace,
 )
+from hybridctl.deploy.labels import shortest, words
 from hybridctl.plants import Plant
 
 SPREAD = 32  # a memory of more numbers is kept as an array

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import split
+from hybridctl.deploy.jaxprs import exact, verbs
 from hybridctl.deploy.program import Program
-from hybridctl.deploy.trace import exact, verbs
 from hybridctl.loop import enable_cache
 from hybridctl.plants.flow import fixed_step
 from hybridctl.plants.linearize import float64, float64_on_host

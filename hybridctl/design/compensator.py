@@ -6,7 +6,7 @@ import numpy as np
 
 from hybridctl.checks import fail, one_of, positive, require
 from hybridctl.controllers import LinearController
-from hybridctl.design.realize import realize
+from hybridctl.design.transfer import realize
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium
 

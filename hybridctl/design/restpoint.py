@@ -13,7 +13,7 @@ from hybridctl.checks import fail, require, shape
 from hybridctl.controllers import Controller
 from hybridctl.controllers.error import deviation
 from hybridctl.controllers.machine import mode_names, mode_of, switches
-from hybridctl.design.chain import Chain, Local, calm, expand, settled
+from hybridctl.design.feedback_path import Chain, Local, calm, expand, settled
 from hybridctl.loop import Loop, LoopState
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
 from hybridctl.plants.linearize import float64, float64_on_host, slopes

@@ -12,7 +12,7 @@ from jax import Array
 from hybridctl.checks import split
 from hybridctl.controllers.machine import mode_of
 from hybridctl.learn.env import Env
-from hybridctl.learn.spaces import observation_limits
+from hybridctl.learn.gymnasium.spaces import observation_limits
 from hybridctl.loop import enable_cache
 from hybridctl.tasks import Box, holds
 

@@ -31,7 +31,7 @@ class Offer(NamedTuple):
 
 Take = Callable[[Offer], None]
 Engine = Callable[[Env, Config, int, Take, Checkpoint | None], None]
-_HOMES = {"ppo": "hybridctl.learn.ppo", "sac": "hybridctl.learn.sac"}
+_HOMES = {"ppo": "hybridctl.learn.brax.ppo", "sac": "hybridctl.learn.brax.sac"}
 
 
 def engine(algorithm: str) -> Engine:

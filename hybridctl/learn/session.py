@@ -13,7 +13,7 @@ import numpy as np
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.describe import told
-from hybridctl.learn.brax import IMPORT_SECONDS
+from hybridctl.learn.brax.compat import IMPORT_SECONDS
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
 from hybridctl.learn.devices import shortfall

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.controllers import Controller, Tick
-from hybridctl.learn.gymnasium import GymEnv
+from hybridctl.learn.gymnasium.env import GymEnv
 
 
 class Witness(gymnasium.Wrapper):

@@ -12,7 +12,7 @@ from hybridctl.checks import fail, is_concrete
 from hybridctl.loop.loop import Loop
 from hybridctl.plants import HybridPlant
 from hybridctl.plants.flow import Moved
-from hybridctl.plants.hybrid import Hits, due, instant, jump, look
+from hybridctl.plants.hybrid.plant import Hits, due, instant, jump, look
 
 MOST = 64  # events in a control period
 ROW = 128  # events in a row, each within two substeps of the last: chattering

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import number, one_of, positive, require
-from hybridctl.loop.engine import engine
 from hybridctl.loop.events import Solve, travel
+from hybridctl.loop.mujoco_engine import engine
 from hybridctl.plants import HybridPlant, Plant
 from hybridctl.plants.flow import Motion, Moved, fixed_motion
-from hybridctl.plants.hybrid import has_events
+from hybridctl.plants.hybrid.plant import has_events
 
 ADAPTIVE = {"dopri5": "Dopri5", "tsit5": "Tsit5", "kvaerno5": "Kvaerno5"}
 IMPLICIT = ("kvaerno5",)

@@ -16,7 +16,7 @@ from hybridctl.kinds import check_fields
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
-from hybridctl.plants.hybrid import Hits
+from hybridctl.plants.hybrid.plant import Hits
 
 
 def _dt(value: Any) -> float:

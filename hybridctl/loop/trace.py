@@ -9,7 +9,7 @@ from jax import Array
 from hybridctl.checks import fail, require
 from hybridctl.describe import Shown, plain_data
 from hybridctl.plants import Equilibrium
-from hybridctl.plants.hybrid import Hits
+from hybridctl.plants.hybrid.plant import Hits
 
 
 class Trace(Shown, eqx.Module):

@@ -17,12 +17,12 @@ from hybridctl.describe import (
     quantity,
     tells,
 )
-from hybridctl.plants.component import Component
 from hybridctl.plants.function import FunctionPlant
-from hybridctl.plants.hybrid import HybridPlant
+from hybridctl.plants.hybrid.plant import HybridPlant
 from hybridctl.plants.lagrangian import LagrangianPlant
-from hybridctl.plants.mujoco import MuJoCoPlant
-from hybridctl.plants.network import Network
+from hybridctl.plants.mujoco.plant import MuJoCoPlant
+from hybridctl.plants.network.component import Component
+from hybridctl.plants.network.network import Network
 from hybridctl.plants.plant import Equilibrium, Plant
 
 SIGNALS = ("states", "inputs", "units", "angles", "limits", "events", "coordinates")

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.plants.crossing import crossing_step
-from hybridctl.plants.hybrid import Hits, HybridPlant, has_events
+from hybridctl.plants.hybrid.crossing import crossing_step
+from hybridctl.plants.hybrid.plant import Hits, HybridPlant, has_events
 from hybridctl.plants.plant import Plant
 
 

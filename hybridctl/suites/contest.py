@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from hybridctl.compare.crossed import SURE, crossed_mean, holm
+from hybridctl.contests.statistics import SURE, crossed_mean, holm
 
 if TYPE_CHECKING:
     from hybridctl.suites.result import Result

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from hybridctl import __version__
 from hybridctl.checks import fail
+from hybridctl.version import __version__
 
 LENGTH = 16  # hexadecimal digits
 

@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from hybridctl.compare.bounds import BOUNDS
-from hybridctl.compare.crossed import SURE, crossed_mean, holm, interquartile
-from hybridctl.compare.table import Table
-from hybridctl.deploy import disk
+from hybridctl import files
+from hybridctl.contests.bounds import BOUNDS
+from hybridctl.contests.statistics import SURE, crossed_mean, holm, interquartile
+from hybridctl.contests.table import Table
 from hybridctl.describe import plain_data
 from hybridctl.suites import text
 from hybridctl.suites.contest import contests, ranked
@@ -246,5 +246,5 @@ class Result:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         told = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        disk.write(target, f"{told}\n".encode())
+        files.write(target, f"{told}\n".encode())
         return target

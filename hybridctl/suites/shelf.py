@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hybridctl import files
 from hybridctl.checks import fail
-from hybridctl.deploy import RunFolder, disk
+from hybridctl.deploy import RunFolder
 from hybridctl.tasks import Scores
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Shelf:
         }
         path = self._scores(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        disk.write(path, save(rows, {"facts": json.dumps(dict(facts))}))
+        files.write(path, save(rows, {"facts": json.dumps(dict(facts))}))
 
     def scores(self, key: str) -> tuple[Scores, dict[str, Any]]:
         """The scores of a cell, [S, n] each, and the facts.

@@ -6,8 +6,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from hybridctl.compare.columns import VERBS, legend, lines, rates
-from hybridctl.compare.table import interval, percents
+from hybridctl.contests.columns import VERBS, legend, lines, rates
+from hybridctl.contests.table import interval, percents
 from hybridctl.suites.contest import eligible, ranked, wins
 
 if TYPE_CHECKING:

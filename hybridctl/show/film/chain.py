@@ -7,7 +7,7 @@ import numpy as np
 
 from hybridctl.checks import fail, require
 from hybridctl.plants import CartPole, EndStops, Pendulum, Plant, Port
-from hybridctl.plants.links import TwoLinks
+from hybridctl.plants.bodies.links import TwoLinks
 
 CART = 0.2  # half the length of the cart [m]
 TRACK = 2.4  # half the track of a plant without a limit [m]

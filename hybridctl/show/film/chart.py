@@ -9,7 +9,7 @@ import numpy as np
 from hybridctl.checks import require
 from hybridctl.loop import Trace
 from hybridctl.loop.plot import titled
-from hybridctl.show.figures import plot_traces
+from hybridctl.show.figures.time import plot_traces
 from hybridctl.show.style import STYLE, check_traces
 
 DPI = 100

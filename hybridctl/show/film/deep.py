@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from hybridctl.plants.mjcf import import_mujoco
-from hybridctl.plants.mjsource import read
+from hybridctl.plants.mujoco.mjcf import import_mujoco
+from hybridctl.plants.mujoco.source import read
 from hybridctl.show.film.chain import ARROW, CART, HEAD
 from hybridctl.show.film.gl import Line, Screen
 from hybridctl.show.film.play import Moment, World

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hybridctl import files
 from hybridctl.checks import not_negative, positive, require
-from hybridctl.deploy import disk
 from hybridctl.loop import Trace
 from hybridctl.plants import Plant
 from hybridctl.show.film import encode
@@ -92,7 +92,7 @@ def render(
         with film_of(traces, plant, size, renderer) as film:
             times = clock(film.end, fps, speed, seconds)
             data = _moving(film, suffix, fps, times, progress)
-    disk.write(path, data)
+    files.write(path, data)
     return path
 
 

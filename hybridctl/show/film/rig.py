@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from hybridctl.plants import MuJoCoPlant
-from hybridctl.plants.mjcf import import_mujoco
+from hybridctl.plants.mujoco.mjcf import import_mujoco
 from hybridctl.show.film.gl import Screen
 from hybridctl.show.film.play import Moment, World
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from hybridctl.plants import CartPole, Plant
-from hybridctl.plants.mjcf import mjcf
+from hybridctl.plants.mujoco.mjcf import mjcf
 from hybridctl.show.film.chain import CART, HEAD, Chain, body_of, chain_of
 from hybridctl.show.film.window import FLOOR, Window
 
@@ -105,7 +105,7 @@ def scene(
 ) -> str:
     """A plant in MuJoCo's format, to look at.
 
-    Of a cart-pole this is `hybridctl.plants.mjcf.mjcf`, its equations of motion
+    Of a cart-pole this is `hybridctl.plants.mujoco.mjcf.mjcf`, its equations of motion
     untouched, with things that have no mass and touch nothing: rail with a mark
     every half metre, posts at the ends of the track, cart, pole, tip, and an arrow,
     the body `force`, clear until it is moved. Other plants are bodies that only move

@@ -1,0 +1,50 @@
+"""`hybridctl compare` and `report`: tables on disk first, then on the screen."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hybridctl import deploy, show, tasks
+from hybridctl.cli import options
+from hybridctl.cli.shared import console, controller_of, labels_of, saved, typed
+from hybridctl.contests.compare import compare
+from hybridctl.contests.table import Table
+from hybridctl.controllers import Controller
+from hybridctl.tasks import Task
+
+USUAL = ("lqr", "machine")
+TASKS = ("balance", "swingup", "global")
+
+
+def compare_and_keep(
+    task: Task, controllers: Mapping[str, Controller], n: int, seed: int, out: Path
+) -> Table:
+    """Compare on a task, and write the table as JSON."""
+    with console.status(f"comparing {len(controllers)} controllers on {task.name}"):
+        table = compare(task, controllers, n, seed, timing=True)
+    table.to_json(out / f"{task.name}.json")
+    return table
+
+
+def compare_on_tasks(command: options.Compare) -> list[Table]:
+    """Compare on every task, write the tables as JSON and print them."""
+    tables, labels = [], labels_of(command.controllers or USUAL)
+    for name in dict.fromkeys(command.tasks or TASKS):
+        task = tasks.get(name)
+        known = {label: controller_of(c, task) for label, c in labels.items()}
+        out = command.out
+        tables.append(compare_and_keep(task, known, command.n, command.seed, out))
+        console.print(tables[-1])
+    return tables
+
+
+def report(command: options.Report) -> None:
+    """Compare on every task and write the report, with the curves of run folders."""
+    tables = compare_on_tasks(command)
+    folders = {
+        label: deploy.RunFolder(name)
+        for label, name in labels_of(command.controllers or USUAL).items()
+        if Path(name).is_dir()
+    }
+    runs = {label: folder.load() for label, folder in folders.items() if folder.begun}
+    path = command.out / "report.html"
+    saved(show.report(tables, path, runs=runs, command=typed()))

@@ -1,0 +1,53 @@
+"""`hybridctl compare --suite`: every strategy on every task of a suite."""
+
+import time
+from typing import Any
+
+from hybridctl import show, suites
+from hybridctl.cli import options
+from hybridctl.cli.shared import console, controller_of, labels_of, saved, typed
+from hybridctl.suites import text
+
+KEPT = "kept"  # folder of trainings and scores, within --out
+
+
+def compare_suite(command: options.Compare, given: frozenset[str]) -> None:
+    """Train and score what is missing; print, and write result and report."""
+    began = time.perf_counter()
+    suite = suite_of(command, given)
+    try:
+        result = suites.run(suite, command.out / KEPT, command.jobs)
+    except KeyboardInterrupt:
+        told = f"stopped; what is done is kept. Go on with: {typed()}"
+        console.print(told, markup=False)
+        raise
+    path = result.to_json(command.out / "suite.json")
+    for title in suite.entries:
+        console.print(text.table(result, title))
+    console.print(text.verdict(result), markup=False)
+    with console.status("writing the report"):
+        films, report = show.suite_films(result), command.out / "report.html"
+        page = show.suite_report(result, report, films=films, command=typed())
+    saved(path, page)
+    console.print(f"done in {time.perf_counter() - began:.0f} s")
+
+
+def suite_of(command: options.Compare, given: frozenset[str]) -> suites.Suite:
+    """The suite that was asked for: its own size, tasks and columns by default."""
+    changes: dict[str, Any] = {
+        name: getattr(command, name) for name in ("n", "seed") if name in given
+    }
+    suite = suites.get(
+        command.suite or "", quick=command.quick, decisions=command.decisions, **changes
+    )
+    if command.tasks:
+        suite = suite.only(command.tasks)
+    if not command.controllers:
+        return suite
+    labels = labels_of(command.controllers)
+    known = [name for name in labels.values() if name in suite.columns]
+    own = {label: name for label, name in labels.items() if name not in known}
+    first = next(iter(suite.entries.values())).task
+    return suite.only((), known or [suite.against]).plus(
+        {label: controller_of(name, first) for label, name in own.items()}
+    )

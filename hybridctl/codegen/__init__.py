@@ -1,0 +1,1 @@
+"""A jaxpr as code in another language; knows nothing of controllers."""

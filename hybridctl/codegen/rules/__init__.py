@@ -1,0 +1,1 @@
+"""What each primitive of a jaxpr becomes in the graph."""

@@ -1,0 +1,1 @@
+"""The graph as text: one writer a language."""

@@ -1,0 +1,1 @@
+"""The smallest perturbation that breaks a controller."""

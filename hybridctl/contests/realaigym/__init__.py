@@ -1,0 +1,1 @@
+"""The scores of RealAIGym's leaderboards, for the cart-pole."""

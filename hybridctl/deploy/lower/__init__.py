@@ -1,1 +1,0 @@
-"""From a controller's jaxpr to straight-line code in another language."""

@@ -1,0 +1,1 @@
+"""Brax: its trainers, its networks, its checkpoints."""

@@ -1,0 +1,1 @@
+"""The environment as Gymnasium expects it, one and many."""

@@ -1,0 +1,1 @@
+"""Rigid bodies on tracks and hinges, told by their energies."""

@@ -1,0 +1,1 @@
+"""Plants whose state flows and jumps."""

@@ -1,0 +1,1 @@
+"""Physical networks: components that share efforts and flows."""

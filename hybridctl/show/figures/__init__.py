@@ -1,0 +1,1 @@
+"""One subject a figure."""

@@ -1,0 +1,1 @@
+"""Comparisons as one HTML file for people."""

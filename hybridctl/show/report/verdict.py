@@ -1,0 +1,181 @@
+"""What a comparison shows, in sentences made from its numbers."""
+
+from hybridctl.contests import Table
+from hybridctl.show.report.findings import (
+    Findings,
+    amount,
+    is_learned,
+    percent,
+    rate,
+    separate,
+)
+from hybridctl.show.words import listed
+
+FEW = 50  # episodes below which intervals are called rough
+
+
+def verdict(table: Table) -> str:
+    """Who is better on a task, by how much, and how sure that is.
+
+    Args:
+        table: of `hc.compare`.
+
+    Returns:
+        A few sentences.
+
+    Example:
+        >>> import hybridctl as hc
+        >>> task = hc.tasks.get("balance", seconds=4.0)
+        >>> lqr = hc.reference("lqr", task)
+        >>> print(verdict(hc.compare(task, {"lqr": lqr}, n=8)))
+        lqr survives in 100.0% [67.6%, 100.0%] of the episodes, with a mean J of ...
+    """
+    return tell(Findings(table, table.task.name))
+
+
+def tell(found: Findings) -> str:
+    """The verdict on a table."""
+    if len(found.order) == 1:
+        return " ".join(filter(None, [_alone(found), _doubt(found)]))
+    contest, told = _contest(found), _pairs(found)
+    pairs = [pair for pair in told if contest is None or set(pair) != set(contest)]
+    parts = [_lead(found), *(f"{a} {_relation(found, a, b)}." for a, b in pairs)]
+    parts += [_cheaper(found), _learned(found, *contest) if contest else ""]
+    return " ".join(filter(None, [*parts, _doubt(found)]))
+
+
+def _alone(found: Findings) -> str:
+    name = found.order[0]
+    row = found.rows[name]
+    rates, J = percent(found, row["success"]), amount(found, row["J"])
+    return (
+        f"{name} {found.verbs[0]} in {rates} of the episodes, with a mean J of {J}; "
+        "there is nothing to compare it with."
+    )
+
+
+def _lead(found: Findings) -> str:
+    """Who has the lowest J among those that do most often what is asked for."""
+    lead, top = found.order[0], found.top
+    row = found.rows[lead]
+    success, J = percent(found, row["success"]), amount(found, row["J"])
+    if rate(row) == 0:
+        never = f"None {found.verbs[0]} in any of the {found.table.n} episodes"
+        return f"{never}; {lead} has the lowest J, {J}."
+    if len(top) == 1:
+        return f"{lead} {found.verbs[0]} most often, in {success}; its mean J is {J}."
+    if top == found.order:
+        among = "Both" if len(top) == 2 else f"All {len(top)}"
+        among = f"{among} {found.verbs[1]} in {success} of the episodes"
+    else:
+        among = f"{listed(top)} {found.verbs[1]} most often, in {success}"
+    same = [lead, *(name for name in top[1:] if found.same(name, lead))]
+    if len(same) == len(top):
+        return f"{among}; they cost the same in every one, J = {J} in the mean."
+    if len(same) > 1:
+        equal = f"{listed(same)}, equal in every one,"
+        return f"{among}; {equal} have the lowest mean J, {J}."
+    return f"{among}; {lead} has the lowest mean J, {J}."
+
+
+def _pairs(found: Findings) -> list[tuple[str, str]]:
+    """Who must be compared: the leader with the reference, and with who is close."""
+    lead, against = found.order[0], found.table.against
+    others = [name for name in found.order[1:] if not found.same(name, lead)]
+    close = [name for name in others if name != against and _close(found, name, lead)]
+    if lead == against:
+        return [(name, lead) for name in dict.fromkeys([*others[:1], *close])]
+    first = [(lead, against)] if against in others else []
+    return first + [(name, lead) for name in close]
+
+
+def _close(found: Findings, name: str, lead: str) -> bool:
+    """Whether the data leave open that a controller is as good as the leader."""
+    a, b = (found.rows[n]["success"] for n in (name, lead))
+    equal = a["value"] == b["value"] or not (found.alike or separate(a, b))
+    return equal and found.apart(name, lead)["low"] <= 0
+
+
+def _contest(found: Findings) -> tuple[str, str] | None:
+    """The best learned controller and the best classical one."""
+    controllers = found.table.controllers
+    learned = [n for n in found.order if is_learned(controllers[n])]
+    classical = [n for n in found.order if n not in learned]
+    return (learned[0], classical[0]) if learned and classical else None
+
+
+def _relation(found: Findings, name: str, other: str) -> str:
+    """How a controller compares with another: the sentence after its name."""
+    a, b = (found.rows[n]["success"] for n in (name, other))
+    called = f"{other}, the reference" if other == found.table.against else other
+    if a["value"] == b["value"]:
+        return _costs(found, name, other, called)
+    more = "more" if a["value"] > b["value"] else "less"
+    sure = "" if found.alike or separate(a, b) else " (the intervals overlap)"
+    rates = f"{percent(found, a)} against {percent(found, b)}{sure}"
+    costs = _costs(found, name, other)
+    return f"{found.verbs[0]} {more} often than {called}: {rates}, and {costs}"
+
+
+def _costs(found: Findings, name: str, other: str, called: str = "") -> str:
+    """The paired difference of J in words."""
+    gap, base = found.apart(name, other), found.rows[other]["J_mean"]
+    if found.same(name, other):
+        return f"costs the same{called and f' as {called}'} in every episode"
+    if gap["low"] <= 0 <= gap["high"]:
+        apart = f"differs{called and f' from {called}'} by {amount(found, gap)} in J"
+        return f"{apart}, which may as well be nothing"
+    more = "more" if gap["value"] > 0 else "less"
+    than = called and f" than {called}"
+    size, ratio = amount(found, gap, signed=False), abs(gap["value"]) / max(base, 1e-12)
+    share = f" ({ratio:.0%})" if ratio < 1 else ""  # many times as much says nothing
+    return f"costs {size}{share} {more}{than}{_charged(found, name)}"
+
+
+def _charged(found: Findings, name: str) -> str:
+    failed = found.rows[name]["failed"]
+    if not failed:
+        return ""
+    episodes = "episode is" if failed == 1 else "episodes are"
+    charge = float(found.table.task.failure_cost)
+    return f"; its {failed} failed {episodes} charged J = {charge:g}"
+
+
+def _learned(found: Findings, name: str, rival: str) -> str:
+    """What learning was good for."""
+    a, b = (found.rows[n]["success"] for n in (name, rival))
+    gap = found.apart(name, rival)
+    fewer = a["value"] < b["value"]
+    if (fewer and separate(a, b)) or (a["value"] <= b["value"] and gap["low"] > 0):
+        word = "loses to a classical one"
+    elif not fewer and gap["high"] < 0:
+        word = "beats the classical ones"
+    else:
+        word = "is not shown to beat the classical ones"
+    many = sum(is_learned(c) for c in found.table.controllers.values()) > 1
+    called = "The best learned controller" if many else "The learned controller"
+    return f"{called}, {name}, {word}: it {_relation(found, name, rival)}."
+
+
+def _cheaper(found: Findings) -> str:
+    """Those whose lower J is paid for with success."""
+    lead, rows = found.order[0], found.rows
+    rest = [name for name in found.order if name not in found.top]
+    cheap = [n for n in rest if rows[n]["J_mean"] < rows[lead]["J_mean"]]
+    return " ".join(
+        f"{name} has a lower mean J, {amount(found, rows[name]['J'])}, but "
+        f"{found.verbs[0]} less often, {percent(found, rows[name]['success'])}."
+        for name in cheap
+    )
+
+
+def _doubt(found: Findings) -> str:
+    n = found.table.n
+    if n == 1:
+        return "One episode says little, and gives no interval."
+    if found.alike:
+        return (
+            f"All {n} episodes are alike (one start, nothing random), so they count as "
+            "one and no interval is given."
+        )
+    return f"With {n} episodes the intervals are rough." if n < FEW else ""

@@ -1,0 +1,245 @@
+"""What a controller answered when it was saved, asked again when it is loaded."""
+
+import contextlib
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import Rest, cast, fail, on_numbers, require, split
+from hybridctl.controllers import Controller, Tick
+from hybridctl.controllers.controller import output_of
+from hybridctl.controllers.fill import (
+    applied_inputs,
+    blank_tick,
+    measurements,
+    references,
+)
+from hybridctl.controllers.machine import age_of, mode_of
+from hybridctl.loop import enable_cache
+from hybridctl.store.deadline import at_most
+from hybridctl.store.encode import Arrays
+
+TICKS, LONGEST, DRAWS, GUESSES = 32, 1000, 8, 32
+WIDEST = 256  # measurements and outputs: laws are unrolled
+LARGEST = 2**26  # numbers in one array: a file could ask for any
+EQUATIONS, WORK = 10_000, 2**31  # to compile and to compute; an MPC has 3,500 and 6e7
+SECONDS = 15.0  # to trace it; an MPC takes 0.7, on a small computer ten times that
+TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
+NUDGE = np.float32(1 + 1e-6)
+REFERENCE = 0.1  # every reference, where the controller follows some
+Y, U = "test.y", "test.u"  # names of the arrays
+
+
+def record(controller: Controller, dt: float, seed: int) -> Arrays:
+    """Random measurements and the controller's outputs on them.
+
+    A draw that lies on an edge (of a guard, of a saturation) would fail on a machine
+    that rounds otherwise, so a draw is taken whose outputs a nudge leaves alone.
+
+    Args:
+        controller: the controller.
+        dt: control period [s].
+        seed: of the measurements.
+
+    Returns:
+        Measurements "test.y" [T, n_y] and outputs "test.u" [T, ...].
+
+    Raises:
+        ValueError: the controller does not run, or its output is not finite.
+
+    Example:
+        >>> from hybridctl.controllers import Constant
+        >>> record(Constant([1.5]), 0.02, seed=0)["test.u"][:2].tolist()
+        [[1.5], [1.5]]
+    """
+    shape, random = (TICKS, _n_y(controller)), np.random.default_rng(seed)
+    best = None
+    for _ in range(DRAWS):
+        y = random.standard_normal(shape, np.float32)
+        u, nudged = (replay(controller, row, dt) for row in (y, y * NUDGE))
+        _check_width(y, u)
+        if np.isfinite(u).all():
+            best = {Y: y, U: u}
+            if _distance(u, nudged) <= TOLERANCE / 2:
+                break
+    return best or fail(
+        "the controller's output is not finite, so it is not saved; look for NaN in "
+        "its parameters"
+    )
+
+
+def _check_width(y: np.ndarray, u: np.ndarray) -> None:
+    for what, array in (("measurements", y), ("outputs", u)):
+        size = array[:1].size
+        require(size <= WIDEST, f"{size} {what}, at most {WIDEST} can be saved")
+
+
+def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
+    """Ask again.
+
+    Raises:
+        ValueError: the controller does not run, or answers otherwise.
+    """
+    require(Y in arrays and U in arrays, "it has no self-test")
+    y, u = arrays[Y], arrays[U]
+    require(
+        y.dtype == np.float32 and y.ndim == 2 and 0 < y.size and len(y) <= LONGEST,
+        f"the self-test has measurements of shape {y.shape}, expected [T, n_y]",
+    )
+    _check_width(y, u)
+    off = _distance(u, replay(controller, y, dt, u.shape))
+    require(
+        off <= TOLERANCE,
+        f"the self-test failed: outputs are off by {off:.1e} of the largest one, "
+        f"expected at most {TOLERANCE:g}; load it with the hybridctl that saved it",
+    )
+
+
+def replay(
+    controller: Controller, y: np.ndarray, dt: float, shape: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Outputs [T, ...] on measurements y [T, n_y], from a fresh memory, on the CPU.
+
+    Args:
+        controller: the controller.
+        y: measurements.
+        dt: control period [s].
+        shape: that the outputs have to have, where it is known.
+
+    Raises:
+        ValueError: the controller does not run, is too large, or has other outputs.
+    """
+    enable_cache()
+    host, rest = split(on_numbers(np.asarray, controller))
+    with _cpu(), jax.default_matmul_precision("highest"):
+        arguments = runs(cast, host), rest, jnp.asarray(y, float), dt
+        with at_most(SECONDS):
+            program = runs(_replay.trace, *arguments)
+        given = program.out_info.shape
+        require(
+            shape in ((), given),
+            f"the self-test has outputs of shape {shape}, the controller gives {given}",
+        )
+        _check_size(_size(program.jaxpr))
+        return np.asarray(runs(_replay, *arguments))
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _replay(numbers: list[Any], rest: Rest, y: Array, dt: float) -> Array:
+    controller = rest(numbers)
+    out = _output(controller, y.shape[1])
+    n_u = applied_inputs(controller) or (out.shape[0] if out.shape else 1)
+    fed = out.shape == (n_u,)  # an observer's output is no input
+    n_r = references(controller)
+    r = jnp.full(n_r, REFERENCE) if n_r else None
+
+    def body(carry: Any, row: Any) -> Any:
+        (memory, applied), (k, y) = carry, row
+        mode, age = mode_of(memory), age_of(memory)
+        tick = Tick(k * dt, k, y, r, applied, mode, age, applied)
+        memory, u = controller.step(memory, tick)
+        return (memory, u if fed else applied), u
+
+    idle = jnp.zeros(n_u, out.dtype if fed else None)
+    start = jnp.int32(0)
+    first = Tick(jnp.zeros(()), start, y[0], r, idle, start, start, idle)
+    memory = controller.init(first)
+    return jax.lax.scan(body, (memory, idle), (jnp.arange(len(y)), y))[1]
+
+
+class Size(NamedTuple):
+    """Of a program, before it is compiled.
+
+    Attributes:
+        largest: numbers in the largest array that it makes.
+        equations: of it and of what it calls.
+        work: numbers that it makes, each turn of a loop of known length counted.
+    """
+
+    largest: int
+    equations: int
+    work: int
+
+
+def _check_size(size: Size) -> None:
+    """Refuse what would fill the memory, or compile or run for minutes."""
+    for found, most, what in (
+        (size.largest, LARGEST, "arrays of {} numbers"),
+        (size.equations, EQUATIONS, "a program of {} steps"),
+        (size.work, WORK, "{} numbers in all"),
+    ):
+        text = what.format(found)
+        require(
+            found <= most, f"the controller makes {text}; at most {most} are tested"
+        )
+
+
+def _size(program: Any) -> Size:
+    """How large a program is, without running it."""
+    steps = getattr(program, "jaxpr", program).eqns
+    largest, equations, work = 0, len(steps), 0
+    for step in steps:
+        made = [int(getattr(v.aval, "size", 0)) for v in step.outvars]
+        values = jax.tree.leaves(list(step.params.values()))
+        inner = [_size(v) for v in values if hasattr(getattr(v, "jaxpr", v), "eqns")]
+        turns = step.params.get("length", 1) if step.primitive.name == "scan" else 1
+        largest = max([largest, *made, *(i.largest for i in inner)])
+        equations += sum(i.equations for i in inner)
+        work += sum(made) + turns * sum(i.work for i in inner)
+    return Size(largest, equations, work)
+
+
+def _n_y(controller: Controller) -> int:
+    """What the parts say, or else the least with which the controller runs."""
+    known = measurements(controller)
+    errors = []
+    for n_y in range(1, GUESSES) if known is None else [known]:
+        try:
+            _shape(controller, n_y)
+            return n_y
+        except ValueError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _shape(controller: Controller, n_y: int) -> tuple[int, ...]:
+    return runs(lambda: _output(controller, n_y).shape)
+
+
+def _output(controller: Controller, n_y: int) -> Any:
+    n_u = applied_inputs(controller) or 1
+    tick = blank_tick(n_y, n_u, references(controller))
+    return output_of(controller, tick)
+
+
+def runs(function: Any, *arguments: Any) -> Any:
+    """What a function that runs a controller gives.
+
+    Raises:
+        ValueError: whatever the controller's code raised, in a sentence.
+    """
+    try:
+        return function(*arguments)
+    except Exception as error:  # a controller's own code may raise anything
+        first = (str(error).splitlines() or [""])[0]
+        message = f"the controller does not run: {type(error).__name__}: {first}"
+        raise ValueError(message) from error
+
+
+def _distance(u: np.ndarray, other: np.ndarray) -> float:
+    """Largest difference, as a share of the largest output; NaN counts as infinite."""
+    u, other = np.asarray(u, np.float64), np.asarray(other, np.float64)
+    off = np.max(np.abs(u - other), initial=0.0)
+    share = off / max(np.max(np.abs(u), initial=0.0), 1e-30)
+    return float(share) if np.isfinite(share) else np.inf
+
+
+def _cpu() -> Any:
+    try:
+        return jax.default_device(jax.devices("cpu")[0])
+    except RuntimeError:  # JAX_PLATFORMS leaves the CPU out
+        return contextlib.nullcontext()

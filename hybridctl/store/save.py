@@ -1,0 +1,175 @@
+"""`save` and `load`: a controller as a file that can be trusted."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from hybridctl import files
+from hybridctl.checks import fail, is_concrete, plain, require
+from hybridctl.controllers import Controller
+from hybridctl.controllers.foreign import refuse_foreign
+from hybridctl.controllers.inspect import design_dt, walk
+from hybridctl.plants import Plant
+from hybridctl.store import answers
+from hybridctl.store.container import digest, pack, unpack
+from hybridctl.store.deadline import at_most
+from hybridctl.store.decode import check_size, decode
+from hybridctl.store.encode import Arrays, encode
+from hybridctl.version import __version__
+
+ROOT = "controller"
+TEST_DT = 0.02  # [s], where no part knows its period
+
+
+def save(path: str | os.PathLike, controller: Controller) -> Path:
+    """Save a controller as one safetensors file.
+
+    The file holds the tree, its arrays, a hash of both and a self-test; no code. It
+    is read back before it is written, and it replaces an older one at once or not
+    at all.
+
+    Args:
+        path: of the file; ".safetensors" is added where there is no suffix.
+        controller: made of the toolkit's classes and registered ones.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        ValueError: a class that is not registered, a value that a file cannot hold,
+            an output that is not finite, or a path that cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from hybridctl.controllers import Constant
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = save(f"{folder}/push", Constant([1.5]))
+        ...     path.name, load(path).u
+        ('push.safetensors', array([1.5]))
+    """
+    target = files.target(path)
+    require(
+        isinstance(controller, Controller),
+        f"save takes a Controller, got {type(controller).__name__}; "
+        "of a training run, save run.controller",
+    )
+    require(is_concrete(controller), "save needs numbers; call it outside jit and vmap")
+    files.write(target, to_bytes(controller))
+    return target
+
+
+def load(path: str | os.PathLike) -> Controller:
+    """Load a controller that `save` wrote.
+
+    Only registered classes are rebuilt, through their constructors; nothing in a
+    file is run. Sizes, schema, hash and self-test are checked.
+
+    Args:
+        path: of the file; ".safetensors" may be left out.
+
+    Returns:
+        The controller: same tree, same leaves, same outputs.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, foreign, too large, newer than this hybridctl, or
+            made of classes that are not registered here.
+
+    Example:
+        >>> import tempfile
+        >>> from hybridctl.controllers import Slot
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     load(save(f"{folder}/template", Slot(2)))
+        Slot(2)
+    """
+    data = files.read(path)
+    try:
+        return from_bytes(data)
+    except ValueError as error:
+        raise ValueError(f"cannot load {os.fspath(path)}: {plain(error)}") from error
+
+
+def to_bytes(controller: Controller) -> bytes:
+    """The bytes of a file, proven to give the controller back.
+
+    Example:
+        >>> from hybridctl.controllers import Slot
+        >>> from_bytes(to_bytes(3.0 * Slot(2)))
+        3 * Slot(2)
+    """
+    refuse_foreign(controller)
+    arrays: Arrays = {}
+    tree = encode(controller, ROOT, arrays)
+    arrays |= answers.record(controller, _test_dt(controller), _seed(tree, arrays))
+    manifest = {ROOT: tree, "dt": design_dt(controller), "signals": signals(controller)}
+    data = pack(manifest, arrays)
+    require(
+        _same(controller, _rebuild(*unpack(data))),
+        f"{type(controller).__name__} would not come back as it is; constructors must "
+        "keep the fields that they are given",
+    )
+    return data
+
+
+def from_bytes(data: bytes) -> Controller:
+    """The controller in the bytes of a file, after all checks.
+
+    Raises:
+        ValueError: see `load`.
+    """
+    manifest, arrays = unpack(data)
+    try:
+        with at_most(answers.SECONDS):
+            controller = _rebuild(manifest, arrays)
+        answers.verify(controller, _test_dt(controller), arrays)
+    except Exception as error:  # a stranger's file makes code raise anything
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        saved = plain(manifest["hybridctl"], 40)
+        note = "" if saved == __version__ else f" (saved by hybridctl {saved})"
+        raise ValueError(f"{kind}{plain(error, 400)}{note}") from error
+    return controller
+
+
+def signals(controller: Controller) -> dict[str, list] | None:
+    """Names and units of measurements and inputs, where a part knows its plant."""
+    plants = (node for node, _ in walk(controller) if isinstance(node, Plant))
+    plant = next(plants, None)
+    if plant is None:
+        return None
+    names = {"y": plant.states, "u": plant.inputs}
+    unit = plant.units.get
+    return {k: [[str(n), str(unit(n, ""))] for n in v] for k, v in names.items()}
+
+
+def _test_dt(controller: Controller) -> float:
+    return design_dt(controller) or TEST_DT
+
+
+def _seed(tree: Any, arrays: Arrays) -> int:
+    """The same controller always gets the same self-test."""
+    return int(digest({ROOT: tree}, arrays)[:16], 16)
+
+
+def _rebuild(manifest: dict[str, Any], arrays: Arrays) -> Controller:
+    parts = {k: v for k, v in arrays.items() if k not in (answers.Y, answers.U)}
+    check_size(manifest[ROOT])
+    controller = decode(manifest[ROOT], ROOT, parts)
+    require(not parts, f"arrays that no part uses: {', '.join(sorted(parts))}")
+    if not isinstance(controller, Controller):
+        fail(f"it holds a {type(controller).__name__}, expected a Controller")
+    return controller
+
+
+def _same(a: Controller, b: Controller) -> bool:
+    """Same tree, and the same bits in every leaf."""
+    (these, tree), (those, other) = jax.tree.flatten(a), jax.tree.flatten(b)
+    return tree == other and all(map(_equal, these, those))
+
+
+def _equal(a: Any, b: Any) -> bool:
+    a, b = np.asarray(a), np.asarray(b)
+    same = a.dtype == b.dtype and a.shape == b.shape
+    return same and a.tobytes() == b.tobytes()

@@ -27,9 +27,9 @@ from mutants import Mutant, Source, mutant
 
 import hybridctl as hc
 from hybridctl.runs import checkpoint_file
-from hybridctl.store import save
 from hybridctl.store.container import unpack
 from hybridctl.store.encode import Arrays, encode
+from hybridctl.store.save import from_bytes, to_bytes
 
 ROOT = Path(__file__).parent
 RESULT = ROOT / "results" / "damage.json"
@@ -47,14 +47,14 @@ WATCHED = (
 def sources() -> dict[str, Source]:
     """Good files: controllers, and a run."""
     task = hc.tasks.get("balance")
-    machine = save.to_bytes(hc.reference("machine", task))
+    machine = to_bytes(hc.reference("machine", task))
     return {
         "filled": Source(
             "controller", (GOLDEN / "controller.safetensors").read_bytes()
         ),
         "machine": Source("controller", machine),
-        "lqr": Source("controller", save.to_bytes(hc.reference("lqr", task))),
-        "slot": Source("controller", save.to_bytes(hc.Slot(2))),
+        "lqr": Source("controller", to_bytes(hc.reference("lqr", task))),
+        "slot": Source("controller", to_bytes(hc.Slot(2))),
         "run": Source("run", (GOLDEN / "run.safetensors").read_bytes()),
     }
 
@@ -86,7 +86,7 @@ class Reader:
         if kind == "run":
             data = checkpoint_file.to_bytes(*checkpoint_file.from_bytes(data))
         else:
-            data = save.to_bytes(save.from_bytes(data))
+            data = to_bytes(from_bytes(data))
         return content(kind, data)
 
     def read(self, bad: Mutant) -> dict[str, Any]:

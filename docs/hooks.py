@@ -33,7 +33,9 @@ ROOMS = {
     "tasks": "Tasks: what counts as good",
     "strategies": "Strategies: named starting points",
     "learn": "Learn: filling the Slot",
-    "compare": "Compare: who is better",
+    "contests": "Contests: who is better",
+    "store": "Store: controllers as files",
+    "runs": "Runs: trainings on disk",
     "deploy": "Deploy: out of the toolkit",
     "suites": "Suites: every strategy on every task",
     "show": "Show: for the eye",
@@ -116,7 +118,7 @@ def reference(room: str, title: str) -> str:
 
 def public(room: str, module: ModuleType) -> dict[str, Any]:
     """Everything public of a room by the name that a user writes."""
-    top = (name for name, home in hc._NAMES.items() if home.split(".")[0] == room)
+    top = (name for name, home in hc._homes.items() if home.split(".")[1:2] == [room])
     found = {f"hc.{name}": getattr(hc, name) for name in top}
     if callable(module):
         found[f"hc.{room}"] = module.__call__

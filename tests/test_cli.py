@@ -220,7 +220,7 @@ def test_a_stream_that_takes_no_more_costs_nothing(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("end", zoo.sweep(["| head -n 0", ">&- 2>&-"], [">&- 2>&-"]))
 def test_results_are_written_whoever_listens(end, tmp_path):
-    words = f"{sys.executable} -m hybridctl.cli.options design --out {tmp_path}"
+    words = f"{sys.executable} -m hybridctl.cli design --out {tmp_path}"
     run = ["bash", "-c", f"set -o pipefail; {words} {end}"]
     done = subprocess.run(run, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")

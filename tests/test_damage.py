@@ -13,7 +13,8 @@ import pytest
 import safetensors.numpy
 
 import hybridctl as hc
-from hybridctl.deploy import deadline, lock, selftest
+from hybridctl.runs import lock
+from hybridctl.store import answers, deadline
 from hybridctl.store.container import pack, unpack
 from hybridctl.store.save import from_bytes, to_bytes
 
@@ -130,7 +131,7 @@ def test_what_would_compile_for_hours_is_refused_soon():
     with pytest.raises(ValueError, match=r"makes \d+ numbers in all; at most"):
         to_bytes(slow)
     with pytest.raises(ValueError, match="a program of 10001 steps; at most 10000 "):
-        selftest._check_size(selftest.Size(1, selftest.EQUATIONS + 1, 1))
+        answers._check_size(answers.Size(1, answers.EQUATIONS + 1, 1))
 
 
 def test_code_that_takes_too_long_is_interrupted():

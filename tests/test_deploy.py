@@ -17,6 +17,7 @@ import pytest
 import safetensors.numpy
 
 import hybridctl as hc
+from hybridctl import files
 from hybridctl.controllers import (
     Argmax,
     Constant,
@@ -40,7 +41,7 @@ from hybridctl.controllers import (
     machine,
     near,
 )
-from hybridctl.deploy import disk, load, register, registry, save, selftest
+from hybridctl.store import answers, load, register, registry, save
 from hybridctl.store.container import HEADER_CAP, pack, unpack
 from hybridctl.store.encode import DEPTH, encode
 from hybridctl.store.save import from_bytes, to_bytes
@@ -189,7 +190,7 @@ def test_what_is_loaded_is_what_was_saved(name, tmp_path):
     assert save(tmp_path / "d", again).read_bytes() == path.read_bytes()
     y = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
     np.testing.assert_array_equal(
-        selftest.replay(controller, y, 0.02), selftest.replay(again, y, 0.02)
+        answers.replay(controller, y, 0.02), answers.replay(again, y, 0.02)
     )
 
 
@@ -605,7 +606,7 @@ def test_an_unwritable_folder(tmp_path, monkeypatch):
     def refuse(*args):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(disk, "open", refuse, raising=False)  # root may write anywhere
+    monkeypatch.setattr(files, "open", refuse, raising=False)  # root may write anywhere
     with pytest.raises(ValueError, match=r"cannot write .*Permission denied"):
         save(tmp_path / "a", Slot(1))
     (tmp_path / "b").touch()

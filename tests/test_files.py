@@ -14,7 +14,8 @@ from safetensors import safe_open
 
 import hybridctl as hc
 from hybridctl.controllers import Controller
-from hybridctl.deploy import migrations, runfile
+from hybridctl.runs import checkpoint_file
+from hybridctl.store import migrations
 from hybridctl.store.container import METADATA, pack, unpack
 from hybridctl.store.decode import decode
 from hybridctl.store.migrations import move, parts, schema
@@ -149,4 +150,4 @@ def test_the_hash_is_that_of_what_was_written(monkeypatch):
     with pytest.raises(ValueError, match="damaged: the content"):
         from_bytes(bytes(data))
     with pytest.raises(ValueError, match="from schema 1 to 2"):
-        runfile.from_bytes(read(golden.RUN))
+        checkpoint_file.from_bytes(read(golden.RUN))

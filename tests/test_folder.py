@@ -23,10 +23,11 @@ from test_cli import refused
 from test_cli import run as cli
 
 import hybridctl as hc
+from hybridctl import files
 from hybridctl.cli.settings import settings_of
 from hybridctl.cli.shared import labels_of
 from hybridctl.cli.stop import Stopper
-from hybridctl.deploy import disk, lock, runfile
+from hybridctl.runs import checkpoint_file, lock
 from hybridctl.runs.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS, LAST
 from hybridctl.runs.log import NAME as LOG
 from hybridctl.runs.seeds import by_seed
@@ -183,14 +184,14 @@ def test_every_cut_and_flipped_bit_is_found(data):
     random = np.random.default_rng(0)
     for size in {*range(0, 40), *random.integers(0, len(data), 200)}:
         with pytest.raises(ValueError, match=r"\w"):
-            runfile.from_bytes(data[:size])
+            checkpoint_file.from_bytes(data[:size])
     header = int.from_bytes(data[:8], "little")
     places = [*random.integers(0, 64 + 8 * header, 700), *range(64)]
     for bit in [*places, *random.integers(0, 8 * len(data), 700)]:
         broken = bytearray(data)
         broken[bit // 8] ^= 1 << bit % 8
         with pytest.raises(ValueError, match=r"\w"):
-            runfile.from_bytes(bytes(broken))
+            checkpoint_file.from_bytes(bytes(broken))
 
 
 def test_a_damaged_folder_says_so_in_a_sentence(data, tmp_path):
@@ -243,7 +244,7 @@ def crafted(data, edit, **head):
 )
 def test_crafted_files_are_refused(data, edit, message):
     with pytest.raises(ValueError, match=message):
-        runfile.from_bytes(crafted(data, edit))
+        checkpoint_file.from_bytes(crafted(data, edit))
 
 
 def test_a_newer_hybridctl_is_named(data):
@@ -251,7 +252,7 @@ def test_a_newer_hybridctl_is_named(data):
     with pytest.raises(
         ValueError, match=r"schema 2 of hybridctl 9\.0 is newer.*update"
     ):
-        runfile.from_bytes(crafted(data, lambda *_: None, **newer))
+        checkpoint_file.from_bytes(crafted(data, lambda *_: None, **newer))
 
 
 # ---------------------------------------------------------------- accidents
@@ -299,7 +300,7 @@ def test_a_full_disk_leaves_the_last_good_files(trained, call, tmp_path, monkeyp
     def refuse(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    where = disk if call == "open" else os
+    where = files if call == "open" else os
     with monkeypatch.context() as patch:
         patch.setattr(where, call, refuse, raising=False)
         with pytest.raises(OSError, match="No space left on device; make room"):
@@ -457,7 +458,7 @@ def test_where_the_system_has_no_locks_the_number_counts(
 
 KILLED = """
 import os, signal, sys
-import hybridctl.cli.options
+import hybridctl.cli
 replace, n = os.replace, []
 def killed(*paths):
     if ".tmp" in str(paths[0]) and sys.argv[1] in str(paths[1]):
@@ -466,7 +467,7 @@ def killed(*paths):
             os.kill(os.getpid(), signal.SIGKILL)
     replace(*paths)
 os.replace = killed
-hybridctl.cli.options.main(["train", "--out", sys.argv[1], "--tensorboard"])
+hybridctl.cli.main(["train", "--out", sys.argv[1], "--tensorboard"])
 """
 
 
@@ -515,7 +516,7 @@ def wait_for(path, process, seconds=300):
 def test_sigterm_keeps_the_best_and_a_second_run_is_refused(tmp_path, capsys):
     out, host = tmp_path / "term", socket.gethostname()
     command = (
-        *(sys.executable, "-m", "hybridctl.cli.options", "train", "--out", out),
+        *(sys.executable, "-m", "hybridctl.cli", "train", "--out", out),
         *("--steps", "10_000_000", "--set", "num_evals=501", "--set", "target=inf"),
     )
     process = subprocess.Popen(

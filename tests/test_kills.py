@@ -23,9 +23,9 @@ TEMPLATE = hc.template("ppo", BALANCE)
 @pytest.fixture(scope="module")
 def run():
     """A run as `train` tells of it."""
-    from hybridctl.deploy import runfile
+    from hybridctl.runs import checkpoint_file
 
-    found, _ = runfile.from_bytes(golden.path(golden.RUN, 1).read_bytes())
+    found, _ = checkpoint_file.from_bytes(golden.path(golden.RUN, 1).read_bytes())
     return found
 
 
@@ -40,7 +40,7 @@ def after(run, n, **changes):
 WRITER = """
 import os, random, signal, sys, time
 from pathlib import Path
-from hybridctl.deploy import disk
+from hybridctl import files
 from hybridctl.store.container import unpack
 
 folder, golden = Path(sys.argv[1]), Path(sys.argv[2])
@@ -53,7 +53,7 @@ for kind, versions in good.items():  # another one, with as good a hash
     versions.append(pack(rest | {"hybridctl": "0.0"}, arrays))
 
 def write(n):
-    disk.write_all({folder / kind: v[n % 2] for kind, v in good.items()}, False)
+    files.write_all({folder / kind: v[n % 2] for kind, v in good.items()}, False)
 
 write(0)
 draw, left = random.Random(1), 0
@@ -70,7 +70,7 @@ for i in range(20):
         unpack(data, kind)
         assert data in versions
     left += len(list(folder.glob(".*.tmp")))
-    disk.sweep(folder)
+    files.sweep(folder)
     assert sorted(os.listdir(folder)) == ["controller", "run"]
 print(left)
 """
@@ -94,8 +94,8 @@ FULL = """
 import dataclasses, json, os, sys
 from pathlib import Path
 import hybridctl as hc
-from hybridctl.deploy import runfile
-run, _ = runfile.from_bytes(Path(sys.argv[2]).read_bytes())
+from hybridctl.runs import checkpoint_file
+run, _ = checkpoint_file.from_bytes(Path(sys.argv[2]).read_bytes())
 folder = hc.RunFolder(sys.argv[1])
 told = [dataclasses.replace(run, stopped="running", curve=run.curve[:n], best=n - 1)
         for n in (4, 5, 6)]

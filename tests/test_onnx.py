@@ -9,7 +9,7 @@ import zoo
 from pilots import CONTROLLERS, OWN
 
 import hybridctl as hc
-from hybridctl.deploy import plainer
+from hybridctl.codegen import simplify
 from hybridctl.deploy.onnx_file import OnnxEngine
 from hybridctl.deploy.parity import check
 
@@ -122,7 +122,7 @@ def test_a_missing_measurement_is_held():
 
 
 def test_what_has_no_counterpart_is_named(tmp_path, monkeypatch):
-    monkeypatch.delitem(plainer.RULES, "lt_to")
+    monkeypatch.delitem(simplify.RULES, "lt_to")
     path = tmp_path / "newton.onnx"
     with pytest.raises(ValueError, match=r"Newton has no counterpart .*'lt_to'; "):
         hc.export(OWN["newton"], path, zoo.DT, plant=pilots.TASK.plant)
@@ -154,7 +154,7 @@ def test_plain_operations_give_the_same():
 
     x = np.random.default_rng(0).normal(size=6)
     closed = jax.make_jaxpr(odd)(1, x)
-    both = jax.jit(lambda n: (plainer.plain(closed, n, x), odd(n, x)))
+    both = jax.jit(lambda n: (simplify.plain(closed, n, x), odd(n, x)))
     flags = set()
     for n in (-2, 0, 1, 2, 3, 9):
         for a, b in zip(*both(n), strict=True):

@@ -14,13 +14,13 @@ from hybridctl.cli.demo import lesson
 from hybridctl.contests import Scores, Table
 from hybridctl.controllers import Features, Policy
 from hybridctl.show import (
-    made,
     phase_portrait,
     plot_traces,
     settling_curve,
     training_curve,
 )
 from hybridctl.show.lines import along, fold, thin, unwind
+from hybridctl.show.report import provenance
 from hybridctl.show.report.findings import Findings
 from hybridctl.show.report.grid import facts, grid
 from hybridctl.show.report.parts import counted
@@ -407,8 +407,8 @@ def test_the_demo_says_what_was_learned():
 
 
 def test_a_run_that_keeps_its_base_says_so():
-    told = made.story(trained(0, Interval(0.0, 0.0, 0.0)))
+    told = provenance.story(trained(0, Interval(0.0, 0.0, 0.0)))
     assert "kept what it began with, score −9, as no later policy scored higher" in told
     assert "Not shown to be better than its template with empty Slots" in told
-    told = made.story(trained(2, Interval(3.0, 1.0, 5.0)))
+    told = provenance.story(trained(2, Interval(3.0, 1.0, 5.0)))
     assert "kept the policy of 2,000" in told and "Better than its template" in told

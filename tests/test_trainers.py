@@ -17,12 +17,12 @@ import zoo
 
 import hybridctl as hc
 from hybridctl.controllers.fill import decision_every, held, is_held
-from hybridctl.deploy import runfile
 from hybridctl.learn import Config, presets, wrap
 from hybridctl.learn.brax.compat import ppo_networks, trainable
 from hybridctl.learn.checkpoint import flatten, unflatten
 from hybridctl.learn.tally import KEY, STATE, Tallied
 from hybridctl.loop import Sensor
+from hybridctl.runs import checkpoint_file
 
 BALANCE = hc.tasks.get("balance")
 TINY = {
@@ -214,7 +214,7 @@ def test_a_repeated_decision_is_held_by_the_trained_controller(tmp_path):
         hc.train(BALANCE, slot, resume=again, steps=10_000, action_repeat=2)
     short = dataclasses.replace(run, controller=hc.fill(slot, run.policy), last=None)
     with pytest.raises(ValueError, match="which its controller does not hold"):
-        runfile.from_bytes(runfile.to_bytes(short))
+        checkpoint_file.from_bytes(checkpoint_file.to_bytes(short))
     with pytest.raises(ValueError, match=r"Hold\(Slot\(1\), every=4\)"):
         wrap(hc.Env(BALANCE, slot), 50, action_repeat=4)
 

@@ -11,6 +11,7 @@ from jax import Array
 from hybridctl.checks import as_float, fail, finite, require
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, check_fields_first
+from hybridctl.ports import Ports
 
 State = Any  # a controller's memory: any pytree of arrays
 
@@ -71,6 +72,11 @@ class Controller(Shown, eqx.Module):
 
     def __check_init__(self):
         check_fields(self)
+
+    @property
+    def ports(self) -> Ports:
+        """What it takes and gives; None in it for what its class does not declare."""
+        return Ports()
 
     __array_ufunc__ = None  # let `numpy_scalar * controller` reach __rmul__
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from hybridctl.design.figures import nyquist as nyquist
     from hybridctl.design.figures import root_locus as root_locus
     from hybridctl.design.figures import step_response as step_response
-    from hybridctl.design.linearize import linearize as linearize
     from hybridctl.design.margins import Margins as Margins
     from hybridctl.design.margins import margins as margins
     from hybridctl.design.place import place as place
@@ -24,5 +23,6 @@ if TYPE_CHECKING:
     from hybridctl.design.riccati import lqr as lqr
     from hybridctl.design.riccati import lqrd as lqrd
     from hybridctl.design.statespace import to_control as to_control
+    from hybridctl.plants.linearize import linearize as linearize
 
 open_room(__name__)

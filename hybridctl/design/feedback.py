@@ -7,11 +7,11 @@ import numpy as np
 from hybridctl.controllers import AugmentedFeedback, StateFeedback
 from hybridctl.describe import told
 from hybridctl.design.actuated import delayed, lag_share, lagged
-from hybridctl.design.linearize import linearize
 from hybridctl.design.riccati import held, lqrd
 from hybridctl.design.riccati import lqr as continuous_lqr
 from hybridctl.kinds import check_kind, checked
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.linearize import linearize
 
 if TYPE_CHECKING:
     from hybridctl.loop import Loop

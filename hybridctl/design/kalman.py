@@ -10,11 +10,11 @@ from hybridctl.checks import fail, not_negative, require, shape
 from hybridctl.controllers.observers import DRIFT, KalmanFilter
 from hybridctl.describe import told
 from hybridctl.design.discretize import discretize, period
-from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import real
 from hybridctl.design.riccati import dlqr
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.linearize import linearize
 from hybridctl.plants.scales import natural_units
 from hybridctl.plants.signals import names
 

@@ -15,12 +15,12 @@ from hybridctl.controllers import (
 from hybridctl.controllers.follow import rows
 from hybridctl.describe import told
 from hybridctl.design.discretize import period
-from hybridctl.design.linearize import linearize
 from hybridctl.design.matrices import weight
 from hybridctl.design.riccati import held, regulator
 from hybridctl.design.wellposed import Problem, detectable, stabilizable
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.linearize import linearize
 from hybridctl.plants.scales import natural_units
 
 

@@ -14,6 +14,7 @@ from hybridctl.checks import as_float, shape
 from hybridctl.describe import Shown, told
 from hybridctl.kinds import check_fields, check_fields_first
 from hybridctl.plants.signals import names, signal_names
+from hybridctl.ports import Ports, signals
 
 if TYPE_CHECKING:
     from hybridctl.plants.function import FunctionPlant
@@ -104,6 +105,12 @@ class Plant(Shown, eqx.Module):
     def n_x(self) -> int:
         """Number of states."""
         return len(self.states)
+
+    @property
+    def ports(self) -> Ports:
+        """What it gives, its states, and the inputs that it takes."""
+        y = signals(self.states, self.units, self.angles)
+        return Ports(y=y, r=(), u=signals(self.inputs, self.units))
 
     @property
     def n_u(self) -> int:

@@ -119,7 +119,8 @@ def closed_loop(
     Args:
         plant: the plant.
         controller: decides the input; its angles may wrap.
-        loop: actuator and timing; by default the controller's own dt, or 0.02 s.
+        loop: what is measured, actuator and timing; by default the controller's own
+            dt, or 0.02 s.
         equilibrium: near which the loop rests; `plant.upright()` by default.
         r: reference [n_r] that the controller sees.
 
@@ -139,7 +140,7 @@ def closed_loop(
     """
     loop = loop or Loop(design_dt(controller) or 0.02)
     check_dt(controller, loop.dt)
-    check_output(plant, controller)
+    check_output(plant, controller, loop)
     r = np.zeros(0) if r is None else np.atleast_1d(as_float(r))
     finite("r", r)
     at = rest_point(plant, controller, loop, _near(plant, equilibrium), r)

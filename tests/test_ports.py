@@ -50,7 +50,7 @@ def test_y_is_the_function_of_the_state():
     here = hc.simulate(PLANT, gain, X0, 1.0, loop=loop)
     there = hc.simulate(PLANT, dataclasses.replace(LQR, limit=None), X0, 1.0, DT)
     np.testing.assert_allclose(here.x, there.x, atol=1e-5)
-    margins = [hc.margins(PLANT, c, l) for c, l in ((gain, loop), (LQR, None))]
+    margins = [hc.margins(PLANT, c, at) for c, at in ((gain, loop), (LQR, None))]
     np.testing.assert_allclose(margins[0].phase, margins[1].phase, rtol=1e-9)
 
 

@@ -22,7 +22,6 @@ from hybridctl.controllers.error import total
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row
 from hybridctl.plants import Plant
-from hybridctl.plants.function import title, traced
 from hybridctl.plants.signals import known
 from hybridctl.plants.signals import names as distinct
 from hybridctl.ports import Ports, Signals, signals, unnamed
@@ -161,6 +160,8 @@ class Sensor(Shown, eqx.Module):
 
     def _given(self, n_x: int) -> Signals:
         """What a function gives of a state [n_x]."""
+        from hybridctl.plants.function import title, traced  # few measure so
+
         h: Any = self.outputs
         given = traced(h, (jnp.zeros(n_x),), "y = h(x)").shape
         require(

@@ -99,6 +99,24 @@ def signals(
     )
 
 
+Names = tuple[tuple[str, str], ...]
+"""Names and units, as a controller keeps them in a field and a file holds them."""
+
+
+def named(names: Names, n: int, angles: Iterable[int] = ()) -> Signals:
+    """So many signals; with their names and units where those of all are kept."""
+    turned, rows = set(angles), names if len(names) == n else (("", ""),) * n
+    return tuple(Signal(*row, i in turned) for i, row in enumerate(rows))
+
+
+def names_of(part: Any) -> tuple[Names, Names]:
+    """Names and units of what a part measures, and of its inputs."""
+    y, u = (
+        [(s.name, s.unit) for s in row or ()] for row in (part.ports.y, part.ports.u)
+    )
+    return tuple(y), tuple(u)
+
+
 def words(signals: Signals | None) -> str:
     """Names for a sentence."""
     return ", ".join(s.name or f"number {i}" for i, s in enumerate(signals or ()))

@@ -191,7 +191,8 @@ def machine(
         _check_edge(names, source, target, guard)
     first = names[0] if start is None else start
     require(first in names, f"start {first!r} is no mode; the modes are {names}")
-    known_dt = dt if dt is not None else merged(*modes.values()).dt
+    parts = [mode for mode in modes.values() if isinstance(mode, Controller)]
+    known_dt = merged(*parts).dt if dt is None else dt
     supervisor = StateMachine(
         [guard for _, _, guard in rows],
         [names.index(source) for source, _, _ in rows],

@@ -7,9 +7,9 @@ modes'. A class that declares nothing is unknown, and is asked where it is used.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from hybridctl.checks import fail
+from hybridctl.checks import fail, require
 
 
 class Signal(NamedTuple):
@@ -29,31 +29,68 @@ class Signal(NamedTuple):
 Signals = tuple[Signal, ...]
 
 
+class Designed(NamedTuple):
+    """Which part was designed for which period, and how often it steps.
+
+    Attributes:
+        part: name of its class.
+        dt: period [s] between its steps that it was designed for.
+        every: control periods between its steps.
+    """
+
+    part: str
+    dt: float
+    every: int = 1
+
+
 @dataclass(frozen=True)
 class Ports:
-    """What a part takes and gives.
+    """What a part takes and gives; None for what is not declared.
 
     Attributes:
         y: measurements that it takes (of a plant or sensor: gives).
         r: references that it follows.
         u: inputs that it gives (of a plant: takes); of an observer, its estimate.
-        applied: applied inputs that it is told of.
         dt: control period [s] that it was designed for.
         mode: names of the modes of the outermost machine; empty without one.
-
-    None stands for what is not declared.
+        applied: applied inputs that it is told of.
+        designed: the parts within that were designed for a period.
+        by_name: whether y stands for these names and nothing else; a whole state may
+            be called otherwise by the plant.
     """
 
     y: Signals | None = None
     r: Signals | None = None
     u: Signals | None = None
-    applied: Signals | None = None
     dt: float | None = None
     mode: tuple[str, ...] = ()
+    applied: Signals | None = None
+    designed: tuple[Designed, ...] = ()
+    by_name: bool = False
 
     def but(self, **changes: Any) -> "Ports":
         """The same ports with other fields."""
         return replace(self, **changes)
+
+    def slower(self, every: int) -> "Ports":
+        """Of what steps every n-th period: dt is that of the loop."""
+        dt = None if self.dt is None else self.dt / every
+        rows = tuple(d._replace(every=d.every * every) for d in self.designed)
+        return self.but(dt=dt, designed=rows)
+
+    def check_dt(self, dt: float) -> None:
+        """Refuse another control period than some part was designed for.
+
+        Raises:
+            ValueError: names the part, both periods and the cure.
+        """
+        for part, designed, every in self.designed:
+            period = every * dt
+            require(
+                abs(designed - period) <= 1e-9 * period,
+                f"dt={period:g} but this {part} was designed for dt={designed:g}; "
+                f"redesign with dt={period:g}",
+            )
 
 
 def of(part: Any) -> Ports:
@@ -75,12 +112,25 @@ def of(part: Any) -> Ports:
         >>> [signal.name for signal in of(lqr).y]
         ['x', 'theta', 'dx', 'dtheta']
     """
-    match part:
-        case _ if isinstance(ports := getattr(part, "ports", None), Ports):
-            return ports
-    fail(
-        f"a {type(part).__name__} has no ports; give a Plant, a Sensor or a Controller"
-    )
+    if not isinstance(part, HasPorts):
+        fail(
+            f"a {type(part).__name__} has no ports; give a Plant, a Sensor or a "
+            "Controller"
+        )
+    found = part.ports
+    if found.dt is not None and not found.designed:
+        return found.but(designed=(Designed(type(part).__name__, found.dt),))
+    return found
+
+
+@runtime_checkable
+class HasPorts(Protocol):
+    """What declares its ports."""
+
+    @property
+    def ports(self) -> Ports:
+        """What it takes and gives."""
+        ...
 
 
 def unnamed(n: int) -> Signals:
@@ -109,7 +159,7 @@ def named(names: Names, n: int, angles: Iterable[int] = ()) -> Signals:
     return tuple(Signal(*row, i in turned) for i, row in enumerate(rows))
 
 
-def names_of(part: Any) -> tuple[Names, Names]:
+def names_of(part: HasPorts) -> tuple[Names, Names]:
     """Names and units of what a part measures, and of its inputs."""
     y, u = (
         [(s.name, s.unit) for s in row or ()] for row in (part.ports.y, part.ports.u)
@@ -122,29 +172,41 @@ def words(signals: Signals | None) -> str:
     return ", ".join(s.name or f"number {i}" for i, s in enumerate(signals or ()))
 
 
-def merged(*parts: Ports) -> Ports:
+def listed(signals: Signals | None) -> str:
+    """Names in brackets, for a sentence; "" where none is known."""
+    names = [s.name for s in signals or () if s.name]
+    return f" ({', '.join(names)})" if names else ""
+
+
+def merged(*parts: HasPorts) -> Ports:
     """Ports of parts that see the same tick and act together.
 
-    What one declares and the other does not is taken as declared. Names win over
-    numbers; of two that disagree, the first stands, and the door says what is wrong.
+    What one declares and another does not is taken as declared; of several, the one
+    with most numbers stands, with names where some have them; and measurements that
+    a part takes by name come to it.
     """
+    known = [of(part) for part in parts]
+    designed = tuple(row for p in known for row in p.designed)
     return Ports(
-        y=_first([p.y for p in parts]),
-        r=_longest([p.r for p in parts]),
-        u=_first([p.u for p in parts]),
-        applied=_longest([p.applied for p in parts]),
-        dt=next((p.dt for p in parts if p.dt is not None), None),
-        mode=next((p.mode for p in parts if p.mode), ()),
+        y=_measured(known),
+        r=_widest([p.r for p in known]),
+        u=_widest([p.u for p in known]),
+        dt=next((p.dt for p in known if p.dt is not None), None),
+        mode=next((p.mode for p in known if p.mode), ()),
+        applied=_widest([p.applied for p in known]),
+        designed=designed,
+        by_name={p.by_name for p in known if p.y is not None} == {True},
     )
 
 
-def _first(rows: list[Signals | None]) -> Signals | None:
-    """The first that has names, else the first that is declared."""
-    declared = [row for row in rows if row is not None]
-    named = [row for row in declared if any(s.name for s in row)]
-    return next(iter(named), next(iter(declared), None))
+def _measured(parts: list[Ports]) -> Signals | None:
+    y = _widest([p.y for p in parts])
+    names = [s.name for s in y or ()]
+    more = {s.name: s for p in parts if p.by_name for s in p.y or ()}
+    return y if y is None else (*y, *(s for n, s in more.items() if n not in names))
 
 
-def _longest(rows: list[Signals | None]) -> Signals | None:
+def _widest(rows: list[Signals | None]) -> Signals | None:
     declared = [row for row in rows if row is not None]
-    return max(declared, key=len, default=None)
+    size = lambda row: (len(row), any(s.name for s in row))  # noqa: E731
+    return max(declared, key=size, default=None)

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import fail
+from hybridctl.checks import require
 from hybridctl.controllers.controller import Controller, Series, State, Tick
 from hybridctl.controllers.fill import Filled
-from hybridctl.ports import Names, Ports, Signals, named, words
+from hybridctl.ports import Names, Ports, Signals, named, of, words
 
 
 class Seeing(Controller):
@@ -33,7 +33,7 @@ class Seeing(Controller):
     def ports(self) -> Ports:
         """Those of the controller, on all that is measured."""
         y = named(self.measured, len(self.measured), self.angles)
-        return self.inner.ports.but(y=y)
+        return of(self.inner).but(y=y, by_name=False)
 
     def init(self, tick: Tick) -> State:
         """The inner memory."""
@@ -73,16 +73,11 @@ def bind(part: Any, y: Signals) -> Any:
         >>> bind(lqr, plant.ports.y) is lqr, bind(lqr, loop.measured(plant)).places
         (True, (3, 2, 1, 0))
     """
-    own = part.ports.y if isinstance(part, Controller) else None
-    if not known(own):
-        return _rebuilt(part, y)
-    return seeing(_rebuilt(part, own or ()), own or (), y, by_name(part))
-
-
-@functools.singledispatch
-def by_name(part: Any) -> bool:
-    """Whether a part takes its measurements by name whatever their number."""
-    return any(by_name(n) for n in _inside(part) if isinstance(n, eqx.Module))
+    own = part.ports if isinstance(part, Controller) else Ports()
+    alone = not any(isinstance(n, Controller) for n in _inside(part))
+    if known(own.y) and (alone or not own.by_name):
+        return seeing(_rebuilt(part, own.y or ()), own, y)
+    return _rebuilt(part, y)
 
 
 @bind.register
@@ -102,7 +97,8 @@ def _(part: Series, y: Signals) -> Controller:
 @bind.register
 def _(part: Filled, y: Signals) -> Controller:
     """The agent meets what `fill.observed` shows it."""
-    agent = bind(part.agent, agent_sees(part.template, y))
+    seen = agent_sees(part.template, y)
+    agent = bind(part.agent, seen) if seen else part.agent
     return _with(part, [bind(part.template, y), agent])
 
 
@@ -130,45 +126,39 @@ def known(y: Signals | None) -> bool:
     return bool(y) and all(signal.name for signal in y or ())
 
 
-def seeing(
-    part: Controller, own: Signals, y: Signals, strict: bool = True
-) -> Controller:
-    """A controller that takes `own`, on the measurement y; see `find`."""
-    places = find(type(part).__name__, own, y, strict)
+def seeing(part: Controller, own: Ports, y: Signals) -> Controller:
+    """A controller with these ports on the measurement y."""
+    places = find(type(part).__name__, own.y or (), y, own.by_name)
     if places == tuple(range(len(y))):
         return part
     angles = tuple(i for i, signal in enumerate(y) if signal.angle)
     return Seeing(part, places, tuple((s.name, s.unit) for s in y), angles)
 
 
-def find(who: str, own: Signals, y: Signals, strict: bool = True) -> tuple[int, ...]:
+def find(who: str, own: Signals, y: Signals, by_name: bool = True) -> tuple[int, ...]:
     """Places of signals in a measurement y.
 
     Args:
         who: takes the signals.
         own: the signals.
         y: what is measured.
-        strict: by name only. Else a model may call its states otherwise than the
-            plant does: where y has as many signals, and none of these names at
-            another place, they are those of y in its order.
+        by_name: whatever their number. Else a model may call its states otherwise
+            than the plant does: where y has as many signals, and none of these names
+            at another place, they are those of y in its order.
 
     Raises:
         ValueError: some of them are not measured.
     """
-    by_number = tuple(range(len(y)))
-    if not known(y):
-        return by_number
     place = {signal.name: i for i, signal in enumerate(y)}
-    same = all(place.get(signal.name, i) == i for i, signal in enumerate(own))
-    if same and len(own) == len(y) and not strict:
-        return by_number
-    missing = [repr(s.name) for s in own if s.name not in place]
-    if missing:
-        fail(
-            f"{who} takes {' and '.join(missing)}, but what is measured is {words(y)}; "
-            f"add {', '.join(missing)} to Sensor(outputs=...), or give a controller "
-            "of this plant"
-        )
+    at_home = all(place.get(signal.name, i) == i for i, signal in enumerate(own))
+    if not by_name and (not known(y) or (at_home and len(own) == len(y))):
+        return tuple(range(len(y)))
+    missing = ", ".join(repr(s.name) for s in own if s.name not in place)
+    require(
+        not missing,
+        f"{who} takes {missing}, but what is measured is {words(y)}; add {missing} to "
+        "Sensor(outputs=...), or give a controller of this plant",
+    )
     return tuple(place[signal.name] for signal in own)
 
 

@@ -12,7 +12,7 @@ from hybridctl.controllers.controller import State, Tick
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, checked
 from hybridctl.plants import Plant
-from hybridctl.ports import Signals
+from hybridctl.ports import Ports, Signals, unnamed
 
 
 class Features(Shown, eqx.Module):
@@ -91,6 +91,12 @@ class Features(Shown, eqx.Module):
         columns, n_u = tuple(range(len(y))), plant.n_u if applied else 0
         angles = tuple(i for i in columns if y[i].angle and trig)
         return Features(len(y), columns, angles, n_u, n_modes, n_r, age, history)
+
+    @property
+    def ports(self) -> Ports:
+        """The part of a tick that it looks at."""
+        y, r = unnamed(self.n_y), unnamed(self.n_r)
+        return Ports(y, r, applied=unnamed(self.n_u))
 
     @property
     def frame(self) -> int:

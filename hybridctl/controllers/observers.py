@@ -119,7 +119,8 @@ class KalmanFilter(Controller):
         if self.C is not None:
             y = named(self.outputs, len(self.C), self.turned)
         applied = named(self.inputs, self.n_u)
-        return Ports(y=y, r=(), u=states, applied=applied, dt=self.dt)
+        whole = self.C is None and len(self.columns) == len(states)
+        return Ports(y, (), states, self.dt, applied=applied, by_name=not whole)
 
     @property
     def _places(self) -> dict[int, int]:
@@ -298,7 +299,8 @@ class EKF(Controller):
         """What it reads, and the states that it gives."""
         given = self.plant.ports
         y = self._equation.signals("EKF", self.plant)
-        return Ports(y=y, r=(), u=given.y, applied=given.u, dt=self.dt)
+        some = self.outputs is not None
+        return Ports(y, (), given.y, self.dt, applied=given.u, by_name=some)
 
     @property
     def _equation(self) -> Outputs:

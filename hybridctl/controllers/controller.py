@@ -198,7 +198,7 @@ def inside(node: Any) -> list[Any]:
     found = [c for c in children(node) if c is not node]
     plain = [c for c in found if isinstance(c, tuple | list | dict)]
     deeper = [c for container in plain for c in inside(container)]
-    return [c for c in found if c not in plain] + deeper
+    return [c for c in found if not isinstance(c, tuple | list | dict)] + deeper
 
 
 def output_of(controller: Controller, tick: Tick) -> jax.ShapeDtypeStruct:

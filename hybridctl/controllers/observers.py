@@ -254,12 +254,12 @@ class EKF(Controller):
         x0: Any = None,
     ):
         check_kind("plant", plant, Plant)
-        self.plant, self.dt, self.noise = plant, dt, noise
+        self.plant, self.dt, self.noise = plant, dt, as_float(noise)
         self.disturbance, self.columns, self.substeps = disturbance, columns, substeps
         self.outputs, self.units = function_of(outputs), pairs(units)
         self.names, self.angles = tuple(names), tuple(angles)
-        if not np.ndim(noise):
-            self.noise = [noise] * len(self.ports.y or ())
+        if not np.ndim(self.noise):
+            self.noise = self.noise * np.ones(len(self.ports.y or ()))
         missing = process is None or unseen is None
         natural: Any = natural_units(plant) if missing else None
         self.process = DRIFT * natural if process is None else process

@@ -11,16 +11,14 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
+from hybridctl.names import TASKS
+
 if TYPE_CHECKING:
     from hybridctl.controllers import Controller, Features
     from hybridctl.learn.gymnasium.env import GymEnv
     from hybridctl.learn.gymnasium.vector import GymVectorEnv
     from hybridctl.tasks import Task
 
-TASKS = (  # tasks.names(), which needs JAX
-    "balance", "swingup", "global", "weak", "short_track", "push", "unknown_plant",
-    "noisy",
-)  # fmt: skip
 NEEDED = "hc.gym needs Gymnasium 1.1 or newer: pip install 'gymnasium>=1.1'"
 RENDERING = {"render_modes": ["rgb_array"]}  # lets gymnasium.make wrap for "human"
 

@@ -20,7 +20,8 @@ from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatist
 
 import hybridctl as hc
 from hybridctl import checks
-from hybridctl.gym import TASKS, env_id
+from hybridctl.gym import env_id
+from hybridctl.names import TASKS
 from hybridctl.precision import is_exact
 from hybridctl.show.figures.frame import frame
 

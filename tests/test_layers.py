@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
-    "version", "precision", "screen", "lazy", "checks", "files", "ports", "kinds",
-    "cache", "describe", "plants", "controllers", "loop", "design", "tasks",
+    "version", "names", "precision", "screen", "lazy", "checks", "files", "ports",
+    "kinds", "cache", "describe", "plants", "controllers", "loop", "design", "tasks",
     "strategies", "learn", "contests", "codegen", "store", "runs", "deploy", "suites",
     "show", "gym", "cli",
 )  # fmt: skip

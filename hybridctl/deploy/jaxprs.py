@@ -20,7 +20,7 @@ from hybridctl.controllers.fill import (
 from hybridctl.controllers.inspect import check_dt, walk
 from hybridctl.controllers.machine import mode_of
 from hybridctl.plants import Plant
-from hybridctl.plants.linearize import float64_on_host
+from hybridctl.precision import float64_on_host
 from hybridctl.store.answers import runs
 
 GUESSES = 32  # measurements, where no part of a controller says how many it takes

@@ -17,7 +17,7 @@ from hybridctl.controllers.inspect import check_dt, walk
 from hybridctl.controllers.machine import mode_of
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium
-from hybridctl.plants.linearize import float64, float64_on_host
+from hybridctl.precision import float64, float64_on_host
 
 if TYPE_CHECKING:
     import control

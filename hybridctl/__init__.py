@@ -8,7 +8,7 @@ arithmetic (`rounding`), and gives Gymnasium, where that is imported, its ids (`
 import sys
 from typing import TYPE_CHECKING
 
-from hybridctl.lazy import load, open_room
+from hybridctl.lazy import open_room
 from hybridctl.rounding import keep_arithmetic_exact
 from hybridctl.version import __version__ as __version__
 
@@ -136,4 +136,4 @@ if TYPE_CHECKING:
 
 open_room(__name__)
 if "gymnasium" in sys.modules:
-    load("hybridctl.gym")
+    from hybridctl import gym as gym

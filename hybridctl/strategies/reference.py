@@ -36,7 +36,8 @@ def tuned(task: Task, observed: bool = False) -> MachineGains:
         task: whose hints and plant decide.
         observed: those for a machine behind observers, where there are any.
     """
-    plant, rig, hints = mechanical(task), CartPole, task.hints
+    plant, hints = mechanical(task), task.hints
+    rig: Any = CartPole  # that the gains were tuned on
     found = (hints.observed if observed else None) or hints.gains
     if found is None:
         rig = type(plant) if type(plant) in BY_PLANT else CartPole

@@ -85,8 +85,14 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "ekf": hc.EKF(t.plant, DT, [0.01, 0.02, 0.1, 0.1], 0.5) >> machine,
         "predictor": hc.Predictor(t.plant, DT, 2, 10.0, lag=0.03) >> lqr,
         "mpc": planner(t, lqr),
+        "foreign": hc.fill(10.0 * slot, hc.Foreign(pushed, hc.Features.of(t.plant))),
         "safe": hc.SafetyFilter(pump, lqr, hc.level(lqr.V < 3.0), t.plant, DT, 10.0),
     }
+
+
+def pushed(seen: np.ndarray) -> np.ndarray:
+    """What somebody else's function answers."""
+    return 0.1 * seen[:1]
 
 
 def planner(t: hc.Task, lqr: hc.StateFeedback) -> hc.MPC:

@@ -72,7 +72,7 @@ class Actuator(Shown, eqx.Module):
         spread: what part of an input arrives at once, one period later, ... [n],
             together 1; None: all at once. [0.7, 0.3] is a delay of 0.3 periods: the
             mean force of every period is that of the input shifted by it.
-        response: u = u₋ + response (u - u₋), clipped to the limit; above 1 it
+        response: scalar, u = u₋ + response (u - u₋), clipped to the limit; above 1 it
             overshoots. Given instead of a lag, which is 1 - exp(-dt / lag).
 
     Raises:
@@ -165,8 +165,9 @@ class Disturbance(Shown, eqx.Module):
         at: time [s] of each push.
         duration: length of a push [s].
         every: repeat the pushes with this period [s]; None: once.
-        random: scale every push by a draw from U(-1, 1) (of the episode's key).
-        noise: standard deviation of white noise on the input; None: none.
+        random_size: scale every push by a draw from U(-1, 1) (of the episode's key).
+        noise: standard deviation of white noise on the input, scalar or [n_u]; None:
+            none.
 
     An impulse of J [N s] is a force J / duration; see `Disturbance.impulse`. A push
     lasts whole control periods, at least one, with its force scaled so that the

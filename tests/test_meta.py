@@ -183,6 +183,7 @@ def classes(tree: object) -> set[type]:
 
 TASK = zoo.task()
 ZOO = classes((zoo.controllers(TASK), zoo.templates(TASK), zoo.plants()))
+ZOO |= classes(zoo.foreign(TASK))
 
 
 NOT_WRITTEN = {"Answer": "what the loop puts in the place of a Foreign while it runs"}

@@ -1,4 +1,4 @@
-"""What keeps the toolkit whole: its docstrings, its keywords, its zoo."""
+"""What keeps the toolkit whole: docstrings, keywords, the zoo, no promotions."""
 
 import dataclasses
 import functools
@@ -7,12 +7,15 @@ import re
 
 import equinox as eqx
 import griffe
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import zoo
 
 import hybridctl as hc
 from hybridctl.controllers import Guard
+from hybridctl.loop.loop import begin, step
 from hybridctl.store.registry import toolkit
 
 PLANT = hc.CartPole()
@@ -208,3 +211,38 @@ def test_the_zoo_has_what_every_reference_is_made_of(task):
     names, task = hc.strategies.references(), zoo.task(task)
     parts = classes([hc.reference(name, task) for name in names]) - ZOO
     assert not [part for part in parts if issubclass(part, KEPT)]
+
+
+# ---------------------------------------------------------------- promotions
+
+
+def period(loop: hc.Loop, controller: hc.Controller, plant: hc.Plant) -> None:
+    """One closed-loop period, traced where neither dtype nor rank may be promoted."""
+
+    def one(x0: jax.Array, key: jax.Array) -> object:
+        return step(loop, controller, begin(loop, controller, plant, x0, key))
+
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        jax.eval_shape(one, jnp.zeros(plant.n_x), jax.random.PRNGKey(0))
+
+
+def test_nothing_is_promoted_in_silence():
+    everything = hc.Loop(
+        0.02,
+        sensor=hc.Sensor(noise=0.1, bias=0.1),
+        actuator=hc.Actuator(limit=10.0, delay=2, lag=0.03),
+        disturbance=hc.Disturbance([1.0, 2.0], [0.1, 0.2], 0.1, 1.0, True, 0.1),
+    )
+    for controller in zoo.controllers(TASK).values():
+        period(TASK.loop, controller, PLANT)
+    period(everything, HELD, PLANT)
+    for plant in zoo.plants().values():
+        if not isinstance(plant, hc.MuJoCoPlant):  # MuJoCo's own engine promotes
+            period(hc.Loop(), hc.Constant(np.zeros(plant.n_u)), plant)
+
+
+def test_nothing_is_promoted_in_silence_in_an_environment():
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        env = hc.Env(TASK, hc.template("residual", TASK))
+        state = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
+        jax.eval_shape(env.step, state, jnp.zeros(env.action_size))

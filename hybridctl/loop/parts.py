@@ -218,14 +218,15 @@ class Disturbance(Shown, eqx.Module):
         if self.every is not None:
             period = jnp.maximum(jnp.round(self.every / dt), 1).astype(jnp.int32)
             turn, since = jnp.maximum(since // period, 0), since % period
-            since = jnp.where(k < jnp.round(self.at / dt), -1, since)
+            since = jnp.where(k.astype(float) < jnp.round(self.at / dt), -1, since)
         asked = self.duration * (1 / dt)  # XLA divides by constants its own way
         length = jnp.maximum(jnp.round(asked), 1)
         force = jnp.asarray(self.force) * (asked / length)  # the impulse stays
         force = jnp.broadcast_to(force, since.shape)
         if self.random_size:
             force = force * self._draws(key, turn)
-        return jnp.sum(jnp.where((since >= 0) & (since < length), force, 0.0))
+        lasts = (since >= 0) & (since.astype(length.dtype) < length)
+        return jnp.sum(jnp.where(lasts, force, 0.0))
 
     def _draws(self, key: Array | None, turn: Array) -> Array:
         """One draw a push and turn, the same in every period of the push."""

@@ -12,7 +12,7 @@ from jax.extend import core
 
 import hybridctl as hc
 from hybridctl.controllers.fill import action_size
-from hybridctl.precision import is_exact
+from hybridctl.rounding import is_exact
 
 DT = 0.02
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from hybridctl import files
-from hybridctl.contests.bounds import BOUNDS
+from hybridctl.contests.bounds import bound_of
 from hybridctl.contests.statistics import SURE, crossed_mean, holm, interquartile
 from hybridctl.contests.table import Table
 from hybridctl.describe import plain_data
@@ -138,7 +138,7 @@ class Result:
 
     def _to_bound(self, title: str, cost: np.ndarray) -> float | None:
         """J over the least that is possible, where that is known."""
-        bound = BOUNDS.get(title)
+        bound = bound_of(self.suite.entries[title].task)
         if bound is None or self.suite.seed != 0:
             return None
         return bound.ratio(cost.mean(axis=0))

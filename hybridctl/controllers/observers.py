@@ -332,7 +332,7 @@ class EKF(Controller):
         n = self.plant.n_x
         unknown = jnp.broadcast_to(self.disturbance, (self.n_u,)) ** 2
         drift = jnp.broadcast_to(self.process, (n,)) ** 2
-        P = F @ state.P @ F.T + (G * unknown) @ G.T + jnp.diag(drift)
+        P = F @ state.P @ F.T + (G * unknown[None]) @ G.T + jnp.diag(drift)
         x, P = self._correct(ahead, P, tick.y)
         x = jnp.where(state.fresh, state.x, x)
         P = jnp.where(state.fresh, state.P, P)
@@ -356,7 +356,7 @@ class EKF(Controller):
         for c, i in self._places.items():
             gain = P[:, c] / (P[c, c] + self.noise[i] ** 2)
             x = x + gain * _apart(y[i], x[c], c in self.plant.angles)
-            P = P - gain[:, None] * P[c]
+            P = P - gain[:, None] * P[c][None]
         return x, 0.5 * (P + P.T)
 
     def _correct_by_slope(self, x: Array, P: Array, y: Array) -> tuple[Array, Array]:
@@ -373,7 +373,7 @@ class EKF(Controller):
             gain = PH / (H[i] @ PH + self.noise[i] ** 2)
             expected = seen[i] + H[i] @ (x - ahead)
             x = x + gain * _apart(y[i], expected, signals[i].angle)
-            P = P - gain[:, None] * PH
+            P = P - gain[:, None] * PH[None]
         return x, 0.5 * (P + P.T)
 
 

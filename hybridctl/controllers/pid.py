@@ -48,20 +48,20 @@ class PID(Controller):
     Args:
         given: kp, ki and kd in this order, behind the measurement's name where that
             is given: `PID("theta", 60.0, 0.0, 15.0, dt=0.02)`.
-        kp: proportional gain.
+        kp: proportional gain, scalar.
         ki: integral gain [1/s].
         kd: derivative gain [s].
         dt: control period [s].
         column: which measurement is controlled, by number, or by its name.
-        setpoint: where to, in the measurement's unit.
-        u0: input at rest.
+        setpoint: where to, in the measurement's unit, scalar.
+        u0: input at rest, scalar.
         filter: time constant [s] of the derivative's lag; None: two periods.
         unwind: time constant [s] of the anti-windup; None: |kp / ki|, ten periods at
             least.
         slack: difference of applied and asked input that is no saturation, such as
-            a quantization step, in the input's unit; None: a millionth of what is
-            asked for.
-        limit: largest |u|, or None.
+            a quantization step, in the input's unit, scalar; None: a millionth of what
+            is asked for.
+        limit: largest |u|, scalar, or None.
         angle: whether the measurement is an angle (errors are wrapped to ±π); of one
             given by name, what is measured says so too.
         follow: add the first reference `tick.r[0]` to the setpoint.

@@ -99,8 +99,9 @@ class KalmanFilter(Controller):
         n_y = len(self.columns)
         sizes = {"A": (n, n), "B": (n, m)}
         if self.C is not None:
-            row("y0", self.y0)
-            n_y = np.shape(self.y0)[-1]
+            y0: Any = self.y0
+            row("y0", y0)
+            n_y = np.shape(y0)[-1]
             sizes |= {"C": (n_y, n)}
         for name, size in (sizes | {"L": (n, n_y)}).items():
             finite(name, getattr(self, name))
@@ -264,7 +265,7 @@ class EKF(Controller):
         natural: Any = natural_units(plant) if missing else None
         self.process = DRIFT * natural if process is None else process
         self.unseen = natural if unseen is None else unseen
-        self.x0 = np.zeros(plant.n_x) if x0 is None else x0
+        self.x0 = as_float([0.0] * plant.n_x) if x0 is None else x0
 
     def __check_init__(self):
         check_fields(self)

@@ -203,7 +203,7 @@ class Session:
         self.best = max(self.policies, key=lambda i: (votes(i), *self._rank(i)))
 
     def against_base(self) -> Interval:
-        """By how much the best policy beats empty Slots, in pairs on unseen episodes."""
+        """By how much the best policy beats empty Slots, in pairs."""
         policy = self.policies[self.best]
         both = [self.validate(p, JUDGEMENT) for p in (policy, _silent(policy))]
         ours, base = (values_of(self.task, scores) for scores in both)

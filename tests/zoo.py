@@ -11,7 +11,7 @@ import pytest
 
 import hybridctl as hc
 from hybridctl.controllers.fill import action_size
-from hybridctl.precision import is_exact
+from hybridctl.rounding import is_exact
 
 DT = 0.02
 KEPT = (  # test_deploy keeps one of each of these

@@ -15,7 +15,9 @@ from hybridctl.design.wellposed import problem
 from hybridctl.kinds import checked
 from hybridctl.loop import Trace
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.linearize import derivatives, float64, float64_on_host
+from hybridctl.plants.linearize import derivatives
+from hybridctl.ports import names_of
+from hybridctl.precision import float64, float64_on_host
 
 
 @checked
@@ -71,6 +73,7 @@ def tvlqr(
         limit,
         equilibrium.angles,
         dt,
+        *names_of(plant),
     )
 
 

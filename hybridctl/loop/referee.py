@@ -14,7 +14,7 @@ from hybridctl.loop.loop import Loop
 from hybridctl.loop.simulate import one_loop, simulate
 from hybridctl.loop.trace import Trace
 from hybridctl.plants import CartPole, MuJoCoPlant, Plant
-from hybridctl.plants.linearize import float64, float64_on_host
+from hybridctl.precision import float64, float64_on_host
 
 
 def referee(

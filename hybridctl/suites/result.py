@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table as RichTable
 
 from hybridctl import files
-from hybridctl.contests.bounds import BOUNDS
+from hybridctl.contests.bounds import bound_of
 from hybridctl.contests.ranking import Met, contest, paired, ranked, share, verdict
 from hybridctl.contests.statistics import SURE, crossed_mean, holm, interquartile
 from hybridctl.contests.table import Table
@@ -143,7 +143,7 @@ class Result:
 
     def _to_bound(self, title: str, cost: np.ndarray) -> float | None:
         """J over the least that is possible, where that is known."""
-        bound = BOUNDS.get(title)
+        bound = bound_of(self.suite.entries[title].task)
         if bound is None or self.suite.seed != 0:
             return None
         return bound.ratio(cost.mean(axis=0))

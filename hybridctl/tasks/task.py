@@ -25,6 +25,7 @@ from hybridctl.loop import Loop, LoopState, begin
 from hybridctl.loop.fit import steps_of
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.tasks.hints import Hints
 from hybridctl.tasks.start import Curriculum, Start, Vary
 
 REWARDS = ("alive", "cost")
@@ -61,6 +62,7 @@ class Task(Shown, eqx.Module):
         goal: where training may end well; None: nowhere.
         cost_after: time [s] from which J counts, where reaching the target is not
             what is compared.
+        hints: what the toolkit's own strategies and presets know of it.
     """
 
     CURE: ClassVar[str] = '; for example hc.tasks.get("swingup")'
@@ -81,6 +83,7 @@ class Task(Shown, eqx.Module):
     vary: Vary | None = None
     goal: Goal | None = None
     cost_after: float = eqx.field(static=True, converter=real_number, default=0.0)
+    hints: Hints = eqx.field(static=True, default=Hints())
 
     def __check_init__(self):
         check_fields(self)

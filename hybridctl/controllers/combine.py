@@ -93,7 +93,11 @@ def paced(
 
 
 class Argmax(Controller):
-    """Index of the inner controller's largest output: a supervisor for `Switch`."""
+    """Index of the inner controller's largest output: a supervisor for `Switch`.
+
+    Args:
+        inner: with an output [n] for n modes.
+    """
 
     inner: Controller
 

@@ -26,8 +26,9 @@ class Tick(Shown, eqx.Module):
         y: measurement, shape [n_y].
         r: reference, shape [n_r], or None.
         u_applied: what the actuator applied during the last period, shape [n_u].
-        mode: active mode of the enclosing machine before this period, or None.
-        age: ticks since that mode was entered, or None.
+        mode: active mode of the enclosing machine before this period, int scalar, or
+            None.
+        age: ticks since that mode was entered, int scalar, or None.
         u_asked: what the controller asked for in the last period, shape [n_u]; it
             may still be on its way through the actuator.
     """

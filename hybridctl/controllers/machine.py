@@ -119,7 +119,7 @@ class StateMachine(Controller):
         guards: one guard an edge.
         sources: index of the mode that each edge leaves.
         targets: index of the mode that each edge enters.
-        dwell: ticks that an entered mode is kept at least.
+        dwell: ticks that an entered mode is kept at least, scalar.
         start: index of the first mode; it may be left at once.
     """
 
@@ -167,7 +167,7 @@ def machine(
     Args:
         modes: controllers by mode name; the first is the start.
         edges: guards by (source, target), tried in this order.
-        dwell: time that an entered mode is kept at least: ticks (int), or seconds.
+        dwell: time that an entered mode is kept at least: ticks (int), or time [s].
         dt: control period [s], where seconds must become ticks and no mode knows it.
         start: name of the first mode.
 

@@ -45,7 +45,7 @@ class SafetyFilter(Controller):
         inside: guard on the predicted state; for example `hc.level(lqr.V < rho)`.
         plant: the model.
         dt: control period [s].
-        limit: of the actuator, largest |u|; None: unlimited.
+        limit: of the actuator, largest |u|, scalar or [n_u]; None: unlimited.
         substeps: RK4 steps a period.
 
     Raises:

@@ -189,7 +189,7 @@ class Actuator(Shown, eqx.Module):
         spread: what part of an input arrives at once, one period later, ... [n],
             together 1; None: all at once. [0.7, 0.3] is a delay of 0.3 periods: the
             mean force of every period is that of the input shifted by it.
-        response: u = u₋ + response (u - u₋), clipped to the limit; above 1 it
+        response: scalar, u = u₋ + response (u - u₋), clipped to the limit; above 1 it
             overshoots. Given instead of a lag, which is 1 - exp(-dt / lag).
 
     Raises:
@@ -282,8 +282,9 @@ class Disturbance(Shown, eqx.Module):
         at: time [s] of each push.
         duration: length of a push [s].
         every: repeat the pushes with this period [s]; None: once.
-        random: scale every push by a draw from U(-1, 1) (of the episode's key).
-        noise: standard deviation of white noise on the input; None: none.
+        random_size: scale every push by a draw from U(-1, 1) (of the episode's key).
+        noise: standard deviation of white noise on the input, scalar or [n_u]; None:
+            none.
 
     An impulse of J [N s] is a force J / duration; see `Disturbance.impulse`. A push
     lasts whole control periods, at least one, with its force scaled so that the
@@ -334,14 +335,15 @@ class Disturbance(Shown, eqx.Module):
         if self.every is not None:
             period = jnp.maximum(jnp.round(self.every / dt), 1).astype(jnp.int32)
             turn, since = jnp.maximum(since // period, 0), since % period
-            since = jnp.where(k < jnp.round(self.at / dt), -1, since)
+            since = jnp.where(k.astype(float) < jnp.round(self.at / dt), -1, since)
         asked = self.duration * (1 / dt)  # XLA divides by constants its own way
         length = jnp.maximum(jnp.round(asked), 1)
         force = jnp.asarray(self.force) * (asked / length)  # the impulse stays
         force = jnp.broadcast_to(force, since.shape)
         if self.random_size:
             force = force * self._draws(key, turn)
-        return jnp.sum(jnp.where((since >= 0) & (since < length), force, 0.0))
+        lasts = (since >= 0) & (since.astype(length.dtype) < length)
+        return jnp.sum(jnp.where(lasts, force, 0.0))
 
     def _draws(self, key: Array | None, turn: Array) -> Array:
         """One draw a push and turn, the same in every period of the push."""

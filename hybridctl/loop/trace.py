@@ -21,7 +21,9 @@ class Trace(Shown, eqx.Module):
         u: input that the actuator applied, [T, n_u].
         asked: input that the controller asked for, [T, n_u].
         mode: index of the active mode, [T], or None without modes.
-        states, inputs, modes: names.
+        states: names of the states.
+        inputs: names of the inputs.
+        modes: names of the modes; empty without.
         units: unit by name, as pairs.
         angles: which states are angles.
         hits: the plant's events by control period, or None where it has none; see

@@ -256,12 +256,16 @@ _SUITES: dict[str, Callable[..., Suite]] = {"cartpole": cartpole}
 
 
 def names() -> tuple[str, ...]:
-    """Names of the suites."""
+    """Names of the suites that there are."""
     return tuple(_SUITES)
 
 
 def get(name: str, **options: Any) -> Suite:
-    """A suite by name; see `cartpole` for the options.
+    """A suite by name.
+
+    Args:
+        name: one of `names()`.
+        **options: of its factory; see `cartpole`.
 
     Raises:
         ValueError: an unknown name.

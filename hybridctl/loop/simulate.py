@@ -111,7 +111,7 @@ def simulate(
     return Trace(
         t, x, sample.u, sample.asked, sample.mode, plant.states, plant.inputs,
         ports.mode, tuple(plant.units.items()), plant.angles,
-        sample.hits, names,
+        sample.hits, names, sample.shown or {},
     )  # fmt: skip
 
 

@@ -5,17 +5,23 @@ import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import golden
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+import zoo
 
 import hybridctl as hc
+from hybridctl.checks import cast, on_numbers, split
 from hybridctl.runs import lock
-from hybridctl.store import answers, deadline
+from hybridctl.store import answers
 from hybridctl.store.container import pack, unpack
+from hybridctl.store.encode import encode
+from hybridctl.store.limits import STEPS, _traced, check_size
 from hybridctl.store.save import from_bytes, to_bytes
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
@@ -134,13 +140,47 @@ def test_what_would_compile_for_hours_is_refused_soon():
         answers._check_size(answers.Size(1, answers.EQUATIONS + 1, 1))
 
 
-def test_code_that_takes_too_long_is_interrupted():
-    with deadline.at_most(60.0):
-        pass
-    with pytest.raises(deadline.TooLong, match="too long to build"):
-        with deadline.at_most(0.1):
-            while True:
-                pass
+def nested(levels):
+    """Holds within Holds, each of which asks the one inside twice."""
+    node = {"class": "Slot", "fields": {}}
+    for _ in range(levels):
+        node = {"class": "Hold", "fields": {"inner": node}}
+    return node
+
+
+CARTPOLE = {"class": "CartPole", "fields": {}}
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"class": "Predictor", "fields": {"plant": CARTPOLE, "delay": 10**6}},
+        {"class": "Features", "fields": {"n_y": 4, "n_modes": 10**9}},
+        {"class": "KalmanFilter", "fields": {"A": {"array": "numpy"}}},
+        nested(20),
+    ],
+    ids=["delay", "modes", "wide", "nested"],
+)
+def test_what_would_be_traced_for_hours_is_refused_before_it_is_built(node):
+    arrays = {"controller.A": np.zeros((3000, 3000), bool)}
+    with pytest.raises(ValueError, match="steps to trace, in a file at most 10000"):
+        check_size(node, "controller", arrays)
+    at = time.process_time()
+    with pytest.raises(ValueError, match="steps to trace, in a file at most 10000"):
+        from_bytes(pack({"controller": node, "dt": None, "signals": None}, arrays))
+    assert time.process_time() - at < 1.0
+
+
+@pytest.mark.slow
+def test_what_is_told_from_a_file_is_about_what_is_traced():
+    for name, controller in zoo.controllers(zoo.task()).items():
+        arrays, host = {}, on_numbers(np.asarray, controller)
+        told = sum(_traced(encode(controller, "c", arrays), "c", arrays))
+        numbers, rest = split(host)
+        y = jnp.zeros((2, answers._n_y(controller)))
+        program = answers._replay.trace(cast(numbers), rest, y, 0.02)
+        found = answers._size(program.jaxpr).equations
+        assert found / 10 < told < STEPS / 3, (name, told, found)
 
 
 # ---------------------------------------------------------------- run folders

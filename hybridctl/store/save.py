@@ -15,9 +15,9 @@ from hybridctl.controllers.inspect import design_dt, walk
 from hybridctl.plants import Plant
 from hybridctl.store import answers
 from hybridctl.store.container import digest, pack, unpack
-from hybridctl.store.deadline import at_most
-from hybridctl.store.decode import check_size, decode
+from hybridctl.store.decode import decode
 from hybridctl.store.encode import Arrays, encode
+from hybridctl.store.limits import check_size
 from hybridctl.version import __version__
 
 ROOT = "controller"
@@ -122,8 +122,7 @@ def from_bytes(data: bytes) -> Controller:
     """
     manifest, arrays = unpack(data)
     try:
-        with at_most(answers.SECONDS):
-            controller = _rebuild(manifest, arrays)
+        controller = _rebuild(manifest, arrays)
         answers.verify(controller, _test_dt(controller), arrays)
     except Exception as error:  # a stranger's file makes code raise anything
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
@@ -155,7 +154,7 @@ def _seed(tree: Any, arrays: Arrays) -> int:
 
 def _rebuild(manifest: dict[str, Any], arrays: Arrays) -> Controller:
     parts = {k: v for k, v in arrays.items() if k not in (answers.Y, answers.U)}
-    check_size(manifest[ROOT])
+    check_size(manifest[ROOT], ROOT, parts)
     controller = decode(manifest[ROOT], ROOT, parts)
     require(not parts, f"arrays that no part uses: {', '.join(sorted(parts))}")
     if not isinstance(controller, Controller):

@@ -12,6 +12,7 @@ from hybridctl.controllers.controller import State, Tick
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, checked
 from hybridctl.plants import Plant
+from hybridctl.ports import Ports, unnamed
 
 
 class Features(Shown, eqx.Module):
@@ -86,6 +87,12 @@ class Features(Shown, eqx.Module):
         angles, columns = plant.angles if trig else (), tuple(range(plant.n_x))
         n_u = plant.n_u if applied else 0
         return Features(plant.n_x, columns, angles, n_u, n_modes, n_r, age, history)
+
+    @property
+    def ports(self) -> Ports:
+        """The part of a tick that it looks at."""
+        y, r = unnamed(self.n_y), unnamed(self.n_r)
+        return Ports(y, r, applied=unnamed(self.n_u))
 
     @property
     def frame(self) -> int:

@@ -16,6 +16,7 @@ from hybridctl.kinds import checked
 from hybridctl.loop import Trace
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.linearize import derivatives, float64, float64_on_host
+from hybridctl.ports import names_of
 
 
 @checked
@@ -71,6 +72,7 @@ def tvlqr(
         limit,
         equilibrium.angles,
         dt,
+        *names_of(plant),
     )
 
 

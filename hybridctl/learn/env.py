@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from brax.envs import base
 from jax import Array
 
+from hybridctl import ports
 from hybridctl.checks import as_key, cast, fail, require
 from hybridctl.controllers import Controller, Features, Tick
 from hybridctl.controllers.fill import (
@@ -17,11 +18,9 @@ from hybridctl.controllers.fill import (
     observed,
 )
 from hybridctl.controllers.foreign import refuse_foreign
-from hybridctl.controllers.inspect import check_dt
-from hybridctl.controllers.machine import mode_names
 from hybridctl.describe import Shown
 from hybridctl.loop import LoopState, step
-from hybridctl.loop.fit import check_output
+from hybridctl.loop.fit import check_fit
 from hybridctl.tasks import Task, judge, start_episode
 
 METRICS = ("failed", "not_finite")
@@ -80,8 +79,7 @@ class Env(Shown, base.Env):
         size = action_size(template)
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
         refuse_foreign(template)
-        check_dt(template, task.loop.dt)
-        check_output(task.plant, template, task.loop)
+        check_fit(task.plant, template, task.loop)
         check_sight(template)
         self.every = decision_every(template)
         self.features = features or default_features(task, template)
@@ -191,8 +189,7 @@ def default_features(task: Task, template: Controller) -> Features:
     """
     actuator = task.loop.actuator
     slow = actuator is not None and actuator.slow
-    n_modes = len(mode_names(template))
-    return Features.of(task.plant, applied=slow, n_modes=n_modes)
+    return Features.of(task.plant, applied=slow, n_modes=len(ports.of(template).mode))
 
 
 def _then(total: tuple, period: tuple) -> tuple:

@@ -44,7 +44,7 @@ def check_size(tree: Any, path: str, arrays: Arrays) -> None:
         >>> wait = {"class": "Predictor", "fields": {"delay": 10**6}}
         >>> check_size(wait, "controller", {})
         Traceback (most recent call last):
-        ValueError: controller takes some 1000002 steps to trace, in a file at most 10000
+        ValueError: controller takes some 1000002 steps to trace, at most 10000 fit
     """
     _check_rows(tree)
     inside = tree.get("dict") if isinstance(tree, dict) else None
@@ -53,7 +53,7 @@ def check_size(tree: Any, path: str, arrays: Arrays) -> None:
         steps = sum(_traced(node, place, arrays))
         require(
             steps <= STEPS,
-            f"{place} takes some {steps} steps to trace, in a file at most {STEPS}",
+            f"{place} takes some {steps} steps to trace, at most {STEPS} fit",
         )
 
 

@@ -24,8 +24,8 @@ import tyro
 from about import about
 
 import hybridctl as hc
-from hybridctl.plants.linearize import float64, float64_on_host
 from hybridctl.plants.mujoco.mjcf import import_mujoco
+from hybridctl.precision import float64, float64_on_host
 
 mujoco: Any = import_mujoco()
 

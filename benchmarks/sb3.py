@@ -24,7 +24,8 @@ from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
 import hybridctl as hc
-from hybridctl.gym import TASKS, env_id
+from hybridctl.gym import env_id
+from hybridctl.names import TASKS
 
 RESULT = Path(__file__).parent / "results" / "sb3.json"
 PACKAGES = ("stable-baselines3", "torch", "gymnasium")

@@ -4,7 +4,7 @@ The same search with the same budget for every task, each on its own distributio
 on a seed that is for tuning; `noisy` also behind its observers, and the other plants
 on `tasks.reach`. What is shipped is replaced only where the search is better on
 episodes that it had not seen, with 95 % confidence. Writes
-benchmarks/results/tune.json; `hybridctl/strategies` quotes it.
+benchmarks/results/tune.json; `hybridctl/tasks/gains.py` quotes it.
 """
 
 import dataclasses
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 import hybridctl as hc
 from hybridctl.strategies.model import UNKNOWN, build_ekf_machine
-from hybridctl.strategies.reference import MachineGains, build_machine, tuned
+from hybridctl.strategies.reference import build_machine, tuned
+from hybridctl.tasks import MachineGains
 
 RESULT = Path(__file__).parent / "results" / "tune.json"
 TASKS = ("swingup", "global", "weak", "short_track", "push", "unknown_plant", "noisy")

@@ -1,18 +1,18 @@
 """Hybrid classical-plus-learned control in one JAX closed loop.
 
 Names are loaded when they are first used: importing hybridctl costs nothing, and
-brax is imported only by what trains.
+brax is imported only by what trains. It does two things besides: it asks XLA for exact
+arithmetic (`rounding`), and gives Gymnasium, where that is imported, its ids (`gym`).
 """
 
+import sys
 from typing import TYPE_CHECKING
 
-from hybridctl.gym import announce
 from hybridctl.lazy import open_room
-from hybridctl.precision import keep_arithmetic_exact
+from hybridctl.rounding import keep_arithmetic_exact
 from hybridctl.version import __version__ as __version__
 
 keep_arithmetic_exact()
-announce()
 
 if TYPE_CHECKING:
     from hybridctl import contests as contests
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Mix as Mix
     from hybridctl.controllers import Policy as Policy
     from hybridctl.controllers import Predictor as Predictor
+    from hybridctl.controllers import Probe as Probe
     from hybridctl.controllers import SafetyFilter as SafetyFilter
     from hybridctl.controllers import Sequence as Sequence
     from hybridctl.controllers import Shift as Shift
@@ -135,3 +136,5 @@ if TYPE_CHECKING:
     from hybridctl.tasks import evaluate as evaluate
 
 open_room(__name__)
+if "gymnasium" in sys.modules:
+    from hybridctl import gym as gym

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, NoReturn
 import jax
 import jax.core
 import numpy as np
-from jax._src import xla_bridge
+
+from hybridctl.rounding import jax_has_started
 
 
 def as_float(value: Any) -> Any:
@@ -131,7 +132,7 @@ _lost = False  # whether this process was forked off one in which JAX ran
 
 def _note_fork() -> None:
     global _lost
-    _lost = _lost or xla_bridge.backends_are_initialized()
+    _lost = _lost or jax_has_started()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork

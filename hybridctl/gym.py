@@ -1,15 +1,16 @@
 """The tasks as Gymnasium environments, by name or as parts.
 
-`import hybridctl` registers an id for every task, whether Gymnasium is imported
-before or after it. Gymnasium itself imports hybridctl for an id that says so:
-`gymnasium.make("hybridctl:hybridctl/CartPoleBalance-v0")`.
+Gymnasium knows the ids of what is imported: importing hybridctl after it registers one
+for every task, and so does `hc.gym`, whichever came first. Gymnasium itself imports
+hybridctl for an id that says so: `gymnasium.make("hybridctl:hybridctl/...")`.
 """
 
+import contextlib
 import dataclasses
 import functools
-import sys
-from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
+
+from hybridctl.names import TASKS
 
 if TYPE_CHECKING:
     from hybridctl.controllers import Controller, Features
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from hybridctl.learn.gymnasium.vector import GymVectorEnv
     from hybridctl.tasks import Task
 
-TASKS = (  # tasks.names(), which needs JAX
-    "balance", "swingup", "global", "weak", "short_track", "push", "unknown_plant",
-    "noisy",
-)  # fmt: skip
 NEEDED = "hc.gym needs Gymnasium 1.1 or newer: pip install 'gymnasium>=1.1'"
 RENDERING = {"render_modes": ["rgb_array"]}  # lets gymnasium.make wrap for "human"
 
@@ -127,6 +124,9 @@ make.metadata = make_vec.metadata = RENDERING  # pyright: ignore[reportFunctionM
 def env_id(task: str) -> str:
     """Gymnasium's id of a registered task.
 
+    Args:
+        task: its name.
+
     Example:
         >>> env_id("short_track")
         'hybridctl/CartPoleShortTrack-v0'
@@ -146,37 +146,6 @@ def register() -> None:
                 vector_entry_point="hybridctl.gym:make_vec",
                 kwargs={"task": task},
             )
-
-
-def announce() -> None:
-    """Register with Gymnasium: now, or once it is imported, but never import it."""
-    if "gymnasium" in sys.modules:
-        register()
-    elif _OnImport not in sys.meta_path:
-        sys.meta_path.insert(0, _OnImport)
-
-
-class _OnImport:
-    """Finds Gymnasium as Python does, and registers once it has been imported."""
-
-    @classmethod
-    def find_spec(
-        cls, name: str, path: Any = None, target: Any = None
-    ) -> ModuleSpec | None:
-        if name != "gymnasium":
-            return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is None or spec.loader is None:
-            return None
-        load = spec.loader.exec_module
-
-        def load_and_register(module: Any) -> None:
-            load(module)
-            sys.meta_path[:] = [f for f in sys.meta_path if f is not cls]
-            register()
-
-        spec.loader.exec_module = load_and_register
-        return spec
 
 
 def _require_gymnasium() -> None:
@@ -221,3 +190,7 @@ def _draw(task: "Task", x: Any, u: Any) -> Any:
     from hybridctl.show.figures.frame import frame
 
     return frame(task, x, u)
+
+
+with contextlib.suppress(ImportError):
+    register()

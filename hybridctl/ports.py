@@ -166,6 +166,11 @@ def names_of(part: HasPorts) -> tuple[Names, Names]:
     return tuple(y), tuple(u)
 
 
+def words(signals: Signals | None) -> str:
+    """Names for a sentence."""
+    return ", ".join(s.name or f"number {i}" for i, s in enumerate(signals or ()))
+
+
 def listed(signals: Signals | None) -> str:
     """Names in brackets, for a sentence; "" where none is known."""
     names = [s.name for s in signals or () if s.name]

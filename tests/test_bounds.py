@@ -74,7 +74,7 @@ def test_near_upright_it_is_the_linear_regulator(plan):
 
 
 def test_a_plan_is_what_simulate_makes_of_its_forces(plan):
-    from hybridctl.plants.linearize import float64, float64_on_host
+    from hybridctl.precision import float64, float64_on_host
 
     system = float64((TASK.plant, hc.Sequence(plan.u[:, None]), TASK.loop))
     plant, forces, loop = system

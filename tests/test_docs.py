@@ -22,7 +22,7 @@ def test_page_and_readme_quote_the_benchmarks():
 
 def test_the_reference_machine_has_the_tuned_gains():
     from hybridctl.strategies.model import UNKNOWN
-    from hybridctl.strategies.reference import BY_PLANT, TUNED
+    from hybridctl.tasks.gains import BY_PLANT, TUNED
 
     found = json.loads(
         (ROOT / "benchmarks" / "results" / "tune.json").read_text(encoding="utf-8")

@@ -20,8 +20,9 @@ from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatist
 
 import hybridctl as hc
 from hybridctl import checks
-from hybridctl.gym import TASKS, env_id
-from hybridctl.precision import is_exact
+from hybridctl.gym import env_id
+from hybridctl.names import TASKS
+from hybridctl.rounding import is_exact
 from hybridctl.show.figures.frame import frame
 
 BALANCE = hc.tasks.get("balance", seconds=0.4)
@@ -112,9 +113,9 @@ def test_the_step_limit_is_told_and_applied_once():
 
 ORDERS = {
     "gymnasium first": "import gymnasium, hybridctl",
-    "hybridctl first": "import importlib.util as u, hybridctl; "
-    "assert 'gymnasium' not in __import__('sys').modules; "
-    "u.find_spec('gymnasium'); import gymnasium",
+    "hybridctl first": "import sys; before = list(sys.meta_path); import hybridctl; "
+    "assert 'gymnasium' not in sys.modules and sys.meta_path == before; "
+    "import gymnasium; hybridctl.gym",
     "gymnasium alone": """import gymnasium, sys
 assert 'hybridctl' not in sys.modules
 try: gymnasium.make('hybridctl:hybridctl/CartPoleBalance-v0', template='none')

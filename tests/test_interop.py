@@ -11,7 +11,7 @@ import pytest
 
 import hybridctl as hc
 from hybridctl.design.margins import margins_of
-from hybridctl.plants.linearize import float64, float64_on_host
+from hybridctl.precision import float64, float64_on_host
 
 PLANT = hc.CartPole()
 UP = PLANT.upright()

@@ -7,10 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
-    "version", "precision", "screen", "lazy", "checks", "files", "ports", "kinds",
-    "cache", "describe", "plants", "controllers", "loop", "design", "tasks",
-    "strategies", "learn", "contests", "codegen", "store", "runs", "deploy", "suites",
-    "show", "gym", "cli",
+    "version", "names", "rounding", "screen", "lazy", "checks", "files", "ports",
+    "kinds", "cache", "precision", "describe", "plants", "controllers", "loop",
+    "design", "tasks", "strategies", "learn", "contests", "codegen", "store", "runs",
+    "deploy", "suites", "show", "gym", "cli",
 )  # fmt: skip
 FILES = [p for p in ROOT.rglob("*.py") if p.name not in ("__init__.py",)]
 

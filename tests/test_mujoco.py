@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import hybridctl as hc
-from hybridctl.plants.linearize import float64, float64_on_host
 from hybridctl.plants.mujoco.mjcf import signals
 from hybridctl.plants.mujoco.mjx import constants, put
 from hybridctl.plants.mujoco.source import read
+from hybridctl.precision import float64, float64_on_host
 from hybridctl.store.decode import decode
 from hybridctl.store.encode import encode
 

@@ -2,14 +2,18 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import hybridctl as hc
+from hybridctl.contests.bounds import BOUNDS, bound_of
+from hybridctl.learn.presets import meant_for
 from hybridctl.loop.loop import Sample
-from hybridctl.tasks import Box, Cost, Either, Vary, holds, judge
+from hybridctl.strategies.reference import tuned
+from hybridctl.tasks import Box, Cost, Either, Vary, holds, judge, registry
 
 
 def draws(start, n=4000):
@@ -25,6 +29,59 @@ def test_names_and_unknown_names():
         hc.tasks.get("balanse")
     with pytest.raises(ValueError, match=r"a Task has no \['lenght'\]; it has"):
         hc.tasks.get("balance", lenght=3)
+
+
+def made(task):
+    """All that the toolkit makes for a task."""
+    references = {n: hc.reference(n, task) for n in hc.strategies.references()}
+    return references | {n: hc.template(n, task) for n in hc.strategies.templates(task)}
+
+
+@pytest.mark.parametrize("name", hc.tasks.names())
+def test_nothing_hangs_on_what_a_task_is_called(name):
+    task = hc.tasks.get(name)
+    mine = dataclasses.replace(task, name="mine")
+    for observed in (False, True):
+        assert tuned(mine, observed) == tuned(task, observed)
+    assert meant_for(mine, "ppo") == meant_for(task, "ppo")
+    assert bound_of(mine) is BOUNDS[name]
+    twin = hc.template("ppo", task), hc.template("ppo", mine)
+    assert eqx.tree_equal(*twin, typematch=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", hc.tasks.names())
+def test_a_renamed_task_gets_the_same_controllers(name):
+    task = hc.tasks.get(name)
+    mine = dataclasses.replace(task, name="mine")
+    assert eqx.tree_equal(made(task), made(mine), typematch=True)
+
+
+def test_a_bound_holds_for_what_it_was_found_for():
+    task = hc.tasks.get("swingup")
+    train = dataclasses.replace(task, train_start=None, hints=hc.tasks.Hints())
+    assert bound_of(train).settle == 1.905
+    start = Box.around(task.plant.hanging().x, 0.1 * np.ones(4))
+    for change in (
+        {"plant": hc.CartPole(m_p=0.2)}, {"start": start}, {"seconds": 10.0},
+        {"loop": hc.Loop(0.01)}, {"cost": Cost(task.target.x, [1.0, 1, 1, 1], [0.1])},
+    ):  # fmt: skip
+        assert bound_of(dataclasses.replace(task, **change)) is None
+
+
+def test_a_user_registers_a_task_once(monkeypatch):
+    monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
+
+    @hc.tasks.register("rig")
+    def rig(**changes):
+        """My rig."""
+        return hc.tasks.reach(hc.Pendulum(), **changes)
+
+    assert hc.tasks.get("rig", seconds=5.0).steps == 250
+    assert hc.tasks.about()["rig"] == "My rig."
+    hc.tasks.register("rig")(rig)
+    with pytest.raises(ValueError, match="there is a task 'weak' already; choose an"):
+        hc.tasks.register("weak")(rig)
 
 
 def test_starts_are_what_the_benchmark_says():
@@ -61,8 +118,6 @@ def test_the_weak_motor_and_the_short_track():
 @pytest.mark.parametrize("name", ["swingup", "global", "weak", "short_track"])
 def test_failing_never_pays(name):
     """A learner that looks ahead as presets do would rather hang still for ever."""
-    from hybridctl.learn.presets import meant_for
-
     task = hc.tasks.get(name)
     rate = float(task.cost(task.plant.hanging().x, np.zeros(1)))
     assert -float(task.failure_reward) > rate * meant_for(task, "ppo").horizon

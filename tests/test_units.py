@@ -25,7 +25,8 @@ from hybridctl.plants.sizes import sizes
 from hybridctl.store.container import pack, unpack
 from hybridctl.store.save import from_bytes, to_bytes
 from hybridctl.strategies import references
-from hybridctl.strategies.reference import TUNED, tuned
+from hybridctl.strategies.reference import tuned
+from hybridctl.tasks.gains import TUNED
 
 pytestmark = pytest.mark.numeric
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from hybridctl.cli.options import Render as Render
     from hybridctl.cli.options import Report as Report
     from hybridctl.cli.options import Simulate as Simulate
-    from hybridctl.cli.options import TaskName as TaskName
     from hybridctl.cli.options import Tasks as Tasks
-    from hybridctl.cli.options import TemplateName as TemplateName
     from hybridctl.cli.options import Train as Train
     from hybridctl.cli.train import write_run as write_run
+    from hybridctl.names import TaskName as TaskName
+    from hybridctl.names import TemplateName as TemplateName
 
 open_room(__name__)

@@ -6,14 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-TaskName = Literal[
-    "balance", "swingup", "global", "weak", "short_track", "push", "unknown_plant",
-    "noisy",
-]  # fmt: skip
-TemplateName = Literal[
-    "ppo", "residual", "residual_lqr", "residual_machine", "early_catch", "swing",
-    "modes", "gate", "schedule",
-]  # fmt: skip
+from hybridctl.names import TaskName, TemplateName
 
 
 def _arg(text: str, **options: Any) -> Any:

@@ -7,6 +7,7 @@ from hybridctl.lazy import open_room
 if TYPE_CHECKING:
     from hybridctl.contests.bounds import BOUNDS as BOUNDS
     from hybridctl.contests.bounds import Bound as Bound
+    from hybridctl.contests.bounds import bound_of as bound_of
     from hybridctl.contests.compare import compare as compare
     from hybridctl.contests.falsify.falsify import falsify as falsify
     from hybridctl.contests.over import compare_over as compare_over

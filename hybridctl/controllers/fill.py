@@ -149,6 +149,10 @@ class Filled(Controller):
         memory, u = engage(self.template, action).step(memory, tick)
         return (memory, agent), u
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """What the template shows."""
+        return self.template.shows(state[0])
+
 
 def fill(template: Controller, agent: Controller) -> Filled:
     """Fill the Slots of a template for good.

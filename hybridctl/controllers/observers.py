@@ -218,7 +218,7 @@ class EKF(Controller):
         n = self.plant.n_x
         unknown = jnp.broadcast_to(self.disturbance, (self.n_u,)) ** 2
         drift = jnp.broadcast_to(self.process, (n,)) ** 2
-        P = F @ state.P @ F.T + (G * unknown) @ G.T + jnp.diag(drift)
+        P = F @ state.P @ F.T + (G * unknown[None]) @ G.T + jnp.diag(drift)
         x, P = self._correct(ahead, P, tick.y)
         x = jnp.where(state.fresh, state.x, x)
         P = jnp.where(state.fresh, state.P, P)
@@ -240,7 +240,7 @@ class EKF(Controller):
         for c in self._trusted():
             gain = P[:, c] / (P[c, c] + self.noise[c] ** 2)
             x = x + gain * _apart(y[c], x[c], c in self.plant.angles)
-            P = P - gain[:, None] * P[c]
+            P = P - gain[:, None] * P[c][None]
         return x, 0.5 * (P + P.T)
 
     def _trusted(self) -> tuple[int, ...]:

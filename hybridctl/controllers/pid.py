@@ -41,20 +41,20 @@ class PID(Controller):
     input that was applied last, so where it acts alone the input does not jump.
 
     Args:
-        kp: proportional gain.
+        kp: proportional gain, scalar.
         ki: integral gain [1/s].
         kd: derivative gain [s].
         dt: control period [s].
         column: which measurement is controlled.
-        setpoint: where to, in the measurement's unit.
-        u0: input at rest.
+        setpoint: where to, in the measurement's unit, scalar.
+        u0: input at rest, scalar.
         filter: time constant [s] of the derivative's lag; None: two periods.
         unwind: time constant [s] of the anti-windup; None: |kp / ki|, ten periods at
             least.
         slack: difference of applied and asked input that is no saturation, such as
-            a quantization step, in the input's unit; None: a millionth of what is
-            asked for.
-        limit: largest |u|, or None.
+            a quantization step, in the input's unit, scalar; None: a millionth of what
+            is asked for.
+        limit: largest |u|, scalar, or None.
         angle: whether the measurement is an angle (errors are wrapped to ±π).
         follow: add the first reference `tick.r[0]` to the setpoint.
 

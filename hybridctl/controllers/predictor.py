@@ -32,7 +32,7 @@ class Predictor(Controller):
         plant: the model.
         dt: control period [s].
         delay: whole periods between asking and applying, at least 1.
-        limit: of the actuator, largest |u|; None: unlimited.
+        limit: of the actuator, largest |u|, scalar or [n_u]; None: unlimited.
         lag: of the actuator [s]; None: none.
         substeps: RK4 steps a period.
 

@@ -15,8 +15,8 @@ from hybridctl.controllers.inspect import walk
 from hybridctl.controllers.machine import mode_of
 from hybridctl.controllers.trial import Sizes, runs, sizes
 from hybridctl.plants import Plant
-from hybridctl.plants.linearize import float64_on_host
 from hybridctl.ports import Ports, Signals
+from hybridctl.precision import float64_on_host
 
 
 @dataclass

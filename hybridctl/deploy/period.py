@@ -12,7 +12,7 @@ import numpy as np
 from hybridctl.checks import split
 from hybridctl.deploy.jaxprs import exact, example, verbs
 from hybridctl.deploy.program import Program
-from hybridctl.plants.linearize import float64_on_host
+from hybridctl.precision import float64_on_host
 
 TICK = ("t", "k", "y", "r", "applied", "asked")
 

@@ -13,7 +13,7 @@ from hybridctl.deploy.jaxprs import exact, verbs
 from hybridctl.deploy.program import Program
 from hybridctl.loop import enable_cache
 from hybridctl.plants.flow import fixed_step
-from hybridctl.plants.linearize import float64, float64_on_host
+from hybridctl.precision import float64, float64_on_host
 
 SUBSTEPS, LARGE, FADE, REFERENCE = 2, 1e6, 0.9, 0.1
 

@@ -119,7 +119,8 @@ def closed_loop(
     Args:
         plant: the plant.
         controller: decides the input; its angles may wrap.
-        loop: actuator and timing; by default the controller's own dt, or 0.02 s.
+        loop: what is measured, actuator and timing; by default the controller's own
+            dt, or 0.02 s.
         equilibrium: near which the loop rests; `plant.upright()` by default.
         r: reference [n_r] that the controller sees.
 

@@ -15,8 +15,9 @@ from hybridctl.design.wellposed import problem
 from hybridctl.kinds import checked
 from hybridctl.loop import Trace
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.linearize import derivatives, float64, float64_on_host
+from hybridctl.plants.linearize import derivatives
 from hybridctl.ports import names_of
+from hybridctl.precision import float64, float64_on_host
 
 
 @checked
@@ -43,7 +44,7 @@ def tvlqr(
         Q: state weight, [n_x] (a diagonal) or [n_x, n_x].
         R: input weight, scalar, [n_u] or [n_u, n_u]; it may be 0.
         dt: control period [s].
-        limit: clip the input to ±limit.
+        limit: clip the input to ±limit, in its unit.
 
     Returns:
         A controller that starts along the trajectory when it is entered.

@@ -181,7 +181,8 @@ def _cost_to_go(controller: Controller, V: Quadratic | None) -> Quadratic:
 def _markov(plant: Plant, controller: Controller, loop: Loop, n_r: int) -> bool:
     """Whether x is all that the closed loop remembers, and nothing is random."""
     held = loop.actuator and jax.tree.leaves(loop.actuator.init(plant.n_u))
-    memory = controller.init(blank_tick(plant.n_x, plant.n_u, n_r))
+    n_y = len(loop.measured(plant))
+    memory = controller.init(blank_tick(n_y, plant.n_u, n_r))
     return not (held or jax.tree.leaves(memory) or loop.random)
 
 

@@ -78,13 +78,13 @@ ABOUT = {
 
 
 def meant_for(task: Task, algorithm: str) -> Config:
-    """The preset that works unattended on a task."""
+    """The preset that works unattended on a task: what its reward says, or its hint."""
     if algorithm == "sac":
         return sac
     if task.reward == "alive":
         return balance
-    own = {"weak": weak, "short_track": quick.replace(steps=4_000_000)}
-    return own.get(task.name, swing)
+    found = preset(task.hints.preset or "swing")
+    return found.replace(steps=task.hints.steps or found.steps)
 
 
 def told(config: Config, task: Task) -> Config:
@@ -99,6 +99,9 @@ def told(config: Config, task: Task) -> Config:
 
 def preset(name: str) -> Config:
     """A preset by name.
+
+    Args:
+        name: a key of `PRESETS`.
 
     Raises:
         ValueError: an unknown name.

@@ -17,7 +17,7 @@ from hybridctl.controllers.trial import blank_tick, check_memory, count, tried
 from hybridctl.loop.loop import Loop, begin, step
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Moved
-from hybridctl.ports import Ports
+from hybridctl.ports import Ports, words
 
 PERIODS = 2**31 - 1  # that an int32 counts
 MEMORY = 2**36  # bytes of a trace; more than any run of ours has needed
@@ -82,8 +82,8 @@ def check_fit(plant: Plant, controller: Controller, loop: Loop | None = None) ->
     require(
         known.y is None or len(known.y) == n_y,
         f"the controller expects {count(known.y)} measurements"
-        f"{ports.listed(known.y)}, {type(plant).__name__} gives {n_y}: "
-        f"{', '.join(plant.states)}",
+        f"{ports.listed(known.y)}, {_source(loop, plant)} gives {n_y}: "
+        f"{words((loop or Loop()).measured(plant))}",
     )
     bare = answered(controller)
     tick = blank_tick(n_y, plant.n_u, count(known.r))
@@ -102,17 +102,19 @@ def check_fit(plant: Plant, controller: Controller, loop: Loop | None = None) ->
 
 def _check_sizes(loop: Loop, plant: Plant) -> None:
     """Columns of the sensor and of the actuator: one for all, or one each."""
+    given = plant.ports
+    measured = given.y if loop.sensor is None else loop.sensor.signals(plant)
     rows = (
-        (loop.sensor, ("noise", "bias"), plant.states),
-        (loop.actuator, ("limit", "lag", "step", "response"), plant.inputs),
+        (loop.sensor, ("noise", "bias"), measured),
+        (loop.actuator, ("limit", "lag", "step", "response"), given.u),
     )
     for part, fields, names in rows:
         for field in fields:
-            given, n = _shape(part, field), len(names)
+            given, n = _shape(part, field), len(names or ())
             require(
                 given in ((), (n,)),
                 f"{type(part).__name__}({field}=...) has shape {given}, expected one "
-                f"number or ({n},): {', '.join(names)}",
+                f"number or ({n},): {words(names)}",
             )
     _check_pushes(loop.disturbance)
 
@@ -139,13 +141,20 @@ def _measured(loop: Loop | None, plant: Plant) -> int:
     """How many numbers a controller sees of the plant."""
     if loop is None or loop.sensor is None:
         return plant.n_x
-    sensor, x = loop.sensor, jnp.zeros(plant.n_x)
-    y = _abstract("sensor", lambda: sensor(x, *_draws(loop)))
+    x = jnp.zeros(plant.n_x)
+    y = _abstract("sensor", lambda: loop.measure(plant, x, *_draws(loop)))
     require(
         len(y.shape) == 1,
         f"the loop's sensor gives shape {y.shape}, expected [n_y]; give an array",
     )
     return y.shape[0]
+
+
+def _source(loop: Loop | None, plant: Plant) -> str:
+    """Who gives the measurements."""
+    name = type(plant).__name__
+    part = None if loop is None else loop.sensor
+    return name if part is None else f"the {type(part).__name__} of {name}"
 
 
 def _check_parts(loop: Loop, controller: Controller, plant: Plant, n_r: int) -> None:

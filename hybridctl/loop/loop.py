@@ -17,6 +17,7 @@ from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
 from hybridctl.plants.hybrid.plant import Hits
+from hybridctl.ports import Signals, unnamed
 
 
 def _dt(value: Any) -> float:
@@ -63,6 +64,40 @@ class Loop(Shown, eqx.Module):
         parts = (self.sensor, self.disturbance)
         return any(getattr(part, "random", False) for part in parts)
 
+    def measured(self, plant: Plant) -> Signals:
+        """What a controller sees of a plant: the plant's states without a sensor.
+
+        Args:
+            plant: the plant.
+
+        Returns:
+            A `Signal` for each entry of y.
+
+        Raises:
+            ValueError: the sensor names what the plant has not.
+
+        Example:
+            >>> import hybridctl as hc
+            >>> loop = Loop(sensor=Sensor(outputs=["theta"]))
+            >>> loop.measured(hc.CartPole())
+            (Signal(name='theta', unit='rad', angle=True),)
+        """
+        sensor = self.sensor
+        if sensor is None:
+            return plant.ports.y or ()
+        told = sensor.signals(plant)
+        if type(sensor) is Sensor:
+            return told
+        key = jax.random.PRNGKey(0) if self.random else None
+        x, k = jnp.zeros(plant.n_x), jnp.int32(0)
+        n = jax.eval_shape(lambda: self.measure(plant, x, key, k)).shape[0]
+        return told if len(told) == n else unnamed(n)  # a class of the user's
+
+    def measure(self, plant: Plant, x: Array, key: Array | None, k: Array) -> Any:
+        """What the sensor measures [n_y] of a state x [n_x] in period k; or None."""
+        sensor = self.sensor
+        return None if sensor is None else sensor(sensor.shows(plant, x), key, k)
+
 
 class LoopState(Shown, eqx.Module):
     """Everything that changes in a closed loop, and the plant's parameters.
@@ -71,12 +106,12 @@ class LoopState(Shown, eqx.Module):
         k: number of the coming control period, int32 scalar.
         plant: the numbers of this episode's plant; the plant itself is `world`.
         x: state [n_x].
-        measured: what the sensor measures of x, None where there is no sensor.
+        measured: what the sensor measures of x [n_y], None where there is no sensor.
         u: input applied in the last period [n_u].
         asked: input that the controller asked for in the last period [n_u].
         actuator: memory of the actuator.
         controller: memory of the controller.
-        key: the episode's key, None where nothing is random.
+        key: the episode's key [2], None where nothing is random.
         r: reference [n_r] or None; [T, n_r] has a row a control period.
         rest: what of the plant is no number, None where that is nothing.
     """
@@ -148,6 +183,7 @@ class Sample(NamedTuple):
     u: Array
     mode: Array | None
     hits: Hits | None = None
+    shown: dict[str, Array] | None = None
 
 
 def begin(
@@ -158,10 +194,19 @@ def begin(
     key: Array | None = None,
     r: Array | None = None,
 ) -> LoopState:
-    """State of the closed loop before its first control period."""
+    """State of the closed loop before its first control period.
+
+    Args:
+        loop: sensor, actuator, disturbance and timing.
+        controller: whose memory begins.
+        plant: with the parameters of this episode.
+        x0: state [n_x].
+        key: the episode's key [2], used where something is random.
+        r: reference [n_r], or [T, n_r] with a row a control period; None: none.
+    """
     key = key if loop.random else None
     k, u = jnp.int32(0), jnp.zeros(plant.n_u, x0.dtype)
-    measured = None if loop.sensor is None else loop.sensor(x0, key, k)
+    measured = loop.measure(plant, x0, key, k)
     actuator = None if loop.actuator is None else loop.actuator.init(plant.n_u)
     y = x0 if measured is None else measured
     now = reference_at(r, k)
@@ -196,10 +241,11 @@ def step(
     force = u
     if loop.disturbance is not None:
         force = u + loop.disturbance(state.key, state.k, loop.dt)
-    (x, hits), k = motion(state.world, tick.t, state.x, force), state.k + 1
-    measured = None if loop.sensor is None else loop.sensor(x, state.key, k)
+    plant, k = state.world, state.k + 1
+    x, hits = motion(plant, tick.t, state.x, force)
+    measured = loop.measure(plant, x, state.key, k)
     after = LoopState(
         k, state.plant, x, measured, u, asked, actuator, memory, state.key, state.r,
         state.rest,
     )  # fmt: skip
-    return after, Sample(asked, u, mode_of(memory), hits)
+    return after, Sample(asked, u, mode_of(memory), hits, controller.shows(memory))

@@ -7,8 +7,9 @@ import numpy as np
 
 from hybridctl.checks import positive, require
 from hybridctl.kinds import checked
-from hybridctl.plants.linearize import float64, float64_on_host, linearize
+from hybridctl.plants.linearize import linearize
 from hybridctl.plants.plant import Equilibrium, Plant
+from hybridctl.precision import float64, float64_on_host
 
 if TYPE_CHECKING:
     import control

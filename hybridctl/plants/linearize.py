@@ -1,8 +1,7 @@
 """A plant near an equilibrium is a linear model."""
 
-import contextlib
 import functools
-from typing import Any, TypeVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.cache import enable_cache
-from hybridctl.checks import finite_entries, is_concrete, not_forked, require, shape
+from hybridctl.checks import finite_entries, is_concrete, require, shape
 from hybridctl.kinds import checked
 from hybridctl.plants.plant import Equilibrium, Plant
 from hybridctl.plants.sizes import sizes
+from hybridctl.precision import float64, float64_on_host
 
-Tree = TypeVar("Tree")
 Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
 RESTS = 1e-6  # share of the rates that states of their size cause
 
@@ -103,24 +102,3 @@ def _at_rest(plant: Plant, dx: NDArray, moved: NDArray) -> None:
         f"{name} does not rest at this equilibrium: its derivative there is {dx}, "
         f"expected 0 within {RESTS * moved}; correct x and u",
     )
-
-
-def float64(tree: Tree) -> Tree:
-    """A plant or controller with its parameters in float64 on the host."""
-
-    def widen(leaf):
-        return np.asarray(leaf, np.float64) if eqx.is_inexact_array_like(leaf) else leaf
-
-    return jax.tree.map(widen, tree)
-
-
-@contextlib.contextmanager
-def float64_on_host():
-    """Float64 for the block only, on the CPU where the process has one."""
-    not_forked()
-    try:
-        host = jax.local_devices(backend="cpu")[0]
-    except RuntimeError:  # JAX_PLATFORMS names an accelerator alone
-        host = None
-    with jax.enable_x64(True), jax.default_device(host):
-        yield

@@ -8,13 +8,12 @@ from hybridctl.controllers import EKF, MPC, Controller, Predictor
 from hybridctl.loop import Sensor
 from hybridctl.plants.scales import coordinate_units
 from hybridctl.strategies.reference import (
-    MachineGains,
     build_lqr,
     build_machine,
     mechanical,
     tuned,
 )
-from hybridctl.tasks import Fenced, Task
+from hybridctl.tasks import Fenced, MachineGains, Task
 from hybridctl.tasks.cost import STEEP
 
 QUIET = 1e-3  # own units: deviation that is assumed of a sensor without noise

@@ -20,118 +20,28 @@ from hybridctl.controllers import (
 from hybridctl.controllers.swingup import POWERS, told
 from hybridctl.design import linearize
 from hybridctl.design.feedback import lqr as design_lqr
-from hybridctl.plants import (
-    Acrobot,
-    CartPole,
-    MechanicalPlant,
-    Pendubot,
-    Pendulum,
-    own_units,
-)
+from hybridctl.plants import CartPole, MechanicalPlant, own_units
 from hybridctl.plants.scales import coordinate_units
-from hybridctl.tasks import Task
-
-
-@dataclasses.dataclass(frozen=True)
-class MachineGains:
-    """What is tuned in the reference machine, all positive.
-
-    Attributes:
-        pump, stiffness, damping, kick, margin, drive: of the energy swing-up, in its
-            units.
-        track: end of the track for the swing-up, as a share of the plant's limit.
-        catch: LQR demand at which the pole is caught, as a share of the limit.
-        lean: largest deviation of an angle [rad] at which it is caught.
-        leave: LQR demand at which balancing is given up, as a share of the limit.
-        centre: weight on the cart's position once the pole is caught, as a multiple
-            of the cost's; 1 is the task's own LQR throughout.
-    """
-
-    pump: float = 34.08
-    stiffness: float = 1.35
-    damping: float = 1.904
-    kick: float = 0.01423
-    margin: float = 0.01434
-    drive: float = 10.35
-    track: float = 0.8424
-    catch: float = 1.676
-    lean: float = 1.394
-    leave: float = 2.379
-    centre: float = 8.0
-
-
-GAINS = MachineGains()  # tuned on `global` and `swingup`
-TUNED = {  # on CartPole(), by benchmarks/tune.py; "ekf ..." stands behind observers
-    "swingup": MachineGains(
-        199.7, 8.788, 0.2, 0.01053, 0.01621, 6.629, 0.7914, 0.8368, 2.467, 2.639, 4.85
-    ),
-    "global": GAINS,
-    "weak": MachineGains(
-        168.5, 3.477, 4.126, 0.02429, 0.004117, 5.188, 0.9246, 3.203, 1.922, 4.291, 20
-    ),
-    "short_track": MachineGains(
-        43.45, 1.073, 2.2, 0.0296, 0.01619, 3.961, 0.8071, 0.663, 1.169, 2.467, 8
-    ),
-    "push": MachineGains(
-        56.71, 3.662, 5.022, 0.02454, 0.004212, 7.939, 0.9151, 0.8861, 0.74, 2.879, 20
-    ),
-    "unknown_plant": MachineGains(
-        170.8, 10.4, 0.3083, 0.01028, 0.02405, 8.95, 0.7504, 1.948, 0.8195, 1.528, 10.61
-    ),
-    "noisy": MachineGains(
-        63.29, 5.174, 3.509, 0.01746, 0.003, 5.482, 0.6877, 0.4654, 0.8388, 10, 0.5
-    ),
-    "noise alone": MachineGains(
-        140.6, 4.115, 3.645, 0.00849, 0.003, 8.914, 0.8151, 0.4811, 0.958, 2.024, 0.5332
-    ),
-    "ekf noisy": MachineGains(
-        20.17,
-        0.8317,
-        0.8102,
-        0.1254,
-        0.02239,
-        7.699,
-        0.7644,
-        1.113,
-        0.6483,
-        3.39,
-        1.402,
-    ),
-    "ekf noise alone": MachineGains(
-        157.7, 1.616, 4.698, 0.01018, 0.003, 4.917, 0.8019, 0.4197, 1.048, 2.374, 0.9391
-    ),
-}
-
-
-BY_PLANT: dict[type[MechanicalPlant], MachineGains] = {  # of `tasks.reach`
-    Pendulum: MachineGains(
-        3, 4.742, 0.51, 0.005104, 0.003419, 12, 0.9401, 1.931, 2.229, 2.858, 18.48
-    ),
-    Acrobot: MachineGains(
-        8.916, 14.84, 2.59, 0.02566, 0.04832, 115.7, 0.9603, 1.725, 1.788, 7.882, 8
-    ),
-    Pendubot: MachineGains(
-        6.328, 13.09, 3.495, 0.04446, 0.3849, 11.99, 0.9569, 2.187, 0.8501, 3.906, 8
-    ),
-}
+from hybridctl.tasks import MachineGains, Task
+from hybridctl.tasks.gains import BY_PLANT, GAINS
 
 
 def tuned(task: Task, observed: bool = False) -> MachineGains:
-    """Gains tuned on the task of that name or for its plant, else those of `global`.
+    """Gains that the task hints at, or were tuned for its plant, else `GAINS`.
 
     They are told in the own units of the task's plant: on one that is lighter, smaller
     or told in other units, the machine does the same.
 
     Args:
-        task: whose name decides.
+        task: whose hints and plant decide.
         observed: those for a machine behind observers, where there are any.
     """
-    plant = mechanical(task)
-    rig: Any = CartPole
-    if task.name not in TUNED and type(plant) in BY_PLANT:
-        rig = type(plant)
-    found = TUNED.get(task.name, BY_PLANT.get(rig, GAINS))
-    found = TUNED.get(f"ekf {task.name}", found) if observed else found
+    plant, hints = mechanical(task), task.hints
+    rig: Any = CartPole  # that the gains were tuned on
+    found = (hints.observed if observed else None) or hints.gains
+    if found is None:
+        rig = type(plant) if type(plant) in BY_PLANT else CartPole
+        found = BY_PLANT.get(rig, GAINS)
     units = own_units(plant).over(own_units(rig()))
     numbers = {n: v for n, v in dataclasses.asdict(found).items() if n in POWERS}
     return dataclasses.replace(found, **told(numbers, units))

@@ -20,6 +20,7 @@ from hybridctl.controllers import (
 )
 from hybridctl.design import linearize
 from hybridctl.kinds import checked
+from hybridctl.names import TEMPLATES, check_listed
 from hybridctl.plants import own_units
 from hybridctl.strategies.reference import (
     build_balance,
@@ -33,8 +34,6 @@ from hybridctl.strategies.reference import (
 )
 from hybridctl.tasks import Task, holds
 
-EVERY = 4  # periods per decision: held inputs explore further than white noise
-SLOWER = {"weak": 6}  # and a weak motor needs longer pushes
 BRAKE = 5.0  # of the brake mode, in own units: slower by that rate [1/s]
 
 
@@ -127,7 +126,7 @@ def _pump_and_agent(task: Task) -> Controller:
 
 
 def _held(task: Task, size: int = 1) -> Controller:
-    return Hold(Slot(size), every=SLOWER.get(task.name, EVERY))
+    return Hold(Slot(size), every=task.hints.every)
 
 
 def _must_stay_up(task: Task) -> bool:
@@ -160,7 +159,11 @@ _TEMPLATES = {
 
 
 def templates(task: Task | None = None) -> tuple[str, ...]:
-    """Names of the toolkit's own trainable templates; of those that fit a task."""
+    """Names of the toolkit's own trainable templates.
+
+    Args:
+        task: only those that fit it; None: all.
+    """
     if task is None or not _must_stay_up(task):
         return tuple(_TEMPLATES)
     return tuple(name for name, entry in _TEMPLATES.items() if not entry.swings)
@@ -210,3 +213,6 @@ def template(name: str, task: Task) -> Controller:
         f"fall; choose one of: {', '.join(fitting)}",
     )
     return _TEMPLATES[name].build(task)
+
+
+check_listed("TemplateName", TEMPLATES, _TEMPLATES)

@@ -10,7 +10,9 @@ from hybridctl.kinds import check_kind
 from hybridctl.loop import Actuator, Loop
 from hybridctl.plants import CartPole, Network, Plant
 from hybridctl.tasks.cost import Cost
+from hybridctl.tasks.gains import tuned_on
 from hybridctl.tasks.reach import changed
+from hybridctl.tasks.registry import register
 from hybridctl.tasks.start import Box, Either, Start
 from hybridctl.tasks.task import Task
 
@@ -19,6 +21,7 @@ Pole = TypeVar("Pole", CartPole, Network, CartPole | Network)
 WEIGHTS = {"x": 1.0, "theta": 20.0, "dx": 1.0, "dtheta": 1.0}  # of the cost
 
 
+@register("balance")
 def balance(
     plant: CartPole | Network | None = None, loop: Loop | None = None, **changes: Any
 ) -> Task:
@@ -48,6 +51,7 @@ def balance(
     return cartpole_task("balance", plant, loop, start, fields | changes)
 
 
+@register("swingup")
 def swingup(
     plant: CartPole | None = None, loop: Loop | None = None, **changes: Any
 ) -> Task:
@@ -66,10 +70,12 @@ def swingup(
         The task.
     """
     plant = cartpole("swingup", plant)
-    fields = {"train_start": mixed_start(plant)} | changes
+    hints = tuned_on("swingup")
+    fields = {"train_start": mixed_start(plant), "hints": hints} | changes
     return cartpole_task("swingup", plant, loop, hanging_start(plant, 0.0), fields)
 
 
+@register("global")
 def global_(
     plant: CartPole | None = None, loop: Loop | None = None, **changes: Any
 ) -> Task:
@@ -87,10 +93,12 @@ def global_(
         The task.
     """
     plant = cartpole("global", plant)
-    fields = {"train_start": mixed_start(plant, hanging=0.15)} | changes
+    start = mixed_start(plant, hanging=0.15)
+    fields = {"train_start": start, "hints": tuned_on("global")} | changes
     return cartpole_task("global", plant, loop, anywhere(), fields)
 
 
+@register("weak")
 def weak(
     plant: CartPole | None = None, loop: Loop | None = None, **changes: Any
 ) -> Task:
@@ -110,10 +118,15 @@ def weak(
     plant = cartpole("weak", plant)
     loop = Loop(0.02, actuator=Actuator(limit=3.0)) if loop is None else loop
     start = Either(hanging_start(plant, 0.0), anywhere())
-    fields = {"train_start": mixed_start(plant), "failure_reward": -400.0} | changes
+    fields = {
+        "train_start": mixed_start(plant),
+        "failure_reward": -400.0,
+        "hints": tuned_on("weak", every=6, preset="weak"),  # longer pushes
+    } | changes
     return cartpole_task("weak", plant, loop, start, fields)
 
 
+@register("short_track")
 def short_track(
     plant: CartPole | None = None,
     loop: Loop | None = None,
@@ -140,6 +153,7 @@ def short_track(
     fields = {
         "failure": beyond(plant.upright(), x=track),
         "train_start": mixed_start(plant, track / 2),
+        "hints": tuned_on("short_track", preset="quick", steps=4_000_000),
     }
     return cartpole_task(
         "short_track", plant, loop, hanging_start(plant), fields | changes

@@ -8,6 +8,8 @@ from hybridctl.kinds import checked, real_number
 from hybridctl.loop import Actuator, Disturbance, Loop, Sensor
 from hybridctl.plants import CartPole
 from hybridctl.tasks.cartpole import anywhere, cartpole, cartpole_task, mixed_start
+from hybridctl.tasks.gains import tuned_on
+from hybridctl.tasks.registry import register
 from hybridctl.tasks.start import Box, Vary
 from hybridctl.tasks.task import Task
 
@@ -20,6 +22,7 @@ VARIED = Vary(
 )
 
 
+@register("push")
 @checked
 def push(
     plant: CartPole | None = None,
@@ -47,11 +50,13 @@ def push(
     positive("impulse", impulse)
     kick = Disturbance.impulse(impulse, at=1.0, random_size=True)
     loop = _loop(plant, disturbance=kick) if loop is None else loop
-    fields = {"train_start": mixed_start(plant, hanging=0.15)} | changes
+    training = mixed_start(plant, hanging=0.15)
+    fields = {"train_start": training, "hints": tuned_on("push")} | changes
     start = Box(plant.upright().x, plant.upright().x)
     return cartpole_task("push", plant, loop, start, fields)
 
 
+@register("unknown_plant")
 def unknown_plant(
     plant: CartPole | None = None, loop: Loop | None = None, **changes: Any
 ) -> Task:
@@ -70,10 +75,15 @@ def unknown_plant(
         The task.
     """
     plant = cartpole("unknown_plant", plant)
-    fields = {"train_start": mixed_start(plant, hanging=0.15), "vary": VARIED}
+    fields = {
+        "train_start": mixed_start(plant, hanging=0.15),
+        "vary": VARIED,
+        "hints": tuned_on("unknown_plant"),
+    }
     return cartpole_task("unknown_plant", plant, loop, anywhere(), fields | changes)
 
 
+@register("noisy")
 @checked
 def noisy(
     plant: CartPole | None = None,
@@ -114,6 +124,7 @@ def noisy(
         "train_start": mixed_start(plant, hanging=0.15),
         "settled": near(plant.upright(), theta=0.5),
         "cost_after": seconds / 2,
+        "hints": tuned_on("noisy" if force else "noise alone"),
     }
     return cartpole_task("noisy", plant, loop, anywhere(), fields | changes)
 

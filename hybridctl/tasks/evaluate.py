@@ -28,18 +28,18 @@ class Scores(NamedTuple):
     """What N episodes scored, in the order of their starts; NumPy, [N] each.
 
     Attributes:
-        success: by the task's own criterion: `survived` or `settled`.
-        failed: ended early.
+        success: by the task's own criterion: `survived` or `settled`, bool [N].
+        failed: ended early, bool [N].
         settle: time [s] from which the state stayed settled, inf where it never did.
-        cost: integral J of the running cost; a failed episode is charged.
+        cost: integral J of the running cost [N]; a failed episode is charged.
         effort: ∫ u² dt [N² s].
-        peak_x: largest |x|, the first state.
-        length: control periods until the episode failed or ended.
-        reward: sum of the rewards.
-        finite: no state or cost that was not finite.
-        peak: how near an episode came to failing, 1 where it failed; None where
+        peak_x: largest |x|, the first state, in its unit, [N].
+        length: control periods until the episode failed or ended [N].
+        reward: sum of the rewards [N].
+        finite: no state or cost that was not finite, bool [N].
+        peak: how near an episode came to failing [N], 1 where it failed; None where
             margins were not asked for.
-        rest: how far from settled it ended, at most 1 where it was; or None.
+        rest: how far from settled it ended [N], at most 1 where it was; or None.
     """
 
     success: np.ndarray

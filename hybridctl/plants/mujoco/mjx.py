@@ -16,8 +16,8 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import fail
-from hybridctl.plants.linearize import float64_on_host
 from hybridctl.plants.mujoco.mjcf import Model, import_mjx, import_mujoco
+from hybridctl.precision import float64_on_host
 
 TINY = 1e-15  # mjMINVAL
 SLIDES = 2  # of body_simple

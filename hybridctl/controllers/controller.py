@@ -198,7 +198,8 @@ class Series(Controller):
     def ports(self) -> Ports:
         """What the observer takes and the inner controller gives."""
         observer, inner = of(self.observer), of(self.inner)
-        return merged(inner, observer).but(y=observer.y, u=inner.u)
+        both = merged(inner, observer)
+        return both.but(y=observer.y, by_name=observer.by_name, u=inner.u)
 
     def init(self, tick: Tick) -> State:
         """Both memories; the inner one starts on the first estimate."""
@@ -232,7 +233,7 @@ def inside(node: Any) -> list[Any]:
     found = [c for c in children(node) if c is not node]
     plain = [c for c in found if isinstance(c, tuple | list | dict)]
     deeper = [c for container in plain for c in inside(container)]
-    return [c for c in found if c not in plain] + deeper
+    return [c for c in found if not isinstance(c, tuple | list | dict)] + deeper
 
 
 def output_of(controller: Controller, tick: Tick) -> jax.ShapeDtypeStruct:

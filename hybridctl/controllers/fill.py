@@ -134,7 +134,8 @@ class Filled(Controller):
         both = merged(template, self.agent)
         behind = isinstance(self.template, Series) and template.y is None
         y = None if behind else template.y or both.y
-        return both.but(y=y, u=template.u, mode=template.mode)
+        by_name = both.by_name if template.y is None else template.by_name
+        return both.but(y=y, by_name=by_name, u=template.u, mode=template.mode)
 
     def init(self, tick: Tick) -> State:
         """The memories of both."""

@@ -83,7 +83,7 @@ class SafetyFilter(Controller):
     def ports(self) -> Ports:
         """Those of both controllers, on the state of its plant."""
         both = merged(self.controller, self.backup)
-        return both.but(y=self.plant.ports.y, dt=self.dt)
+        return both.but(y=self.plant.ports.y, by_name=False, dt=self.dt)
 
     def init(self, tick: Tick) -> State:
         """Both memories fresh; nothing has been held back."""

@@ -10,6 +10,7 @@ import numpy as np
 from hybridctl import files, ports
 from hybridctl.checks import fail, is_concrete, plain, require
 from hybridctl.controllers import Controller
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.ports import Ports
 from hybridctl.store import answers
@@ -103,9 +104,8 @@ def to_bytes(controller: Controller) -> bytes:
     arrays: Arrays = {}
     tree = encode(controller, ROOT, arrays)
     known = ports.of(controller)
-    arrays |= answers.record(
-        controller, known, known.dt or TEST_DT, _seed(tree, arrays)
-    )
+    asked = bind(controller, known.y) if known.y else controller
+    arrays |= answers.record(asked, known, known.dt or TEST_DT, _seed(tree, arrays))
     manifest = {ROOT: tree, "dt": known.dt, "signals": signals(known)}
     data = pack(manifest, arrays)
     require(
@@ -126,7 +126,8 @@ def from_bytes(data: bytes) -> Controller:
     try:
         controller = _rebuild(manifest, arrays)
         known = ports.of(controller)
-        answers.verify(controller, known, known.dt or TEST_DT, arrays)
+        asked = bind(controller, known.y) if known.y else controller
+        answers.verify(asked, known, known.dt or TEST_DT, arrays)
     except Exception as error:  # a stranger's file makes code raise anything
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         saved = plain(manifest["hybridctl"], 40)

@@ -41,7 +41,7 @@ def imports(path: Path, late: bool = True) -> list[tuple[str, str]]:
         path: of the file.
         late: also of those below `if TYPE_CHECKING`.
     """
-    found, todo = [], [tree(path)]
+    found, todo = [], list[ast.AST]([tree(path)])
     while todo:
         node = todo.pop()
         if isinstance(node, ast.Import):

@@ -140,16 +140,12 @@ def _room(cls: type) -> None:
 
 @functools.singledispatch
 def _card(thing: Any, known: Known) -> Card:
-    from hybridctl.describe.fields import fields_card
-
-    return fields_card(thing, known)
+    raise NotImplementedError  # of any object: see `describe.fields`
 
 
 @functools.singledispatch
 def _label(thing: Any, known: Known) -> str:
-    from hybridctl.describe.fields import call
-
-    return call(thing, known)
+    raise NotImplementedError
 
 
 @functools.singledispatch

@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
-    "version", "names", "rounding", "screen", "lazy", "checks", "files", "ports",
-    "kinds", "cache", "precision", "describe", "plants", "controllers", "loop",
+    "version", "names", "rounding", "screen", "progress", "lazy", "checks", "files",
+    "ports", "kinds", "cache", "precision", "describe", "plants", "controllers", "loop",
     "design", "tasks", "strategies", "learn", "contests", "codegen", "store", "runs",
     "deploy", "suites", "show", "gym", "cli",
 )  # fmt: skip

@@ -21,7 +21,7 @@ from hybridctl.learn.config import Config
 from hybridctl.learn.devices import shortfall
 from hybridctl.learn.engine import Offer, engine
 from hybridctl.learn.env import Env
-from hybridctl.learn.progress import Bar
+from hybridctl.learn.progress import Watched
 from hybridctl.learn.run import Run
 from hybridctl.learn.tally import Totals
 from hybridctl.tasks import Task
@@ -73,7 +73,7 @@ class Session:
         template: Controller,
         config: Config,
         seed: int,
-        bar: Bar,
+        bar: Watched,
         listeners: tuple[Listener, ...] = (),
         resume: Run | None = None,
     ):

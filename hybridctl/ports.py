@@ -7,7 +7,7 @@ modes'. A class that declares nothing is unknown, and is asked where it is used.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 from hybridctl.checks import fail, require
 
@@ -55,6 +55,8 @@ class Ports:
         mode: names of the modes of the outermost machine; empty without one.
         applied: applied inputs that it is told of.
         designed: the parts within that were designed for a period.
+        by_name: whether y stands for these names and nothing else; a whole state may
+            be called otherwise by the plant.
     """
 
     y: Signals | None = None
@@ -64,6 +66,7 @@ class Ports:
     mode: tuple[str, ...] = ()
     applied: Signals | None = None
     designed: tuple[Designed, ...] = ()
+    by_name: bool = False
 
     def but(self, **changes: Any) -> "Ports":
         """The same ports with other fields."""
@@ -94,7 +97,7 @@ def of(part: Any) -> Ports:
     """The ports of a plant, a sensor or a controller.
 
     Args:
-        part: any of them.
+        part: any of them, or ports that are known already.
 
     Returns:
         Its signals by name; None where its class declares nothing.
@@ -109,7 +112,10 @@ def of(part: Any) -> Ports:
         >>> [signal.name for signal in of(lqr).y]
         ['x', 'theta', 'dx', 'dtheta']
     """
-    if not isinstance(part, HasPorts):
+    if isinstance(part, Ports):
+        return part
+    declares = any("ports" in vars(cls) for cls in type(part).__mro__)
+    if not declares:  # isinstance would ask the part, and all within it, once more
         fail(
             f"a {type(part).__name__} has no ports; give a Plant, a Sensor or a "
             "Controller"
@@ -120,7 +126,6 @@ def of(part: Any) -> Ports:
     return found
 
 
-@runtime_checkable
 class HasPorts(Protocol):
     """What declares its ports."""
 
@@ -175,26 +180,35 @@ def listed(signals: Signals | None) -> str:
     return f" ({', '.join(names)})" if names else ""
 
 
-def merged(*parts: HasPorts) -> Ports:
+def merged(*parts: "HasPorts | Ports") -> Ports:
     """Ports of parts that see the same tick and act together.
 
     What one declares and another does not is taken as declared; of several, the one
-    with names stands, else the one with most numbers.
+    with most numbers stands, with names where some have them; and measurements that
+    a part takes by name come to it.
     """
     known = [of(part) for part in parts]
     designed = tuple(row for p in known for row in p.designed)
     return Ports(
-        y=_widest([p.y for p in known]),
+        y=_measured(known),
         r=_widest([p.r for p in known]),
         u=_widest([p.u for p in known]),
         dt=next((p.dt for p in known if p.dt is not None), None),
         mode=next((p.mode for p in known if p.mode), ()),
         applied=_widest([p.applied for p in known]),
         designed=designed,
+        by_name={p.by_name for p in known if p.y is not None} == {True},
     )
+
+
+def _measured(parts: list[Ports]) -> Signals | None:
+    y = _widest([p.y for p in parts])
+    names = [s.name for s in y or ()]
+    more = {s.name: s for p in parts if p.by_name for s in p.y or ()}
+    return y if y is None else (*y, *(s for n, s in more.items() if n not in names))
 
 
 def _widest(rows: list[Signals | None]) -> Signals | None:
     declared = [row for row in rows if row is not None]
-    named = [row for row in declared if any(s.name for s in row)]
-    return max(named or declared, key=len, default=None)
+    size = lambda row: (len(row), any(s.name for s in row))  # noqa: E731
+    return max(declared, key=size, default=None)

@@ -189,7 +189,10 @@ ZOO = classes((zoo.controllers(TASK), zoo.templates(TASK), zoo.plants()))
 ZOO |= classes(zoo.foreign(TASK))
 
 
-NOT_WRITTEN = {"Answer": "what the loop puts in the place of a Foreign while it runs"}
+NOT_WRITTEN = {
+    "Answer": "what the loop puts in the place of a Foreign while it runs",
+    "Seeing": "what a door puts before a controller whose measurements stand elsewhere",
+}
 KEPT = (hc.Controller, Guard, hc.Plant)
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import as_int, require
-from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.controller import Controller, State, Tick, beside
 from hybridctl.controllers.guards import Guard, ticks
 from hybridctl.controllers.inspect import children
 from hybridctl.kinds import as_row, checked
@@ -68,8 +68,8 @@ class Switch(Controller):
     @property
     def ports(self) -> Ports:
         """Those of its modes; what the supervisor gives is no input."""
-        both = merged(*self.modes, self.supervisor)
-        return both.but(u=merged(*self.modes).u, mode=self.names)
+        modes = merged(*self.modes)
+        return merged(modes, self.supervisor).but(u=modes.u, mode=self.names)
 
     def init(self, tick: Tick) -> State:
         """Every mode's memory is fresh."""
@@ -86,6 +86,18 @@ class Switch(Controller):
         branches = [self._branch(i) for i in range(len(self.modes))]
         modes, u = jax.lax.switch(mode, branches, state.modes, entered, tick)
         return SwitchState(mode, supervisor, modes), u
+
+    def shows(self, state: State) -> dict[str, Array]:
+        """Mode and age, and what the modes show: `swing.mode` of a machine within."""
+        within = {
+            f"{name}.{key}": value
+            for name, mode, memory in zip(
+                self.names, self.modes, state.modes, strict=True
+            )
+            for key, value in mode.shows(memory).items()
+        }
+        own = beside({"mode": state.mode}, self.supervisor.shows(state.supervisor))
+        return beside(own, within)
 
     def _branch(self, i: int):
         def run(memories, entered, tick):
@@ -151,6 +163,10 @@ class StateMachine(Controller):
         rest = jnp.where(moved, self.dwell, state.locked) - 1
         age = jnp.where(moved, 0, state.age) + 1
         return MachineState(target, age, jnp.maximum(rest, 0)), target
+
+    def shows(self, state: State) -> dict[str, Array]:
+        """Ticks since the mode was entered."""
+        return {"age": state.age}
 
 
 @checked

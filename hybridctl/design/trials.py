@@ -17,6 +17,7 @@ from hybridctl.controllers import (
     Quadratic,
     StateFeedback,
 )
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.trial import blank_tick, count
 from hybridctl.loop import Loop, enable_cache
 from hybridctl.loop.fit import check_fit
@@ -69,6 +70,7 @@ class Trials:
         n_r = count(check_fit(plant, controller, loop).r)
         positive("seconds", seconds)
         self.V, self.seconds = _cost_to_go(controller, V), seconds
+        controller = bind(controller, loop.measured(plant))
         self._system = cast((plant, controller, loop, self.V))
         self._bounds = _bounds(plant, limits or {})
         known = _markov(plant, controller, loop, n_r)

@@ -183,6 +183,7 @@ class Sample(NamedTuple):
     u: Array
     mode: Array | None
     hits: Hits | None = None
+    shown: dict[str, Array] | None = None
 
 
 def begin(
@@ -247,4 +248,4 @@ def step(
         k, state.plant, x, measured, u, asked, actuator, memory, state.key, state.r,
         state.rest,
     )  # fmt: skip
-    return after, Sample(asked, u, mode_of(memory), hits)
+    return after, Sample(asked, u, mode_of(memory), hits, controller.shows(memory))

@@ -20,6 +20,7 @@ from hybridctl.checks import (
     require,
 )
 from hybridctl.controllers import Controller
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import asks
 from hybridctl.controllers.trial import count
 from hybridctl.loop import host
@@ -110,13 +111,14 @@ def simulate(
     return Trace(
         t, x, sample.u, sample.asked, sample.mode, plant.states, plant.inputs,
         ports.mode, tuple(plant.units.items()), plant.angles,
-        sample.hits, names,
+        sample.hits, names, sample.shown or {},
     )  # fmt: skip
 
 
 @eqx.filter_jit
 def _run(system, x0, key, r, *, steps: int, method: tuple) -> tuple:
     plant, controller, loop = system
+    controller = bind(controller, loop.measured(plant))
     solver, rtol, atol = method
     motion = motion_of(solver, loop.dt, loop.substeps, rtol, atol)
 

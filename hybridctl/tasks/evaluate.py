@@ -13,6 +13,7 @@ from jax import Array
 from hybridctl.checks import as_key, cast, fail, require, split
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import answered, asks
 from hybridctl.describe import html, plain_data, text
 from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
@@ -235,6 +236,7 @@ def check_pair(task: Any, controller: Any) -> None:
 def _episodes(
     task: Task, controller: Controller, keys: Array, margins: bool = False
 ) -> Tally:
+    controller = bind(controller, task.loop.measured(task.plant))
     one = functools.partial(_episode, task, controller, margins=margins)
     return jax.vmap(one)(keys)
 
@@ -270,6 +272,7 @@ def _begin(
 
 def _hosted(task: Task, controller: Controller, keys: Array) -> Tally:
     """`_episodes` where Python is asked in between."""
+    controller = bind(controller, task.loop.measured(task.plant))
     states, tally = _begin_all(task, answered(controller), keys)
     for period in periods(task.loop, controller, states, task.steps):
         tally = _count_all(task, tally, *period)

@@ -30,7 +30,7 @@ from hybridctl.describe.numbers import (
 from hybridctl.loop import Trace
 from hybridctl.plants.signals import names
 from hybridctl.tasks import Task
-from hybridctl.tasks.evaluate import Scores, replay
+from hybridctl.tasks.evaluate import Scores, episode_keys, play
 from hybridctl.tasks.statistics import quantile
 
 
@@ -141,7 +141,8 @@ class Table(Shown):
         """One episode, simulated again."""
         one_of("controller", name, self.controllers)
         scores = self.scores[name]
-        trace = replay(self.task, self.controllers[name], self.seed, index)
+        key = episode_keys(self.seed, index + 1)[index]
+        trace = play(self.task, self.controllers[name], key)
         x0 = np.asarray(trace.x[0])
         cost, success = float(scores.cost[index]), bool(scores.success[index])
         return Episode(index, x0, cost, success, trace)

@@ -25,7 +25,7 @@ from hybridctl.learn.progress import Watched
 from hybridctl.learn.run import Run
 from hybridctl.learn.tally import Totals
 from hybridctl.tasks import Task
-from hybridctl.tasks.evaluate import Scores, check_pair, evaluate
+from hybridctl.tasks.evaluate import Scores, check_pair, scored
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
 
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
@@ -216,7 +216,7 @@ class Session:
     def validate(self, policy: Policy, seed: Any) -> Scores:
         """Scores of the filled template on the episodes of a seed or key."""
         filled = fill(self.template, policy)
-        return evaluate(self.task, filled, self.config.num_eval_envs, seed)
+        return scored(self.task, filled, self.config.num_eval_envs, seed)
 
     def point(self, offer: Offer, scores: Scores) -> dict[str, float]:
         """One row of the learning curve."""

@@ -23,7 +23,7 @@ from pocket import Faulty
 
 import hybridctl as hc
 from hybridctl.contests.falsify.perturbation import Space, plant_axes, start_axes
-from hybridctl.contests.falsify.search import Hunt, margins, unsuccessful
+from hybridctl.contests.falsify.search import FailureSearch, margins, unsuccessful
 from hybridctl.tasks import Box
 
 RESULT = Path(__file__).parent / "results" / "falsify.json"
@@ -54,10 +54,12 @@ def even(
     task: hc.Task, controller: hc.Controller, plant: float, n: int, seed: int
 ) -> Any:
     """Which of n even draws break, [n]."""
-    hunt = Hunt(
+    search = FailureSearch(
         space_of(task, plant), controller, 1000, seed, unsuccessful, margins(task)
     )
-    return np.concatenate([hunt.simulate(hunt.even(), 0)[2] for _ in range(n // 1000)])
+    return np.concatenate(
+        [search.simulate(search.even(), 0)[2] for _ in range(n // 1000)]
+    )
 
 
 def first_of(broken: Any) -> int | None:

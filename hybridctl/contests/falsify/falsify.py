@@ -168,8 +168,8 @@ def falsify(
             search.run(late, rounds, stop)
     ranges = {a.name: (a.low, a.high, a.nominal) for a in axes}
     return Falsified(
-        task.name, search.counterexamples(), search.evaluations, search.drawn, search.first,
-        ranges,
+        task.name, search.counterexamples(), search.evaluations, search.drawn,
+        search.first, ranges,
     )  # fmt: skip
 
 

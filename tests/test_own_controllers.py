@@ -121,7 +121,7 @@ def test_names_come_into_errors_and_files(tmp_path):
     assert [s.name for s in known.y] == ["x", "theta", "dx", "dtheta"]
     assert known.u == (hc.ports.Signal("force", "N"),) and known.dt == DT
     assert known.y[1].angle and known.y[1].unit == "rad"
-    with pytest.raises(ValueError, match="takes .x., .dx., .dtheta., but what is measured is theta"):
+    with pytest.raises(ValueError, match="takes 'x', 'dx', but what is measured is theta"):
         hc.simulate(hc.Pendulum(), LQR, [0, 0], 0.1, DT)
     again = hc.load(hc.save(tmp_path / "lqr", LQR))
     assert hc.ports.of(again) == known

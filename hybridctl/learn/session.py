@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.describe import told
@@ -92,6 +93,7 @@ class Session:
         self.train_seconds: list[float] = []
         self.eval_seconds: list[float] = []
 
+    @kept_programs()
     def run(self, env: Env) -> Run:
         """Train until the end, the target, Ctrl-C or divergence."""
         idle = shortfall(self.config)

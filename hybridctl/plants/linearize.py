@@ -8,7 +8,6 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.cache import enable_cache
 from hybridctl.checks import finite_entries, is_concrete, require, shape
 from hybridctl.kinds import checked
 from hybridctl.plants.plant import Equilibrium, Plant
@@ -51,7 +50,6 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
-    enable_cache()
     dx, (A, B) = slopes(plant, x, u)
     shape(f"the derivative of {type(plant).__name__}", dx, (plant.n_x,))
     for name, matrix in (("A", A), ("B", B)):

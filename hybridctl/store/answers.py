@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import Rest, cast, fail, on_numbers, require, split
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.controller import output_of
@@ -19,7 +20,6 @@ from hybridctl.controllers.fill import (
     references,
 )
 from hybridctl.controllers.machine import age_of, mode_of
-from hybridctl.loop import enable_cache
 from hybridctl.store.deadline import at_most
 from hybridctl.store.encode import Arrays
 
@@ -99,6 +99,7 @@ def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
     )
 
 
+@kept_programs()
 def replay(
     controller: Controller, y: np.ndarray, dt: float, shape: tuple[int, ...] = ()
 ) -> np.ndarray:
@@ -113,7 +114,6 @@ def replay(
     Raises:
         ValueError: the controller does not run, is too large, or has other outputs.
     """
-    enable_cache()
     host, rest = split(on_numbers(np.asarray, controller))
     with _cpu(), jax.default_matmul_precision("highest"):
         arguments = runs(cast, host), rest, jnp.asarray(y, float), dt

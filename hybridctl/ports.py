@@ -7,9 +7,9 @@ modes'. A class that declares nothing is unknown, and is asked where it is used.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from hybridctl.checks import fail
+from hybridctl.checks import fail, require
 
 
 class Signal(NamedTuple):
@@ -29,31 +29,65 @@ class Signal(NamedTuple):
 Signals = tuple[Signal, ...]
 
 
+class Designed(NamedTuple):
+    """Which part was designed for which period, and how often it steps.
+
+    Attributes:
+        part: name of its class.
+        dt: period [s] between its steps that it was designed for.
+        every: control periods between its steps.
+    """
+
+    part: str
+    dt: float
+    every: int = 1
+
+
 @dataclass(frozen=True)
 class Ports:
-    """What a part takes and gives.
+    """What a part takes and gives; None for what is not declared.
 
     Attributes:
         y: measurements that it takes (of a plant or sensor: gives).
         r: references that it follows.
         u: inputs that it gives (of a plant: takes); of an observer, its estimate.
-        applied: applied inputs that it is told of.
         dt: control period [s] that it was designed for.
         mode: names of the modes of the outermost machine; empty without one.
-
-    None stands for what is not declared.
+        applied: applied inputs that it is told of.
+        designed: the parts within that were designed for a period.
     """
 
     y: Signals | None = None
     r: Signals | None = None
     u: Signals | None = None
-    applied: Signals | None = None
     dt: float | None = None
     mode: tuple[str, ...] = ()
+    applied: Signals | None = None
+    designed: tuple[Designed, ...] = ()
 
     def but(self, **changes: Any) -> "Ports":
         """The same ports with other fields."""
         return replace(self, **changes)
+
+    def slower(self, every: int) -> "Ports":
+        """Of what steps every n-th period: dt is that of the loop."""
+        dt = None if self.dt is None else self.dt / every
+        rows = tuple(d._replace(every=d.every * every) for d in self.designed)
+        return self.but(dt=dt, designed=rows)
+
+    def check_dt(self, dt: float) -> None:
+        """Refuse another control period than some part was designed for.
+
+        Raises:
+            ValueError: names the part, both periods and the cure.
+        """
+        for part, designed, every in self.designed:
+            period = every * dt
+            require(
+                abs(designed - period) <= 1e-9 * period,
+                f"dt={period:g} but this {part} was designed for dt={designed:g}; "
+                f"redesign with dt={period:g}",
+            )
 
 
 def of(part: Any) -> Ports:
@@ -75,12 +109,25 @@ def of(part: Any) -> Ports:
         >>> [signal.name for signal in of(lqr).y]
         ['x', 'theta', 'dx', 'dtheta']
     """
-    match part:
-        case _ if isinstance(ports := getattr(part, "ports", None), Ports):
-            return ports
-    fail(
-        f"a {type(part).__name__} has no ports; give a Plant, a Sensor or a Controller"
-    )
+    if not isinstance(part, HasPorts):
+        fail(
+            f"a {type(part).__name__} has no ports; give a Plant, a Sensor or a "
+            "Controller"
+        )
+    found = part.ports
+    if found.dt is not None and not found.designed:
+        return found.but(designed=(Designed(type(part).__name__, found.dt),))
+    return found
+
+
+@runtime_checkable
+class HasPorts(Protocol):
+    """What declares its ports."""
+
+    @property
+    def ports(self) -> Ports:
+        """What it takes and gives."""
+        ...
 
 
 def unnamed(n: int) -> Signals:
@@ -99,34 +146,55 @@ def signals(
     )
 
 
+Names = tuple[tuple[str, str], ...]
+"""Names and units, as a controller keeps them in a field and a file holds them."""
+
+
+def named(names: Names, n: int, angles: Iterable[int] = ()) -> Signals:
+    """So many signals; with their names and units where those of all are kept."""
+    turned, rows = set(angles), names if len(names) == n else (("", ""),) * n
+    return tuple(Signal(*row, i in turned) for i, row in enumerate(rows))
+
+
+def names_of(part: HasPorts) -> tuple[Names, Names]:
+    """Names and units of what a part measures, and of its inputs."""
+    y, u = (
+        [(s.name, s.unit) for s in row or ()] for row in (part.ports.y, part.ports.u)
+    )
+    return tuple(y), tuple(u)
+
+
 def words(signals: Signals | None) -> str:
     """Names for a sentence."""
     return ", ".join(s.name or f"number {i}" for i, s in enumerate(signals or ()))
 
 
-def merged(*parts: Ports) -> Ports:
+def listed(signals: Signals | None) -> str:
+    """Names in brackets, for a sentence; "" where none is known."""
+    names = [s.name for s in signals or () if s.name]
+    return f" ({', '.join(names)})" if names else ""
+
+
+def merged(*parts: HasPorts) -> Ports:
     """Ports of parts that see the same tick and act together.
 
-    What one declares and the other does not is taken as declared. Names win over
-    numbers; of two that disagree, the first stands, and the door says what is wrong.
+    What one declares and another does not is taken as declared; of several, the one
+    with names stands, else the one with most numbers.
     """
+    known = [of(part) for part in parts]
+    designed = tuple(row for p in known for row in p.designed)
     return Ports(
-        y=_first([p.y for p in parts]),
-        r=_longest([p.r for p in parts]),
-        u=_first([p.u for p in parts]),
-        applied=_longest([p.applied for p in parts]),
-        dt=next((p.dt for p in parts if p.dt is not None), None),
-        mode=next((p.mode for p in parts if p.mode), ()),
+        y=_widest([p.y for p in known]),
+        r=_widest([p.r for p in known]),
+        u=_widest([p.u for p in known]),
+        dt=next((p.dt for p in known if p.dt is not None), None),
+        mode=next((p.mode for p in known if p.mode), ()),
+        applied=_widest([p.applied for p in known]),
+        designed=designed,
     )
 
 
-def _first(rows: list[Signals | None]) -> Signals | None:
-    """The first that has names, else the first that is declared."""
+def _widest(rows: list[Signals | None]) -> Signals | None:
     declared = [row for row in rows if row is not None]
     named = [row for row in declared if any(s.name for s in row)]
-    return next(iter(named), next(iter(declared), None))
-
-
-def _longest(rows: list[Signals | None]) -> Signals | None:
-    declared = [row for row in rows if row is not None]
-    return max(declared, key=len, default=None)
+    return max(named or declared, key=len, default=None)

@@ -204,7 +204,7 @@ def _tasks(task: Task, axes: Mapping[str, Any]) -> tuple[Task, dict[str, float]]
     build, nominal = scaled(task, axes)
     cells = np.array(list(itertools.product(*axes.values())))
     for cell in cells:
-        for part, _ in walk(build(dict(zip(axes, cell, strict=True)))):
+        for part in walk(build(dict(zip(axes, cell, strict=True)))):
             getattr(part, "__check_init__", lambda: None)()
     return build(dict(zip(axes, cells.T, strict=True))), nominal
 

@@ -11,6 +11,7 @@ from hybridctl.controllers.error import deviation
 from hybridctl.controllers.feedback import feed, unsaturated, within
 from hybridctl.controllers.guards import Quadratic
 from hybridctl.kinds import check_fields
+from hybridctl.ports import Names, Ports, named
 
 
 class AugmentedFeedback(Controller):
@@ -33,6 +34,8 @@ class AugmentedFeedback(Controller):
         actuator_limit: largest |u| that the actuator takes, or None.
         angles: coordinates of y that are angles.
         dt: control period [s] that K was designed for.
+        states: names and units of y, where known.
+        inputs: names and units of u, where known.
 
     Raises:
         ValueError: shapes do not fit, or a value is not finite.
@@ -53,6 +56,8 @@ class AugmentedFeedback(Controller):
     actuator_limit: Array | None = eqx.field(converter=optional_float, default=None)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     dt: float | None = eqx.field(static=True, default=None)
+    states: Names = eqx.field(static=True, default=())
+    inputs: Names = eqx.field(static=True, default=())
 
     def __check_init__(self):
         check_fields(self)
@@ -70,6 +75,13 @@ class AugmentedFeedback(Controller):
         for name in ("limit", "actuator_limit"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
+
+    @property
+    def ports(self) -> Ports:
+        """The state and the inputs, which it is also told of."""
+        y = named(self.states, len(self.x0), self.angles)
+        u = named(self.inputs, self.n_u)
+        return Ports(y, (), u, self.dt, applied=u)
 
     @property
     def n_u(self) -> int:

@@ -7,6 +7,7 @@ from jax import Array
 
 from hybridctl.checks import as_float, finite, require
 from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.ports import Ports, unnamed
 
 
 class Constant(Controller):
@@ -32,6 +33,11 @@ class Constant(Controller):
     def init(self, tick: Tick) -> State:
         """No memory."""
         del tick
+
+    @property
+    def ports(self) -> Ports:
+        """It looks at nothing."""
+        return Ports(r=(), u=unnamed(np.shape(self.u)[-1]), applied=())
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """The constant."""
@@ -59,6 +65,11 @@ class Sequence(Controller):
         )
         require(np.shape(self.u)[0] > 0, "Sequence is empty; give at least one input")
         finite("u", self.u)
+
+    @property
+    def ports(self) -> Ports:
+        """It looks at nothing but the clock."""
+        return Ports(r=(), u=unnamed(np.shape(self.u)[-1]), applied=())
 
     def init(self, tick: Tick) -> State:
         """No memory: the tick's number is the place in the sequence."""
@@ -90,6 +101,11 @@ class Slot(Controller):
             isinstance(self.size, int) and self.size > 0,
             f"Slot size={self.size!r} must be a whole number above 0; write Slot(1)",
         )
+
+    @property
+    def ports(self) -> Ports:
+        """It gives what an agent will give."""
+        return Ports(r=(), u=unnamed(self.size), applied=())
 
     def init(self, tick: Tick) -> State:
         """No memory."""

@@ -1,5 +1,6 @@
 """Controllers made of controllers: Hold, Mix, Argmax."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -12,7 +13,9 @@ from hybridctl.checks import require
 from hybridctl.controllers.basic import Constant
 from hybridctl.controllers.controller import Controller, State, Tick, output_of
 from hybridctl.controllers.error import total
+from hybridctl.controllers.inspect import children
 from hybridctl.kinds import as_row
+from hybridctl.ports import Ports, Signal, merged, of
 
 
 class HoldState(eqx.Module):
@@ -44,6 +47,11 @@ class Hold(Controller):
             f"Hold every={self.every!r} must be a whole number of periods above 0",
         )
 
+    @property
+    def ports(self) -> Ports:
+        """Those of what is held, on the loop's clock."""
+        return of(self.inner).slower(self.every)
+
     def init(self, tick: Tick) -> State:
         """Nothing held yet."""
         out = output_of(self.inner, tick)
@@ -62,10 +70,37 @@ class Hold(Controller):
         return tick.but(k=tick.k // self.every)
 
 
+def paced(
+    node: Any, every: int = 1, stop: Callable[[Any], bool] = lambda node: False
+) -> Iterator[tuple[Any, int]]:
+    """Every part of a tree with the number of control periods between its steps.
+
+    Args:
+        node: root of the tree.
+        every: number of periods between the root's steps.
+        stop: parts below which not to look.
+
+    Yields:
+        (part, periods), the root first.
+    """
+    yield node, every
+    if stop(node):
+        return
+    slow = every * node.every if isinstance(node, Hold) else every
+    for child in children(node):
+        if child is not node:
+            yield from paced(child, slow, stop)
+
+
 class Argmax(Controller):
     """Index of the inner controller's largest output: a supervisor for `Switch`."""
 
     inner: Controller
+
+    @property
+    def ports(self) -> Ports:
+        """What the inner controller takes; an index comes out."""
+        return of(self.inner).but(u=(Signal("index"),))
 
     def init(self, tick: Tick) -> State:
         """The inner memory."""
@@ -101,6 +136,12 @@ class Mix(Controller):
                 given == n,
                 f"Mix got {given} weights for {n} controllers; give one weight each",
             )
+
+    @property
+    def ports(self) -> Ports:
+        """What all of them take; the weights are no input."""
+        blended = merged(*self.controllers)
+        return merged(*self.controllers, self.weights).but(u=blended.u)
 
     def init(self, tick: Tick) -> State:
         """The memories of weights and controllers."""

@@ -8,10 +8,11 @@ import equinox as eqx
 import jax
 from jax import Array
 
-from hybridctl.checks import as_float, fail, finite, require
+from hybridctl.checks import as_float, fail, finite
+from hybridctl.controllers.inspect import children
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, check_fields_first
-from hybridctl.ports import Ports
+from hybridctl.ports import Ports, merged, of
 
 State = Any  # a controller's memory: any pytree of arrays
 
@@ -75,8 +76,13 @@ class Controller(Shown, eqx.Module):
 
     @property
     def ports(self) -> Ports:
-        """What it takes and gives; None in it for what its class does not declare."""
-        return Ports()
+        """What it takes and gives; None in it for what its class does not declare.
+
+        Without a declaration only this is known: for which period the controllers
+        within were designed, and their modes.
+        """
+        parts = [part for part in inside(self) if isinstance(part, Controller)]
+        return merged(*parts).but(y=None, r=None, u=None, applied=None)
 
     __array_ufunc__ = None  # let `numpy_scalar * controller` reach __rmul__
 
@@ -121,6 +127,11 @@ class Sum(Controller):
     a: Controller
     b: Controller
 
+    @property
+    def ports(self) -> Ports:
+        """Those of both."""
+        return merged(self.a, self.b)
+
     def init(self, tick: Tick) -> State:
         """Both memories."""
         return self.a.init(tick), self.b.init(tick)
@@ -141,6 +152,11 @@ class Scaled(Controller):
     def __check_init__(self):
         finite("scale", self.scale)
 
+    @property
+    def ports(self) -> Ports:
+        """Those of what is scaled."""
+        return of(self.inner)
+
     def init(self, tick: Tick) -> State:
         """The inner memory."""
         return self.inner.init(tick)
@@ -157,6 +173,13 @@ class Series(Controller):
     observer: Controller
     inner: Controller
 
+    @property
+    def ports(self) -> Ports:
+        """What the observer takes and the inner controller gives."""
+        inner = of(self.inner)
+        both = merged(self.inner, self.observer)
+        return both.but(y=of(self.observer).y, u=inner.u)
+
     def init(self, tick: Tick) -> State:
         """Both memories; the inner one starts on the first estimate."""
         state = self.observer.init(tick)
@@ -170,78 +193,14 @@ class Series(Controller):
         return (observer, inner), u
 
 
+def inside(node: Any) -> list[Any]:
+    """What a node holds, modules in its tuples and dicts too, one module down."""
+    found = [c for c in children(node) if c is not node]
+    plain = [c for c in found if isinstance(c, tuple | list | dict)]
+    deeper = [c for container in plain for c in inside(container)]
+    return [c for c in found if c not in plain] + deeper
+
+
 def output_of(controller: Controller, tick: Tick) -> jax.ShapeDtypeStruct:
     """Shape and dtype of a controller's output, without computing it."""
     return jax.eval_shape(lambda: controller.step(controller.init(tick), tick)[1])
-
-
-def tried(controller: Controller, tick: Tick) -> tuple[Any, Any, Any]:
-    """Shapes of a controller's memory, the memory after a step, and the output.
-
-    Raises:
-        ValueError: it does not run, or gives no array of real numbers.
-    """
-    name = type(controller).__name__
-
-    def run() -> Any:
-        memory = controller.init(tick)
-        return memory, *controller.step(memory, tick)
-
-    try:
-        memory, after, u = eqx.filter_eval_shape(run)
-        u = jax.eval_shape(lambda: jax.numpy.asarray(u)) if _is_scalar(u) else u
-    except ValueError:
-        raise
-    except Exception as error:  # a controller's own code may raise anything
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise ValueError(
-            f"{name} does not run in JAX: {type(error).__name__}: {first}; write it "
-            "with jax.numpy, as jnp.where(...) for if"
-        ) from error
-    if not isinstance(u, jax.ShapeDtypeStruct):
-        fail(f"{name} gives a {type(u).__name__}, expected an array; use jnp.stack")
-    real = u.dtype.kind in "fiub" or jax.numpy.issubdtype(u.dtype, jax.numpy.floating)
-    require(real, f"{name} gives {u.dtype}, expected real numbers")
-    return memory, after, u
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, (bool, int, float))
-
-
-def check_memory(before: Any, after: Any, name: str = "memory") -> None:
-    """Refuse a memory that does not keep its tree, shapes and dtypes.
-
-    Args:
-        before: shapes at the first tick.
-        after: shapes after a step.
-        name: of what it is.
-
-    Raises:
-        ValueError: names what changes, from what to what.
-    """
-    flat = jax.tree_util.tree_flatten_with_path
-    (old, tree), (new, other) = flat(before), flat(after)
-    require(
-        tree == other,
-        f"the {name} changes its structure: {tree} at the start, {other} after a step; "
-        "return from step what init returns",
-    )
-    for (path, a), (_, b) in zip(old, new, strict=True):
-        where = name + jax.tree_util.keystr(path)
-        for leaf in (a, b):
-            if not (_is_scalar(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)):
-                fail(
-                    f"{where} is a {type(leaf).__name__}, expected numbers; keep it in "
-                    "a field of the controller"
-                )
-        told = [f"{v.dtype}{list(v.shape)}" for v in map(_shaped, (a, b))]
-        require(
-            told[0] == told[1],
-            f"{where} is {told[0]} at the start and {told[1]} after a step; make them "
-            "the same, for example 0.0 instead of 0",
-        )
-
-
-def _shaped(leaf: Any) -> Any:
-    return jax.eval_shape(lambda: jax.numpy.asarray(leaf)) if _is_scalar(leaf) else leaf

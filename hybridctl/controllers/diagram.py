@@ -37,8 +37,7 @@ class Edge(NamedTuple):
 @draws
 def _draw(c: Controller, known: Known) -> str | None:
     """The outermost machine in a controller."""
-    nodes = (node for node, _ in walk(c))
-    found = next((node for node in nodes if isinstance(node, Switch)), None)
+    found = next((node for node in walk(c) if isinstance(node, Switch)), None)
     return None if found is None else machine_svg(found, known)
 
 

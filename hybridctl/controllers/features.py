@@ -12,6 +12,7 @@ from hybridctl.controllers.controller import State, Tick
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, checked
 from hybridctl.plants import Plant
+from hybridctl.ports import Ports, Signals, unnamed
 
 
 class Features(Shown, eqx.Module):
@@ -62,6 +63,7 @@ class Features(Shown, eqx.Module):
     def of(
         plant: Plant,
         *,
+        measured: Signals | None = None,
         trig: bool = True,
         applied: bool = False,
         n_modes: int = 0,
@@ -69,10 +71,12 @@ class Features(Shown, eqx.Module):
         age: bool = False,
         history: int = 0,
     ) -> "Features":
-        """All states of a plant, its angles as sin and cos.
+        """All that is measured of a plant, angles as sin and cos.
 
         Args:
-            plant: whose states are measured.
+            plant: the plant.
+            measured: what a loop measures of it, `loop.measured(plant)`; None: its
+                states.
             trig: angles as (sin, cos); False: the measurement as it is.
             applied: append the applied input.
             n_modes: append the active mode, one-hot.
@@ -81,11 +85,18 @@ class Features(Shown, eqx.Module):
             history: append the observations of so many decisions before.
 
         Returns:
-            Features of a full state measurement.
+            Features of the whole measurement.
         """
-        angles, columns = plant.angles if trig else (), tuple(range(plant.n_x))
-        n_u = plant.n_u if applied else 0
-        return Features(plant.n_x, columns, angles, n_u, n_modes, n_r, age, history)
+        y = (plant.ports.y or ()) if measured is None else measured
+        columns, n_u = tuple(range(len(y))), plant.n_u if applied else 0
+        angles = tuple(i for i in columns if y[i].angle and trig)
+        return Features(len(y), columns, angles, n_u, n_modes, n_r, age, history)
+
+    @property
+    def ports(self) -> Ports:
+        """The part of a tick that it looks at."""
+        y, r = unnamed(self.n_y), unnamed(self.n_r)
+        return Ports(y, r, applied=unnamed(self.n_u))
 
     @property
     def frame(self) -> int:

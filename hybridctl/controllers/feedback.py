@@ -11,6 +11,7 @@ from hybridctl.checks import as_float, finite, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.guards import Guard, Quadratic
+from hybridctl.ports import Names, Ports, named
 
 
 class StateFeedback(Controller):
@@ -24,6 +25,8 @@ class StateFeedback(Controller):
         limit: largest |u|, scalar or [n_u], or None.
         angles: coordinates of y that are angles.
         dt: control period [s] that K was designed for; None: continuous design.
+        states: names and units of y, where known.
+        inputs: names and units of u, where known.
 
     Raises:
         ValueError: shapes do not fit, or a value is not finite.
@@ -40,6 +43,8 @@ class StateFeedback(Controller):
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     dt: float | None = eqx.field(static=True, default=None)
+    states: Names = eqx.field(static=True, default=())
+    inputs: Names = eqx.field(static=True, default=())
 
     def __check_init__(self):
         row("x0", self.x0)
@@ -54,6 +59,13 @@ class StateFeedback(Controller):
             finite(name, getattr(self, name))
         if self.limit is not None:
             positive("limit", self.limit)
+
+    @property
+    def ports(self) -> Ports:
+        """The state, and the inputs that push it."""
+        n_u, n_x = np.shape(self.u0)[-1], np.shape(self.x0)[-1]
+        y, u = named(self.states, n_x, self.angles), named(self.inputs, n_u)
+        return Ports(y, (), u, self.dt)
 
     @property
     def V(self) -> "Quadratic":

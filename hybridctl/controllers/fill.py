@@ -4,23 +4,17 @@ import math
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from hybridctl.checks import fail, require
 from hybridctl.controllers.basic import Constant, Slot
-from hybridctl.controllers.combine import Hold
-from hybridctl.controllers.controller import (
-    Controller,
-    Series,
-    State,
-    Tick,
-    tried,
-)
+from hybridctl.controllers.combine import Hold, paced
+from hybridctl.controllers.controller import Controller, Series, State, Tick
 from hybridctl.controllers.foreign import answered
 from hybridctl.controllers.inspect import children, walk
 from hybridctl.controllers.machine import age_of, mode_of
+from hybridctl.controllers.trial import blank_tick, count, tried
+from hybridctl.ports import Ports, merged, of
 
 
 def _is_slot(node: Any) -> bool:
@@ -34,7 +28,7 @@ def _stays(node: Any) -> bool:
 
 def _slots(template: Controller) -> list[tuple[Slot, int]]:
     """The open Slots with their number of periods per step."""
-    parts = walk(template, stop=_stays)
+    parts = paced(template, stop=_stays)
     return [(node, every) for node, every in parts if _is_slot(node)]
 
 
@@ -66,7 +60,7 @@ def is_held(controller: Controller, every: int) -> bool:
     template = controller.template if isinstance(controller, Filled) else controller
     return every == 1 or all(
         isinstance(node, Hold) and node.every == every
-        for node, _ in walk(template, stop=_stays)
+        for node in walk(template, stop=_stays)
         if any(map(_is_slot, children(node)))
     )
 
@@ -109,7 +103,7 @@ def check_sight(template: Controller) -> None:
     """
     while isinstance(template, Series) and not action_size(template.observer):
         template = template.inner
-    for node, _ in walk(template, stop=_stays):
+    for node in walk(template, stop=_stays):
         hidden = isinstance(node, Series) and action_size(node.inner)
         require(
             not hidden,
@@ -132,6 +126,14 @@ class Filled(Controller):
 
     template: Controller
     agent: Controller
+
+    @property
+    def ports(self) -> Ports:
+        """Those of the template; the agent looks at the same tick, or behind it."""
+        template, both = of(self.template), merged(self.template, self.agent)
+        behind = isinstance(self.template, Series) and template.y is None
+        y = None if behind else template.y or both.y
+        return both.but(y=y, u=template.u, mode=template.mode)
 
     def init(self, tick: Tick) -> State:
         """The memories of both."""
@@ -178,40 +180,10 @@ def fill(template: Controller, agent: Controller) -> Filled:
 def _check_outputs(agent: Any, size: int) -> None:
     if not isinstance(agent, Controller):
         fail(f"a Slot takes a Controller, got {type(agent).__name__}")
-    n_y, n_u = measurements(agent) or 1, applied_inputs(agent) or 1
-    tick = blank_tick(n_y, n_u, references(agent))
+    ports = of(agent)
+    tick = blank_tick(count(ports.y) or 1, count(ports.applied) or 1, count(ports.r))
     given = tried(answered(agent), tick)[2].shape
     require(
         given == (size,),
         f"the Slots take {size} outputs together, the agent gives shape {given}",
     )
-
-
-def measurements(controller: Controller) -> int | None:
-    """Number of measurements that the parts of a controller expect, if they say."""
-    for node, _ in walk(controller):
-        if hasattr(node, "n_y"):
-            return node.n_y
-        if hasattr(node, "x0"):
-            return int(np.shape(node.x0)[-1])
-        if hasattr(node, "plant"):
-            return node.plant.n_x
-    return None
-
-
-def references(controller: Controller) -> int:
-    """Number of references that the parts of a controller expect."""
-    return max(getattr(node, "n_r", 0) for node, _ in walk(controller))
-
-
-def applied_inputs(controller: Controller) -> int:
-    """Number of applied inputs that the parts of a controller expect, if they say."""
-    return max(getattr(node, "n_u", 0) for node, _ in walk(controller))
-
-
-def blank_tick(n_y: int, n_u: int = 1, n_r: int = 0) -> Tick:
-    """A tick of zeros, to learn shapes from."""
-    zeros = (jnp.zeros(()), jnp.int32(0), jnp.zeros(n_y))
-    r, start = jnp.zeros(n_r) if n_r else None, jnp.int32(0)
-    u = jnp.zeros(n_u)
-    return Tick(*zeros, r, u, start, start, u)

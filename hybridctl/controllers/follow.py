@@ -16,6 +16,7 @@ from hybridctl.describe import told
 from hybridctl.kinds import check_kind
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.signals import names as unique
+from hybridctl.ports import Names, Ports, named, names_of, unnamed
 
 
 def reference(tick: Tick, n_r: int) -> Array:
@@ -40,6 +41,7 @@ class Shift(Controller):
 
     Args:
         gain: N_x, how the state at rest moves with the reference, [n_y, n_r].
+        states: names and units of y, where known.
 
     Raises:
         ValueError: the gain is no matrix, or not finite.
@@ -50,9 +52,16 @@ class Shift(Controller):
     """
 
     gain: Array = eqx.field(converter=as_float)
+    states: Names = eqx.field(static=True, default=())
 
     def __check_init__(self):
         _check_gain(self)
+
+    @property
+    def ports(self) -> Ports:
+        """It takes a measurement and gives it shifted."""
+        y = named(self.states, len(self.gain))
+        return Ports(y, unnamed(self.n_r), y, applied=())
 
     @property
     def n_y(self) -> int:
@@ -102,6 +111,12 @@ class Feedforward(Controller):
         """Number of references."""
         return np.shape(self.gain)[1]
 
+    @property
+    def ports(self) -> Ports:
+        """It looks at the reference alone."""
+        n_u, n_r = np.shape(self.gain)
+        return Ports(None, unnamed(n_r), unnamed(n_u), applied=())
+
     def init(self, tick: Tick) -> State:
         """No memory."""
         del tick
@@ -133,7 +148,10 @@ def follow(names: Any, *outputs: str) -> Shift:
         array([[1., 0., 0., 0.]])
     """
     check_kind("names", names, Plant | Equilibrium)
-    return told(Shift(rows(names.states, outputs).T), names)
+    known = tuple((n, "") for n in names.states)
+    if isinstance(names, Plant):
+        known = names_of(names)[0]
+    return told(Shift(rows(names.states, outputs).T, known), names)
 
 
 def rows(states: tuple[str, ...], outputs: tuple[str, ...]) -> np.ndarray:
@@ -159,6 +177,8 @@ class TrajectoryFeedback(Controller):
         limit: largest |u|, scalar or [n_u], or None.
         angles: coordinates of y that are angles.
         dt: control period [s] of the trajectory, where known.
+        states: names and units of y, where known.
+        inputs: names and units of u, where known.
 
     Raises:
         ValueError: shapes do not fit, or a value is not finite.
@@ -175,6 +195,8 @@ class TrajectoryFeedback(Controller):
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     dt: float | None = eqx.field(static=True, default=None)
+    states: Names = eqx.field(static=True, default=())
+    inputs: Names = eqx.field(static=True, default=())
 
     def __check_init__(self):
         x, u, K = np.shape(self.x), np.shape(self.u), np.shape(self.K)
@@ -191,6 +213,12 @@ class TrajectoryFeedback(Controller):
             finite(name, getattr(self, name))
         if self.limit is not None:
             positive("limit", self.limit)
+
+    @property
+    def ports(self) -> Ports:
+        """The state, and the inputs that push it."""
+        y = named(self.states, self.n_y, self.angles)
+        return Ports(y, (), named(self.inputs, np.shape(self.u)[1]), self.dt)
 
     @property
     def n_y(self) -> int:

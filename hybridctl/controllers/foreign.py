@@ -14,6 +14,7 @@ from hybridctl.checks import as_float, count, fail, is_concrete, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.features import Features
 from hybridctl.controllers.inspect import walk
+from hybridctl.ports import Ports, unnamed
 
 
 class Foreign(Controller):
@@ -59,6 +60,12 @@ class Foreign(Controller):
             fail(f"features is a {given}; give hc.Features.of(plant), for example")
         count("size", self.size)
 
+    @property
+    def ports(self) -> Ports:
+        """What its features look at, and its actions."""
+        designed = self.features.ports.but(dt=self.dt)
+        return designed.but(u=unnamed(self.size))
+
     def init(self, tick: Tick) -> State:
         """The memory of its features."""
         return self.features.init(tick)
@@ -96,6 +103,11 @@ class Answer(Controller):
     """Stands where a `Foreign` does, with what that has answered: u, shape [size]."""
 
     u: Array = eqx.field(converter=as_float)
+
+    @property
+    def ports(self) -> Ports:
+        """It looks at nothing."""
+        return Ports(r=(), u=unnamed(np.shape(self.u)[-1]), applied=())
 
     def init(self, tick: Tick) -> State:
         """No memory."""
@@ -137,12 +149,12 @@ def refusal(part: Foreign) -> str:
 
 def asks(controller: Any) -> bool:
     """Whether some part of a controller is `Foreign`."""
-    return any(isinstance(part, Foreign) for part, _ in walk(controller))
+    return any(isinstance(part, Foreign) for part in walk(controller))
 
 
 def refuse_foreign(controller: Any) -> None:
     """Refuse a controller with a `Foreign` in it, before anything compiles."""
-    for part, _ in walk(controller):
+    for part in walk(controller):
         if isinstance(part, Foreign):
             fail(refusal(part))
 

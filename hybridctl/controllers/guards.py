@@ -1,7 +1,7 @@
 """Guards: conditions on a tick, as data that can be saved, swept and drawn."""
 
 import abc
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -248,6 +248,14 @@ def beyond(centre: Equilibrium, **tolerance: float) -> Guard:
     return ~near(centre, **tolerance)
 
 
+@runtime_checkable
+class LevelSet(Protocol):
+    """A set V(y) < rho, as a region of attraction is one."""
+
+    V: Quadratic
+    rho: Any
+
+
 def level(V: Any, rho: float | None = None) -> Guard:
     """Inside a level set of a cost-to-go: `level(lqr.V < 1.0)` or `level(V, 1.0)`.
 
@@ -255,7 +263,7 @@ def level(V: Any, rho: float | None = None) -> Guard:
     """
     if isinstance(V, Guard):
         return V
-    if rho is None and hasattr(V, "rho"):
+    if rho is None and isinstance(V, LevelSet):
         return Level(V.V, V.rho)
     if rho is None:
         fail("level needs a bound: level(V < rho) or level(V, rho)")

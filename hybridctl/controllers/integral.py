@@ -10,6 +10,7 @@ from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import feed, within
 from hybridctl.kinds import real_number
+from hybridctl.ports import Names, Ports, named
 
 
 class IntegralFeedback(Controller):
@@ -27,6 +28,8 @@ class IntegralFeedback(Controller):
         dt: control period [s].
         limit: largest |u|, scalar or [n_u]; None: unlimited, q may wind up.
         angles: coordinates of y that are angles.
+        states: names and units of y, where known.
+        inputs: names and units of u, where known.
 
     Raises:
         ValueError: shapes do not fit, or a value is not finite.
@@ -45,6 +48,8 @@ class IntegralFeedback(Controller):
     dt: float = eqx.field(static=True, converter=real_number)
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
+    states: Names = eqx.field(static=True, default=())
+    inputs: Names = eqx.field(static=True, default=())
 
     def __check_init__(self):
         row("x0", self.x0)
@@ -59,6 +64,12 @@ class IntegralFeedback(Controller):
         positive("dt", self.dt)
         if self.limit is not None:
             positive("limit", self.limit)
+
+    @property
+    def ports(self) -> Ports:
+        """The state, and the inputs that push it."""
+        y = named(self.states, len(self.x0), self.angles)
+        return Ports(y, (), named(self.inputs, len(self.u0)), self.dt)
 
     def init(self, tick: Tick) -> State:
         """Nothing added up yet."""

@@ -11,9 +11,10 @@ from jax import Array
 from hybridctl.checks import as_int, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.guards import Guard, ticks
-from hybridctl.controllers.inspect import design_dt, walk
+from hybridctl.controllers.inspect import children
 from hybridctl.kinds import as_row, checked
 from hybridctl.plants.signals import names as unique
+from hybridctl.ports import Ports, Signal, merged, of
 
 
 class SwitchState(eqx.Module):
@@ -63,6 +64,12 @@ class Switch(Controller):
                 isinstance(mode, Controller),
                 f"mode {name!r} is {type(mode).__name__}, expected a Controller",
             )
+
+    @property
+    def ports(self) -> Ports:
+        """Those of its modes; what the supervisor gives is no input."""
+        both = merged(*self.modes, self.supervisor)
+        return both.but(u=merged(*self.modes).u, mode=self.names)
 
     def init(self, tick: Tick) -> State:
         """Every mode's memory is fresh."""
@@ -122,6 +129,12 @@ class StateMachine(Controller):
     dwell: Array = eqx.field(converter=as_int, default=0)
     start: int = eqx.field(static=True, default=0)
 
+    @property
+    def ports(self) -> Ports:
+        """What its guards' controllers take; the index of a mode comes out."""
+        inside = [c for c in children(self.guards) if isinstance(c, Controller)]
+        return merged(*inside).but(u=(Signal("mode"),))
+
     def init(self, tick: Tick) -> State:
         """In the first mode, free to leave it."""
         del tick
@@ -178,7 +191,8 @@ def machine(
         _check_edge(names, source, target, guard)
     first = names[0] if start is None else start
     require(first in names, f"start {first!r} is no mode; the modes are {names}")
-    known_dt = dt if dt is not None else design_dt(tuple(modes.values()))
+    parts = [mode for mode in modes.values() if isinstance(mode, Controller)]
+    known_dt = merged(*parts).dt if dt is None else dt
     supervisor = StateMachine(
         [guard for _, _, guard in rows],
         [names.index(source) for source, _, _ in rows],
@@ -213,8 +227,7 @@ def _check_edge(names: tuple[str, ...], source: str, target: str, guard: Any) ->
 
 def mode_names(controller: Any) -> tuple[str, ...]:
     """Names of the modes of the outermost Switch; empty where there is none."""
-    nodes = (node for node, _ in walk(controller))
-    return next((node.names for node in nodes if isinstance(node, Switch)), ())
+    return of(controller).mode
 
 
 def mode_of(state: Any) -> Array | None:

@@ -15,6 +15,7 @@ from hybridctl.controllers.feedback import StateFeedback, within
 from hybridctl.kinds import real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
+from hybridctl.ports import Ports, merged
 
 SWEEPS = 50  # over the inputs, where there are several
 SHARES = (1.0, 0.5, 0.2, 0.05, 0.0)  # of a step, tried side by side; 0 keeps the plan
@@ -93,6 +94,13 @@ class MPC(Controller):
         )
         shape("terminal.x0", self.terminal.x0, (self.plant.n_x,))
         _ = self.terminal.V  # refuses one without a cost-to-go
+
+    @property
+    def ports(self) -> Ports:
+        """The state of its plant, and its inputs."""
+        known = self.plant.ports
+        inner = merged(self.terminal, *([] if self.guess is None else [self.guess]))
+        return inner.but(y=known.y, u=known.u, dt=self.dt, applied=known.u, mode=())
 
     @property
     def n_u(self) -> int:

@@ -13,6 +13,7 @@ from hybridctl.checks import as_float, fail, one_of, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.features import Features
 from hybridctl.kinds import as_row
+from hybridctl.ports import Ports, unnamed
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -80,6 +81,12 @@ class Policy(Controller):
                 got == (self._width(w), size, size),
                 f"a layer's weights {got[:2]} do not fit its neighbours",
             )
+
+    @property
+    def ports(self) -> Ports:
+        """What its features look at, and its actions."""
+        seen = self.features.ports
+        return seen.but(u=unnamed(np.shape(self.biases[-1])[-1]))
 
     def _width(self, layer: Array) -> int:
         i = next(i for i, w in enumerate(self.weights) if w is layer)

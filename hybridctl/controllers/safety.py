@@ -14,6 +14,7 @@ from hybridctl.controllers.guards import Guard
 from hybridctl.kinds import real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
+from hybridctl.ports import Ports, merged
 
 
 class FilterState(eqx.Module):
@@ -77,6 +78,12 @@ class SafetyFilter(Controller):
         count("substeps", self.substeps)
         if self.limit is not None:
             positive("limit", self.limit)
+
+    @property
+    def ports(self) -> Ports:
+        """Those of both controllers, on the state of its plant."""
+        both = merged(self.controller, self.backup)
+        return both.but(y=self.plant.ports.y, dt=self.dt)
 
     def init(self, tick: Tick) -> State:
         """Both memories fresh; nothing has been held back."""

@@ -16,6 +16,7 @@ from hybridctl.controllers.error import wrap
 from hybridctl.controllers.follow import reference
 from hybridctl.kinds import check_kind
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.ports import Ports, unnamed
 
 SOURCES = ("y", "r")
 
@@ -60,6 +61,11 @@ class Hat(Controller):
     def n_r(self) -> int:
         """Number of references that it needs."""
         return self.column + 1 if self.source == "r" else 0
+
+    @property
+    def ports(self) -> Ports:
+        """The place of a measurement or reference that it looks up."""
+        return Ports(None, unnamed(self.n_r), unnamed(len(self.points)), applied=())
 
     def init(self, tick: Tick) -> State:
         """No memory."""

@@ -12,6 +12,7 @@ from hybridctl.checks import as_float, finite, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
 from hybridctl.plants import MechanicalPlant, OwnUnits, own_units
+from hybridctl.ports import Ports
 
 POWERS = MappingProxyType(  # of second, metre and joule in the unit of each number
     {
@@ -140,6 +141,12 @@ class EnergySwingUp(Controller):
         for name in ("drive", "track", "limit"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
+
+    @property
+    def ports(self) -> Ports:
+        """The state of its plant, and its input."""
+        known = self.plant.ports
+        return Ports(known.y, (), known.u)
 
     def init(self, tick: Tick) -> State:
         """No memory."""

@@ -3,37 +3,20 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
-from hybridctl.checks import Rest, fail, on_numbers, positive, require, split
+from hybridctl.checks import Rest, on_numbers, require, split
 from hybridctl.codegen.graph import kind_of
 from hybridctl.controllers import Controller, Tick
-from hybridctl.controllers.fill import (
-    applied_inputs,
-    blank_tick,
-    measurements,
-    references,
-)
-from hybridctl.controllers.inspect import check_dt, walk
+from hybridctl.controllers.inspect import walk
 from hybridctl.controllers.machine import mode_of
+from hybridctl.controllers.trial import Sizes, runs, sizes
 from hybridctl.plants import Plant
+from hybridctl.ports import Ports, Signals
 from hybridctl.precision import float64_on_host
-from hybridctl.store.answers import runs
-
-GUESSES = 32  # measurements, where no part of a controller says how many it takes
-
-
-class Sizes(NamedTuple):
-    """How many numbers a controller takes and gives."""
-
-    n_y: int
-    n_u: int
-    n_r: int
-    n_out: int
-    more: bool = False  # whether measurements behind the n_y first are let pass
 
 
 @dataclass
@@ -64,48 +47,35 @@ class Traced:
         return whole.hexdigest()
 
 
-def trace(
-    controller: Controller,
-    dt: float,
-    plant: Plant | None = None,
-    sizes: Sizes | None = None,
-) -> Traced:
+def trace(controller: Controller, known: Ports, n_y: int | None = None) -> Traced:
     """Trace a controller in float64, whatever the precision of the process.
 
     Args:
         controller: anything with init and step.
-        dt: control period [s].
-        plant: whose state it measures, where its parts do not say how much that is.
-        sizes: of measurement, input and reference, where they are known.
+        known: its ports.
+        n_y: measurements, where its ports do not say how many.
 
     Raises:
-        ValueError: no Controller, one designed for another period, or one that does
-            not run.
+        ValueError: it does not run.
 
     Example:
         >>> from hybridctl.controllers import Constant
-        >>> trace(Constant([1.5]), 0.02).sizes
-        Sizes(n_y=1, n_u=1, n_r=0, n_out=1, more=True)
+        >>> constant = Constant([1.5])
+        >>> trace(constant, constant.ports).sizes
+        Sizes(n_y=1, n_u=1, n_r=0, out=(1,), more=True)
     """
-    if not isinstance(controller, Controller):
-        fail(
-            f"expected a Controller, got {type(controller).__name__}; of a training "
-            "run, give run.controller"
-        )
-    positive("dt", dt)
-    check_dt(controller, dt)
     controller = on_numbers(exact, controller)
     with float64_on_host():
-        sizes = sizes or _sizes(controller, plant)
+        asked = sizes(controller, known, n_y)
         leaves, rest = split(controller)
-        ticks = example(sizes)
+        ticks = example(asked)
         begin, step = verbs(rest)
         first = runs(jax.make_jaxpr(begin), leaves, *ticks)
         memory = jax.eval_shape(begin, leaves, *ticks)
         zeros = jax.tree.map(lambda m: np.zeros(m.shape, m.dtype), memory)
         every = runs(jax.make_jaxpr(step), leaves, zeros, *ticks)
         _check_stable(memory, every.out_avals)
-        return Traced(first, every, leaves, memory, sizes)
+        return Traced(first, every, leaves, memory, asked)
 
 
 def verbs(rest: Rest) -> tuple[Callable, Callable]:
@@ -138,24 +108,24 @@ def example(sizes: Sizes) -> tuple:
 Rows = list[tuple[str, str]]
 
 
-def names_of(plant: Plant | None, sizes: Sizes) -> tuple[Rows, Rows]:
+def names_of(known: Ports, plant: Plant | None, sizes: Sizes) -> tuple[Rows, Rows]:
     """Names and units of measurements and inputs; plain ones where none are known."""
-    y: Rows = [(f"y{i}", "") for i in range(sizes.n_y)]
-    u: Rows = [(f"u{i}", "") for i in range(sizes.n_out)]
-    if plant is None:
-        return y, u
-    unit = plant.units.get
-    if plant.n_x >= sizes.n_y:
-        y = [(n, str(unit(n, ""))) for n in plant.states[: sizes.n_y]]
-    if plant.n_u == sizes.n_out:
-        u = [(n, str(unit(n, ""))) for n in plant.inputs]
-    return y, u
+    told = (None, None) if plant is None else (plant.ports.y, plant.ports.u)
+    y = _rows("y", sizes.n_y, known.y, (told[0] or ())[: sizes.n_y])
+    return y, _rows("u", sizes.n_out, known.u, told[1])
+
+
+def _rows(letter: str, n: int, *told: Signals | None) -> Rows:
+    """The first names that are as many and complete."""
+    for row in told:
+        if row and len(row) == n and all(s.name for s in row):
+            return [(s.name, s.unit) for s in row]
+    return [(f"{letter}{i}", "") for i in range(n)]
 
 
 def plant_of(controller: Controller) -> Plant | None:
     """The first plant that a part of a controller knows."""
-    parts = (node for node, _ in walk(controller))
-    return next((node for node in parts if isinstance(node, Plant)), None)
+    return next((node for node in walk(controller) if isinstance(node, Plant)), None)
 
 
 def mode_place(memory: Any) -> int | None:
@@ -163,39 +133,6 @@ def mode_place(memory: Any) -> int | None:
     mode = mode_of(memory)
     leaves = jax.tree.leaves(memory)
     return next((i for i, leaf in enumerate(leaves) if leaf is mode), None)
-
-
-def _sizes(controller: Controller, plant: Plant | None) -> Sizes:
-    """What the parts say, or else the least with which the controller runs."""
-    n_u, n_r = applied_inputs(controller), references(controller)
-    stated = measurements(controller) if plant is None else plant.n_x
-    errors = []
-    for n_y in range(1, GUESSES) if stated is None else [stated]:
-        try:
-            n_out = runs(_outputs, controller, n_y, n_u or 1, n_r)
-            more = stated is None and _takes_more(controller, n_u or 1, n_r)
-            return Sizes(n_y, n_u or n_out, n_r, n_out, more)
-        except ValueError as error:
-            errors.append(error)
-    raise errors[0]
-
-
-def _takes_more(controller: Controller, n_u: int, n_r: int) -> bool:
-    try:
-        return _outputs(controller, GUESSES, n_u, n_r) > 0
-    except Exception:  # of its own code, where a shape does not fit
-        return False
-
-
-def _outputs(controller: Controller, n_y: int, n_u: int, n_r: int) -> int:
-    def run() -> Any:
-        tick = blank_tick(n_y, n_u, n_r).but(mode=None, age=None)
-        memory = controller.init(tick)
-        return controller.step(memory, tick.but(mode=mode_of(memory)))[1]
-
-    shape = jax.eval_shape(run).shape
-    require(len(shape) == 1, f"its output has shape {shape}, expected [n_u]")
-    return shape[0]
 
 
 def _check_stable(memory: Any, outs: Any) -> None:

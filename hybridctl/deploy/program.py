@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from hybridctl.checks import is_number, one_of
+from hybridctl import ports
+from hybridctl.checks import fail, is_number, one_of, positive
 from hybridctl.codegen.graph import (
     FLOAT,
     INT,
@@ -19,10 +20,8 @@ from hybridctl.codegen.graph import (
 from hybridctl.codegen.lower import lower
 from hybridctl.codegen.operands import Operand, boxed, known, numbers, whole
 from hybridctl.controllers import Controller
-from hybridctl.controllers.machine import mode_names
+from hybridctl.controllers.trial import GUESSES, Sizes
 from hybridctl.deploy.jaxprs import (
-    GUESSES,
-    Sizes,
     Traced,
     mode_place,
     names_of,
@@ -31,6 +30,7 @@ from hybridctl.deploy.jaxprs import (
 )
 from hybridctl.deploy.labels import shortest, words
 from hybridctl.plants import Plant
+from hybridctl.ports import Ports
 
 SPREAD = 32  # a memory of more numbers is kept as an array
 MISSING = ("hold", "nan", "error")  # what a pilot does where it gets no measurement
@@ -138,7 +138,7 @@ class Program:
     @property
     def fed(self) -> bool:
         """Whether its output is an input; that of an observer is none."""
-        return self.sizes.n_u == self.sizes.n_out
+        return self.sizes.fed
 
     def sees(self, i: int) -> bool:
         """Whether it looks at a measurement."""
@@ -175,26 +175,48 @@ def program(
         1.5
     """
     one_of("on_missing", on_missing, MISSING)
+    known = _checked(controller, dt)
+    if known.y is None and plant is not None:
+        known = known.but(y=plant.ports.y)
     plant = plant_of(controller) if plant is None else plant
-    traced = trace(controller, dt, plant)
+    traced = trace(controller, known)
     if traced.sizes.more:  # as far as it looks, which JAX does not check
-        wide = traced.sizes._replace(n_y=GUESSES)
-        seen = _graphs(controller, dt, plant, trace(controller, dt, plant, wide))
+        wide = trace(controller, known, GUESSES)
+        seen = _graphs(controller, known, dt, plant, wide)
         n_y = 1 + max([0, *(i for i in range(GUESSES) if seen.sees(i))])
-        traced = trace(controller, dt, plant, traced.sizes._replace(n_y=n_y))
-    return replace(_graphs(controller, dt, plant, traced), on_missing=on_missing)
+        traced = trace(controller, known, n_y)
+        traced.sizes = traced.sizes._replace(more=True)
+    made = _graphs(controller, known, dt, plant, traced)
+    return replace(made, on_missing=on_missing)
+
+
+def _checked(controller: Any, dt: float) -> Ports:
+    """The ports of a controller that is asked every dt [s]."""
+    if not isinstance(controller, Controller):
+        fail(
+            f"expected a Controller, got {type(controller).__name__}; of a training "
+            "run, give run.controller"
+        )
+    positive("dt", dt)
+    known = ports.of(controller)
+    known.check_dt(dt)
+    return known
 
 
 def _graphs(
-    controller: Controller, dt: float, plant: Plant | None, traced: Traced
+    controller: Controller,
+    known: Ports,
+    dt: float,
+    plant: Plant | None,
+    traced: Traced,
 ) -> Program:
     memory = _memory(traced.memory)
     constants = _constants(controller, traced.leaves)
-    y, u = names_of(plant, traced.sizes)
+    y, u = names_of(known, plant, traced.sizes)
     labels = [name for name, _ in y]
     begin = _part(traced, traced.begin, constants, [], memory, labels)
     step = _part(traced, traced.step, constants, memory, memory, labels)
-    mode, modes = mode_place(traced.memory), mode_names(controller)
+    mode, modes = mode_place(traced.memory), known.mode
     return Program(
         controller, dt, plant, traced, memory, begin, step, mode, modes, y, u
     )

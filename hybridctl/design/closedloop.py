@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl import ports
 from hybridctl.checks import as_float, fail, finite, one_of
 from hybridctl.controllers import Controller
-from hybridctl.controllers.inspect import check_dt, design_dt
 from hybridctl.describe import Shown, plain_data
 from hybridctl.design.restpoint import rest_point
 from hybridctl.kinds import checked
 from hybridctl.loop import Loop
-from hybridctl.loop.simulate import check_output
+from hybridctl.loop.fit import check_fit
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def closed_loop(
     Args:
         plant: the plant.
         controller: decides the input; its angles may wrap.
-        loop: actuator and timing; by default the controller's own dt, or 0.02 s.
+        loop: what is measured, actuator and timing; by default the controller's own
+            dt, or 0.02 s.
         equilibrium: near which the loop rests; `plant.upright()` by default.
         r: reference [n_r] that the controller sees.
 
@@ -137,9 +138,8 @@ def closed_loop(
         >>> print(closed_loop(plant, lqr).poles.round(3))
         [0.973+0.002j 0.973-0.002j 0.939+0.j    0.9  +0.j   ]
     """
-    loop = loop or Loop(design_dt(controller) or 0.02)
-    check_dt(controller, loop.dt)
-    check_output(plant, controller)
+    loop = loop or Loop(ports.of(controller).dt or 0.02)
+    check_fit(plant, controller, loop)
     r = np.zeros(0) if r is None else np.atleast_1d(as_float(r))
     finite("r", r)
     at = rest_point(plant, controller, loop, _near(plant, equilibrium), r)

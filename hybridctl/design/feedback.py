@@ -12,6 +12,7 @@ from hybridctl.design.riccati import lqr as continuous_lqr
 from hybridctl.kinds import check_kind, checked
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.linearize import linearize
+from hybridctl.ports import names_of
 
 if TYPE_CHECKING:
     from hybridctl.loop import Loop
@@ -105,7 +106,10 @@ def lqr(
         design = lqrd(A, B, *weights, float(dt), N)
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
     period = None if dt is None else float(dt)
-    made = StateFeedback(design.K, x0, u0, design.X, limit, equilibrium.angles, period)
+    made = StateFeedback(
+        design.K, x0, u0, design.X, limit, equilibrium.angles, period,
+        *names_of(plant),
+    )  # fmt: skip
     return told(made, plant)
 
 
@@ -127,6 +131,6 @@ def _behind(
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
     feedback = AugmentedFeedback(
         made.K, x0, u0, made.X, actuator.delay, share is not None, limit,
-        actuator.limit, equilibrium.angles, dt,
+        actuator.limit, equilibrium.angles, dt, *names_of(plant),
     )  # fmt: skip
     return told(feedback, plant)

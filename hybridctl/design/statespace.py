@@ -10,11 +10,27 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl import ports
 from hybridctl.checks import fail, positive, require, shape
-from hybridctl.controllers import Controller, Tick
-from hybridctl.controllers.fill import references
-from hybridctl.controllers.inspect import check_dt, walk
+from hybridctl.controllers import (
+    MPC,
+    PID,
+    AugmentedFeedback,
+    Controller,
+    EnergySwingUp,
+    IntegralFeedback,
+    KalmanFilter,
+    LinearController,
+    Predictor,
+    SafetyFilter,
+    StateFeedback,
+    Tick,
+    TrajectoryFeedback,
+)
+from hybridctl.controllers.combine import paced
+from hybridctl.controllers.inspect import walk
 from hybridctl.controllers.machine import mode_of
+from hybridctl.controllers.trial import count
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium
 from hybridctl.precision import float64, float64_on_host
@@ -23,6 +39,15 @@ if TYPE_CHECKING:
     import control
 
 SETTLE, LATER, POINTS, CLOSE = 4, 1001, 32, 1e-9
+AT_REST = (
+    StateFeedback, AugmentedFeedback, IntegralFeedback, LinearController, KalmanFilter,
+)  # fmt: skip
+"""What knows the state and the input at which it rests."""
+LIMITED = (
+    StateFeedback, AugmentedFeedback, IntegralFeedback, TrajectoryFeedback, PID, MPC,
+    EnergySwingUp, Predictor, SafetyFilter,
+)  # fmt: skip
+"""What may clip its input."""
 
 
 @checked
@@ -60,26 +85,27 @@ def to_control(
     import control
 
     positive("dt", dt)
-    check_dt(controller, dt)
+    known = ports.of(controller)
+    known.check_dt(dt)
     _check_parts(controller)
     x0, u0 = _rest(controller, equilibrium)
     with float64_on_host():
-        run, z0 = _flat(float64(controller), dt, x0, u0)
+        run, z0 = _flat(float64(controller), count(known.r), dt, x0, u0)
         A, B, C, D = _matrices(run, z0, x0, u0)
     kept = _reached(A, B) & _reached(A.T, C.T)
     return control.StateSpace(A[kept][:, kept], B[kept], C[:, kept], D, dt)
 
 
 def _check_parts(controller: Controller) -> None:
-    for part, every in walk(controller):
+    for part, every in paced(controller):
         name = type(part).__name__
         require(
-            getattr(part, "limit", None) is None,
+            not isinstance(part, LIMITED) or part.limit is None,
             f"this {name} has a limit, so it is not linear; take it off: "
             "dataclasses.replace(controller, limit=None)",
         )
         require(
-            every * getattr(part, "every", 1) == 1,
+            every == 1,
             "a controller with a Hold changes with time; give what it holds, designed "
             "for that period",
         )
@@ -94,8 +120,8 @@ def _rest(
         equilibrium is None,
         f"equilibrium is a {type(equilibrium).__name__}; give a hc.Equilibrium(x, u)",
     )
-    for part, _ in walk(controller):
-        if hasattr(part, "x0") and hasattr(part, "u0"):
+    for part in walk(controller):
+        if isinstance(part, AT_REST):
             return np.asarray(part.x0, float), np.asarray(part.u0, float)
     fail(
         f"nothing says where this {type(controller).__name__} rests; give "
@@ -107,14 +133,13 @@ Run = Callable[[Any, Any, Any], Any]  # (z, y, k) -> (z, u)
 
 
 def _flat(
-    controller: Controller, dt: float, x0: NDArray, u0: NDArray
+    controller: Controller, n_r: int, dt: float, x0: NDArray, u0: NDArray
 ) -> tuple[Run, NDArray]:
     """The controller over a vector of what it remembers, and that at rest.
 
     The last input stands at the end of it: it is what the controller is told was
     applied.
     """
-    n_r = references(controller)
     r = jnp.zeros(n_r) if n_r else None
 
     def tick(k: Any, y: Any, u: Any, memory: Any = None) -> Tick:

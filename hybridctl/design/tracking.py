@@ -22,6 +22,7 @@ from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.linearize import linearize
 from hybridctl.plants.scales import natural_units
+from hybridctl.ports import names_of
 
 
 @checked
@@ -65,7 +66,7 @@ def tracking(
         array([[1., 0., 0., 0.]])
     """
     N_x, N_u = dc_gains(plant, equilibrium, outputs)
-    shifted = Shift(N_x) >> controller
+    shifted = Shift(N_x, names_of(plant)[0]) >> controller
     return shifted + Feedforward(N_u) if N_u.any() else shifted
 
 
@@ -157,9 +158,9 @@ def lqi(
     n = plant.n_x
     inner = IntegralFeedback(
         K[:, :n], K[:, n:], C, equilibrium.x, equilibrium.u, dt, limit,
-        equilibrium.angles,
+        equilibrium.angles, *names_of(plant),
     )  # fmt: skip
-    return Shift(N_x) >> told(inner, plant)
+    return Shift(N_x, names_of(plant)[0]) >> told(inner, plant)
 
 
 def _integrating(p: Problem, C: NDArray, Qi: NDArray, dt: float) -> NDArray:

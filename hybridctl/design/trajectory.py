@@ -16,6 +16,7 @@ from hybridctl.kinds import checked
 from hybridctl.loop import Trace
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.linearize import derivatives
+from hybridctl.ports import names_of
 from hybridctl.precision import float64, float64_on_host
 
 
@@ -72,6 +73,7 @@ def tvlqr(
         limit,
         equilibrium.angles,
         dt,
+        *names_of(plant),
     )
 
 

@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from hybridctl.cache import kept_programs
 from hybridctl.checks import cast, positive, require
-from hybridctl.controllers import Controller, Quadratic
-from hybridctl.controllers.fill import blank_tick, references
-from hybridctl.controllers.inspect import check_dt
+from hybridctl.controllers import (
+    AugmentedFeedback,
+    Controller,
+    Quadratic,
+    StateFeedback,
+)
+from hybridctl.controllers.trial import blank_tick, count
 from hybridctl.loop import Loop
-from hybridctl.loop.fit import check_output
+from hybridctl.loop.fit import check_fit
 from hybridctl.loop.loop import begin, step
 from hybridctl.plants import Plant
 from hybridctl.plants.linearize import slopes
@@ -63,13 +67,12 @@ class Trials:
         seconds: float,
         seed: int,
     ):
-        check_dt(controller, loop.dt)
-        check_output(plant, controller, loop)
+        n_r = count(check_fit(plant, controller, loop).r)
         positive("seconds", seconds)
         self.V, self.seconds = _cost_to_go(controller, V), seconds
         self._system = cast((plant, controller, loop, self.V))
         self._bounds = _bounds(plant, limits or {})
-        known = _markov(plant, controller, loop)
+        known = _markov(plant, controller, loop, n_r)
         self.invariant = known if invariant is None else invariant
         self._method = max(1, round(seconds / loop.dt)), self.invariant
         self.rng, self._tried = np.random.default_rng(seed), 0
@@ -168,17 +171,19 @@ def _unit(z: NDArray) -> NDArray:
 
 
 def _cost_to_go(controller: Controller, V: Quadratic | None) -> Quadratic:
-    V = getattr(controller, "V", None) if V is None else V
     if isinstance(V, Quadratic):
         return V
+    if V is None and isinstance(controller, StateFeedback | AugmentedFeedback):
+        return controller.V
     name = type(controller).__name__
     raise ValueError(f"{name} has no cost-to-go; give V, for example V=lqr.V")
 
 
-def _markov(plant: Plant, controller: Controller, loop: Loop) -> bool:
+def _markov(plant: Plant, controller: Controller, loop: Loop, n_r: int) -> bool:
     """Whether x is all that the closed loop remembers, and nothing is random."""
     held = loop.actuator and jax.tree.leaves(loop.actuator.init(plant.n_u))
-    memory = controller.init(blank_tick(plant.n_x, plant.n_u, references(controller)))
+    n_y = len(loop.measured(plant))
+    memory = controller.init(blank_tick(n_y, plant.n_u, n_r))
     return not (held or jax.tree.leaves(memory) or loop.random)
 
 

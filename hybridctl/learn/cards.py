@@ -74,9 +74,10 @@ def _name_env(env: Env, known: Known) -> str:
 @tells
 def _env(env: Env, known: Known) -> Card:
     every = f"{env.every} periods of {env.task.loop.dt:g} s"
+    seen = tuple(s.name or f"y[{i}]" for i, s in enumerate(env.sees))
     rows = (
         ("actions", f"{env.action_size}, one decision every {every}"),
-        ("observes", ", ".join(env.features.names(env.task.plant.states))),
+        ("observes", ", ".join(env.features.names(seen))),
     )
     parts = (
         ("task", card(env.task)),

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 from brax.envs import base
 from jax import Array
 
+from hybridctl import ports
 from hybridctl.checks import as_key, cast, fail, require
 from hybridctl.controllers import Controller, Features, Tick
+from hybridctl.controllers.bind import agent_sees
 from hybridctl.controllers.fill import (
     action_size,
     check_sight,
@@ -17,11 +19,10 @@ from hybridctl.controllers.fill import (
     observed,
 )
 from hybridctl.controllers.foreign import refuse_foreign
-from hybridctl.controllers.inspect import check_dt
-from hybridctl.controllers.machine import mode_names
 from hybridctl.describe import Shown
 from hybridctl.loop import LoopState, step
-from hybridctl.loop.fit import check_output
+from hybridctl.loop.fit import check_fit
+from hybridctl.ports import Signals, words
 from hybridctl.tasks import Task, judge, start_episode
 
 METRICS = ("failed", "not_finite")
@@ -61,6 +62,9 @@ class Env(Shown, base.Env):
         features: what the agent observes of the root tick; see `default_features`.
         training: start as in training (wider) rather than as in evaluation.
 
+    Attributes:
+        sees: the signals that the features are of, by name.
+
     Raises:
         ValueError: no Slot, a wrong number of inputs, or another dt.
     """
@@ -80,11 +84,18 @@ class Env(Shown, base.Env):
         size = action_size(template)
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
         refuse_foreign(template)
-        check_dt(template, task.loop.dt)
-        check_output(task.plant, template, task.loop)
+        check_fit(task.plant, template, task.loop)
         check_sight(template)
         self.every = decision_every(template)
+        self.sees = agent_sees(template, task.loop.measured(task.plant), _states(task))
         self.features = features or default_features(task, template)
+        given, n = self.features.n_y, len(self.sees)
+        require(
+            given == n,
+            f"the features are of {given} measurements, the agent sees {n}: "
+            f"{words(self.sees)}; give hc.Features.of(plant, "
+            "measured=loop.measured(plant))",
+        )
         self.task, self.template = cast(task, "task"), cast(template, "template")
         self.training = training
         self._action_size = size
@@ -186,13 +197,19 @@ class Env(Shown, base.Env):
 def default_features(task: Task, template: Controller) -> Features:
     """What an agent observes by default.
 
-    All states, angles as sin and cos; the mode where the template has modes; the
-    applied input where the actuator delays or lags it.
+    All that the loop measures, or an observer in front estimates, angles as sin and
+    cos; the mode where the template has modes; the applied input where the actuator
+    delays or lags it.
     """
     actuator = task.loop.actuator
     slow = actuator is not None and actuator.slow
-    n_modes = len(mode_names(template))
-    return Features.of(task.plant, applied=slow, n_modes=n_modes)
+    n_modes = len(ports.of(template).mode)
+    seen = agent_sees(template, task.loop.measured(task.plant), _states(task))
+    return Features.of(task.plant, measured=seen, applied=slow, n_modes=n_modes)
+
+
+def _states(task: Task) -> Signals:
+    return task.plant.ports.y or ()
 
 
 def _then(total: tuple, period: tuple) -> tuple:

@@ -201,7 +201,7 @@ def _with_goal(task: Task, template: Controller, config: Config) -> Task:
     """The task that trains: with the lock of the template's LQR, if it has one."""
     if config.lock is None or task.goal is not None:
         return task
-    known = (node for node, _ in walk(template) if isinstance(node, StateFeedback))
+    known = (node for node in walk(template) if isinstance(node, StateFeedback))
     lqr = next((node for node in known if node.X is not None), None)
     if lqr is None:
         return task

@@ -15,7 +15,7 @@ from hybridctl.describe import (
     quantity,
     tells,
 )
-from hybridctl.describe.fields import fields_of
+from hybridctl.describe.fields import fields_of, is_number, short
 from hybridctl.loop.loop import Loop, LoopState
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.loop.trace import Trace
@@ -51,11 +51,15 @@ def _settings(part: Any, known: Known) -> str:
     else:
         found = fields_of(part)
     told = [
-        f"{name.replace('_', ' ')} {quantity(value, units.get(name, ''))}"
+        f"{name.replace('_', ' ')} {_setting(value, units.get(name, ''), known)}"
         for name, value in found
         if value is not None and (is_tracer(value) or np.shape(value) or value != 0)
     ]
     return ", ".join(told) or "as it is"
+
+
+def _setting(value: Any, unit: str, known: Known) -> str:
+    return quantity(value, unit) if is_number(value) else short(value, known)
 
 
 @tells

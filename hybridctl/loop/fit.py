@@ -9,14 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import is_concrete, is_number, number, positive, require
+from hybridctl import ports
+from hybridctl.checks import fail, is_concrete, is_number, number, positive, require
 from hybridctl.controllers import Controller
-from hybridctl.controllers.controller import check_memory, tried
-from hybridctl.controllers.fill import blank_tick, measurements, references
 from hybridctl.controllers.foreign import answered
+from hybridctl.controllers.trial import blank_tick, check_memory, count, tried
 from hybridctl.loop.loop import Loop, begin, step
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Moved
+from hybridctl.ports import Ports, words
 
 PERIODS = 2**31 - 1  # that an int32 counts
 MEMORY = 2**36  # bytes of a trace; more than any run of ours has needed
@@ -51,7 +52,7 @@ def steps_of(seconds: Any, dt: float, row: int = 0) -> int:
     return round(steps)
 
 
-def check_output(plant: Plant, controller: Controller, loop: Loop | None = None):
+def check_fit(plant: Plant, controller: Controller, loop: Loop | None = None) -> Ports:
     """Refuse a controller that does not fit the plant's state or input.
 
     Args:
@@ -59,22 +60,33 @@ def check_output(plant: Plant, controller: Controller, loop: Loop | None = None)
         controller: that decides its input.
         loop: what is between them; a Sensor may give another number of measurements.
 
+    Returns:
+        The controller's ports.
+
     Raises:
-        ValueError: names both sizes, or what does not run.
+        ValueError: no plant, no controller, or one for another period; names both
+            sizes, or what does not run.
     """
+    if not isinstance(plant, Plant):
+        fail(f"expected a Plant, got {type(plant).__name__}; for example hc.CartPole()")
+    if not isinstance(controller, Controller):
+        fail(f"expected a Controller, got {type(controller).__name__}")
+    known = ports.of(controller)
+    if loop is not None:
+        known.check_dt(loop.dt)
     if not is_concrete(controller):
-        return
+        return known
     if loop is not None and is_concrete(plant, loop):
         _check_sizes(loop, plant)
     n_y = _measured(loop, plant)
-    expected = measurements(controller)
     require(
-        expected in (None, n_y),
-        f"the controller expects {expected} measurements, {type(plant).__name__} "
-        f"gives {n_y}: {', '.join(plant.states)}",
+        known.y is None or len(known.y) == n_y,
+        f"the controller expects {count(known.y)} measurements"
+        f"{ports.listed(known.y)}, {_source(loop, plant)} gives {n_y}: "
+        f"{words((loop or Loop()).measured(plant))}",
     )
     bare = answered(controller)
-    tick = blank_tick(n_y, plant.n_u, references(controller))
+    tick = blank_tick(n_y, plant.n_u, count(known.r))
     memory, after, given = tried(bare, tick)
     check_memory(memory, after)
     require(
@@ -84,22 +96,25 @@ def check_output(plant: Plant, controller: Controller, loop: Loop | None = None)
         "; give an array [n_u], as jnp.stack([u]) or jnp.reshape(u, (-1,)) does",
     )
     if loop is not None:
-        _check_parts(loop, bare, plant)
+        _check_parts(loop, bare, plant, count(known.r))
+    return known
 
 
 def _check_sizes(loop: Loop, plant: Plant) -> None:
     """Columns of the sensor and of the actuator: one for all, or one each."""
+    given = plant.ports
+    measured = given.y if loop.sensor is None else loop.sensor.signals(plant)
     rows = (
-        (loop.sensor, ("noise", "bias"), plant.states),
-        (loop.actuator, ("limit", "lag", "step", "response"), plant.inputs),
+        (loop.sensor, ("noise", "bias"), measured),
+        (loop.actuator, ("limit", "lag", "step", "response"), given.u),
     )
     for part, fields, names in rows:
         for field in fields:
-            given, n = _shape(part, field), len(names)
+            given, n = _shape(part, field), len(names or ())
             require(
                 given in ((), (n,)),
                 f"{type(part).__name__}({field}=...) has shape {given}, expected one "
-                f"number or ({n},): {', '.join(names)}",
+                f"number or ({n},): {words(names)}",
             )
     _check_pushes(loop.disturbance)
 
@@ -126,8 +141,8 @@ def _measured(loop: Loop | None, plant: Plant) -> int:
     """How many numbers a controller sees of the plant."""
     if loop is None or loop.sensor is None:
         return plant.n_x
-    sensor, x = loop.sensor, jnp.zeros(plant.n_x)
-    y = _abstract("sensor", lambda: sensor(x, *_draws(loop)))
+    x = jnp.zeros(plant.n_x)
+    y = _abstract("sensor", lambda: loop.measure(plant, x, *_draws(loop)))
     require(
         len(y.shape) == 1,
         f"the loop's sensor gives shape {y.shape}, expected [n_y]; give an array",
@@ -135,14 +150,20 @@ def _measured(loop: Loop | None, plant: Plant) -> int:
     return y.shape[0]
 
 
-def _check_parts(loop: Loop, controller: Controller, plant: Plant) -> None:
+def _source(loop: Loop | None, plant: Plant) -> str:
+    """Who gives the measurements."""
+    name = type(plant).__name__
+    part = None if loop is None else loop.sensor
+    return name if part is None else f"the {type(part).__name__} of {name}"
+
+
+def _check_parts(loop: Loop, controller: Controller, plant: Plant, n_r: int) -> None:
     """One period with the plant at rest, where there is more than plant and controller.
 
     Shapes only: the plant itself, which may be large, is not traced.
     """
     if loop.sensor is loop.actuator is loop.disturbance is None:
         return
-    n_r = references(controller)
     r = jnp.zeros(n_r) if n_r else None
     rest = lambda plant, t, x, u: Moved(x + 0 * jnp.sum(u))  # noqa: E731
 

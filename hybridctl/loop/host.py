@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import is_concrete, require
 from hybridctl.controllers import Controller, Features
+from hybridctl.controllers.combine import paced
 from hybridctl.controllers.controller import Series
 from hybridctl.controllers.fill import Filled, observed
 from hybridctl.controllers.foreign import Foreign, answered, asks, refusal
@@ -136,7 +137,7 @@ def foreign_parts(controller: Controller) -> list[tuple[Foreign, int]]:
     Raises:
         ValueError: one stands behind an observer that does not stand in front of all.
     """
-    parts = [(c, n) for c, n in walk(controller) if isinstance(c, Foreign)]
+    parts = [(c, n) for c, n in paced(controller) if isinstance(c, Foreign)]
     if parts:
         _check_sight(controller)
     return parts
@@ -154,7 +155,7 @@ def _check_sight(controller: Controller) -> None:
             controller = controller.template
     for root in (controller, *agents):
         require(
-            not any(isinstance(n, Series) and asks(n) for n, _ in walk(root)),
+            not any(isinstance(n, Series) and asks(n) for n in walk(root)),
             "a Foreign stands behind an observer within the controller, where it "
             "cannot see the estimate; put the observer in front of all: "
             "observer >> (everything else)",

@@ -17,6 +17,7 @@ from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
 from hybridctl.plants.hybrid.plant import Hits
+from hybridctl.ports import Signals, unnamed
 
 
 def _dt(value: Any) -> float:
@@ -62,6 +63,40 @@ class Loop(Shown, eqx.Module):
         """Whether some part draws random numbers, so that a key is needed."""
         parts = (self.sensor, self.disturbance)
         return any(getattr(part, "random", False) for part in parts)
+
+    def measured(self, plant: Plant) -> Signals:
+        """What a controller sees of a plant: the plant's states without a sensor.
+
+        Args:
+            plant: the plant.
+
+        Returns:
+            A `Signal` for each entry of y.
+
+        Raises:
+            ValueError: the sensor names what the plant has not.
+
+        Example:
+            >>> import hybridctl as hc
+            >>> loop = Loop(sensor=Sensor(outputs=["theta"]))
+            >>> loop.measured(hc.CartPole())
+            (Signal(name='theta', unit='rad', angle=True),)
+        """
+        sensor = self.sensor
+        if sensor is None:
+            return plant.ports.y or ()
+        told = sensor.signals(plant)
+        if type(sensor) is Sensor:
+            return told
+        key = jax.random.PRNGKey(0) if self.random else None
+        x, k = jnp.zeros(plant.n_x), jnp.int32(0)
+        n = jax.eval_shape(lambda: self.measure(plant, x, key, k)).shape[0]
+        return told if len(told) == n else unnamed(n)  # a class of the user's
+
+    def measure(self, plant: Plant, x: Array, key: Array | None, k: Array) -> Any:
+        """What the sensor measures [n_y] of a state x [n_x] in period k; or None."""
+        sensor = self.sensor
+        return None if sensor is None else sensor(sensor.shows(plant, x), key, k)
 
 
 class LoopState(Shown, eqx.Module):
@@ -161,7 +196,7 @@ def begin(
     """State of the closed loop before its first control period."""
     key = key if loop.random else None
     k, u = jnp.int32(0), jnp.zeros(plant.n_u, x0.dtype)
-    measured = None if loop.sensor is None else loop.sensor(x0, key, k)
+    measured = loop.measure(plant, x0, key, k)
     actuator = None if loop.actuator is None else loop.actuator.init(plant.n_u)
     y = x0 if measured is None else measured
     now = reference_at(r, k)
@@ -196,8 +231,9 @@ def step(
     force = u
     if loop.disturbance is not None:
         force = u + loop.disturbance(state.key, state.k, loop.dt)
-    (x, hits), k = motion(state.world, tick.t, state.x, force), state.k + 1
-    measured = None if loop.sensor is None else loop.sensor(x, state.key, k)
+    plant, k = state.world, state.k + 1
+    x, hits = motion(plant, tick.t, state.x, force)
+    measured = loop.measure(plant, x, state.key, k)
     after = LoopState(
         k, state.plant, x, measured, u, asked, actuator, memory, state.key, state.r,
         state.rest,

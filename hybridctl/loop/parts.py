@@ -1,5 +1,6 @@
 """What stands between a controller and its plant: Sensor, Actuator, Disturbance."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -19,8 +20,26 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers.error import total
 from hybridctl.describe import Shown
+from hybridctl.kinds import as_row
+from hybridctl.plants import Plant
+from hybridctl.plants.signals import known
+from hybridctl.plants.signals import names as distinct
+from hybridctl.ports import Ports, Signals, signals, unnamed
 
 SENSOR, ACTUATOR, PUSH = 1, 2, 3  # streams of randomness within one period
+
+
+Outputs = tuple[str, ...] | Callable[[Array], Array] | None
+
+
+def _outputs(given: Any) -> Any:
+    """Names of states, each once, or a function."""
+    return given if given is None or callable(given) else distinct("outputs", given)
+
+
+def _pairs(units: Any) -> tuple[tuple[str, str], ...]:
+    """Units by name, as what can be hashed."""
+    return tuple((str(name), str(unit)) for name, unit in dict(units or ()).items())
 
 
 def noise_key(key: Array | None, k: Array, stream: Any) -> Array:
@@ -30,35 +49,133 @@ def noise_key(key: Array | None, k: Array, stream: Any) -> Array:
 
 
 class Sensor(Shown, eqx.Module):
-    """y = x + bias + noise.
+    """y = h(x) + bias + noise.
 
     Args:
-        noise: standard deviation of white noise, scalar or [n_x]; None: no noise.
-        bias: constant offset, scalar or [n_x]; None: no bias.
+        noise: standard deviation of white noise, scalar or [n_y]; None: no noise.
+        bias: constant offset, scalar or [n_y]; None: no bias.
+        outputs: h: names of the plant's states in the order of y, or a module-level
+            function in `jax.numpy` from x [n_x] to y [n_y]; None: all states.
+        names: of what a function gives, length n_y; () where it has none.
+        units: unit by name of what a function gives.
+        angles: names of what a function gives that are angles.
 
     A part that is None is absent from the compiled loop, not merely zero.
+
+    Raises:
+        ValueError: a number that is not finite, noise below 0, or names that fit
+            neither each other nor the plant.
+
+    Example:
+        >>> import hybridctl as hc
+        >>> sensor = Sensor(noise=[0.02, 0.01], outputs=["theta", "x"])
+        >>> [signal.unit for signal in sensor.signals(hc.CartPole())]
+        ['rad', 'm']
     """
 
     noise: Array | None = eqx.field(converter=optional_float, default=None)
     bias: Array | None = eqx.field(converter=optional_float, default=None)
+    outputs: Outputs = eqx.field(static=True, converter=_outputs, default=None)
+    names: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
+    units: tuple[tuple[str, str], ...] = eqx.field(
+        static=True, converter=_pairs, default=()
+    )
+    angles: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
 
     def __check_init__(self):
         finite("bias", self.bias)
         if self.noise is not None:
             not_negative("noise", self.noise)
+        told = bool(self.names or self.units or self.angles)
+        require(
+            callable(self.outputs) or not told,
+            "names, units and angles are of a function: give Sensor(outputs=h, ...); "
+            "states keep those of the plant",
+        )
+        if self.names:
+            distinct("names", self.names)
+        known("units", dict(self.units), self.names)
+        known("angles", self.angles, self.names)
 
     @property
     def random(self) -> bool:
         """Whether a key is needed."""
         return self.noise is not None
 
-    def __call__(self, x: Array, key: Array | None, k: Array) -> Array:
-        """Measurement y [n_x] of state x [n_x] at period k."""
-        y = x if self.bias is None else x + self.bias
+    @property
+    def ports(self) -> Ports:
+        """What it gives, as far as it can be told without the plant."""
+        if self.outputs is None or callable(self.outputs):
+            return Ports(y=self._named())
+        return Ports(y=signals(self.outputs, {}))
+
+    def signals(self, plant: Plant) -> Signals:
+        """What it measures of a plant: name, unit and whether it is an angle.
+
+        Args:
+            plant: the plant.
+
+        Returns:
+            A `Signal` for each entry of y.
+
+        Raises:
+            ValueError: the plant has no such state, or h does not fit it.
+        """
+        states = plant.ports.y or ()
+        if self.outputs is None:
+            return states
+        if callable(self.outputs):
+            return self._given(plant.n_x)
+        own = {signal.name: signal for signal in states}
+        missing = [name for name in self.outputs if name not in own]
+        require(
+            not missing,
+            f"Sensor(outputs=...) names {', '.join(map(repr, missing))}, but the "
+            f"states of {type(plant).__name__} are {', '.join(own)}; name those, or "
+            "give a function y = h(x)",
+        )
+        return tuple(own[name] for name in self.outputs)
+
+    def shows(self, plant: Plant, x: Array) -> Array:
+        """h(x) [n_y] of a state x [n_x] of a plant."""
+        if self.outputs is None:
+            return x
+        if callable(self.outputs):
+            return jnp.asarray(self.outputs(x), x.dtype)
+        names = [signal.name for signal in self.signals(plant)]
+        return jnp.stack([x[plant.states.index(name)] for name in names])
+
+    def __call__(self, y: Array, key: Array | None, k: Array) -> Array:
+        """Measurement [n_y] at period k of what it shows, y = h(x) [n_y]."""
+        y = y if self.bias is None else y + self.bias
         if self.noise is None:
             return y
-        unit = jax.random.normal(noise_key(key, k, SENSOR), x.shape, x.dtype)
+        unit = jax.random.normal(noise_key(key, k, SENSOR), y.shape, y.dtype)
         return y + self.noise * unit
+
+    def _named(self) -> Signals | None:
+        """What a function gives; None where that has no names."""
+        turned = [self.names.index(name) for name in self.angles]
+        return signals(self.names, dict(self.units), turned) or None
+
+    def _given(self, n_x: int) -> Signals:
+        """What a function gives of a state [n_x]."""
+        from hybridctl.plants.function import title, traced  # few measure so
+
+        h: Any = self.outputs
+        given = traced(h, (jnp.zeros(n_x),), "y = h(x)").shape
+        require(
+            len(given) == 1,
+            f"{title(h)} gives a measurement of shape {given}, expected [n_y]; give "
+            "an array, as jnp.stack([...]) does",
+        )
+        named = self._named() or unnamed(given[0])
+        require(
+            len(named) == given[0],
+            f"{title(h)} gives {given[0]} measurements, names={self.names} are "
+            f"{len(named)}; give one name each",
+        )
+        return named
 
 
 class Actuator(Shown, eqx.Module):

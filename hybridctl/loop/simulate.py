@@ -20,17 +20,16 @@ from hybridctl.checks import (
     require,
 )
 from hybridctl.controllers import Controller
-from hybridctl.controllers.fill import references
 from hybridctl.controllers.foreign import asks
-from hybridctl.controllers.inspect import check_dt
-from hybridctl.controllers.machine import mode_names
+from hybridctl.controllers.trial import count
 from hybridctl.loop import host
 from hybridctl.loop.events import settle_chatter
-from hybridctl.loop.fit import check_output, explain, steps_of
+from hybridctl.loop.fit import check_fit, explain, steps_of
 from hybridctl.loop.integrate import SOLVERS, motion_of, tolerances_of
 from hybridctl.loop.loop import Loop, begin, step
 from hybridctl.loop.trace import Trace
 from hybridctl.plants import HybridPlant, Plant
+from hybridctl.ports import Ports
 
 
 @kept_programs()
@@ -88,7 +87,7 @@ def simulate(
     x0, key = _start(plant, x0), as_key(key)
     named = {"plant": plant, "controller": controller, "loop": loop}
     system = tuple(cast(part, name) for name, part in named.items())
-    _check(plant, controller, x0, loop)
+    ports = _check(plant, controller, x0, loop)
     one_of("solver", solver, SOLVERS)
     require(
         key is not None or not loop.random,
@@ -98,7 +97,7 @@ def simulate(
     tolerances = tolerances_of(solver, rtol, atol)
     kept = plant.n_x + 2 * plant.n_u + 1
     steps = steps_of(seconds, loop.dt, kept * (len(x0) if x0.ndim == 2 else 1))
-    r = None if r is None else _reference(controller, r)
+    r = None if r is None else _reference(ports, r)
     run = host.run if asks(controller) else _run
     try:
         x, sample = run(system, x0, key, r, steps=steps, method=(solver, *tolerances))
@@ -110,7 +109,7 @@ def simulate(
     x = settle_chatter(x, sample.hits, loop, solver, names)
     return Trace(
         t, x, sample.u, sample.asked, sample.mode, plant.states, plant.inputs,
-        mode_names(controller), tuple(plant.units.items()), plant.angles,
+        ports.mode, tuple(plant.units.items()), plant.angles,
         sample.hits, names,
     )  # fmt: skip
 
@@ -156,9 +155,9 @@ def _start(plant: Any, x0: Any) -> Array:
     return jnp.asarray(as_float(x0), float)
 
 
-def _reference(controller: Controller, r: Any) -> Array:
+def _reference(ports: Ports, r: Any) -> Array:
     r = jnp.asarray(as_float(r), float)
-    expected = references(controller) or (r.shape[-1] if r.ndim else 1)
+    expected = count(ports.r) or (r.shape[-1] if r.ndim else 1)
     require(
         r.ndim in (1, 2) and 0 not in r.shape and r.shape[-1] == expected,
         f"r has shape {r.shape}, expected ({expected},) or (T, {expected}) with a row "
@@ -168,16 +167,13 @@ def _reference(controller: Controller, r: Any) -> Array:
     return r
 
 
-def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> None:
+def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> Ports:
     if not isinstance(plant, Plant):
         fail(f"expected a Plant, got {type(plant).__name__}; for example hc.CartPole()")
-    if not isinstance(controller, Controller):
-        fail(f"expected a Controller, got {type(controller).__name__}")
     require(
         x0.ndim in (1, 2) and x0.shape[-1] == plant.n_x,
         f"x0 has shape {x0.shape}, expected ({plant.n_x},) or (N, {plant.n_x}): "
         f"{', '.join(plant.states)}",
     )
     finite("x0", x0)
-    check_dt(controller, loop.dt)
-    check_output(plant, controller, loop)
+    return check_fit(plant, controller, loop)

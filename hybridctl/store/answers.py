@@ -13,17 +13,13 @@ from hybridctl.cache import kept_programs
 from hybridctl.checks import Rest, cast, fail, on_numbers, require, split
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.controller import output_of
-from hybridctl.controllers.fill import (
-    applied_inputs,
-    blank_tick,
-    measurements,
-    references,
-)
 from hybridctl.controllers.machine import age_of, mode_of
+from hybridctl.controllers.trial import Sizes, blank_tick, runs, sizes
+from hybridctl.ports import Ports
 from hybridctl.store.deadline import at_most
 from hybridctl.store.encode import Arrays
 
-TICKS, LONGEST, DRAWS, GUESSES = 32, 1000, 8, 32
+TICKS, LONGEST, DRAWS = 32, 1000, 8
 WIDEST = 256  # measurements and outputs: laws are unrolled
 LARGEST = 2**26  # numbers in one array: a file could ask for any
 EQUATIONS, WORK = 10_000, 2**31  # to compile and to compute; an MPC has 3,500 and 6e7
@@ -34,7 +30,7 @@ REFERENCE = 0.1  # every reference, where the controller follows some
 Y, U = "test.y", "test.u"  # names of the arrays
 
 
-def record(controller: Controller, dt: float, seed: int) -> Arrays:
+def record(controller: Controller, ports: Ports, dt: float, seed: int) -> Arrays:
     """Random measurements and the controller's outputs on them.
 
     A draw that lies on an edge (of a guard, of a saturation) would fail on a machine
@@ -42,6 +38,7 @@ def record(controller: Controller, dt: float, seed: int) -> Arrays:
 
     Args:
         controller: the controller.
+        ports: what is known of it.
         dt: control period [s].
         seed: of the measurements.
 
@@ -53,14 +50,15 @@ def record(controller: Controller, dt: float, seed: int) -> Arrays:
 
     Example:
         >>> from hybridctl.controllers import Constant
-        >>> record(Constant([1.5]), 0.02, seed=0)["test.u"][:2].tolist()
+        >>> constant = Constant([1.5])
+        >>> record(constant, constant.ports, 0.02, seed=0)["test.u"][:2].tolist()
         [[1.5], [1.5]]
     """
-    shape, random = (TICKS, _n_y(controller)), np.random.default_rng(seed)
+    known, random = sizes(controller, ports), np.random.default_rng(seed)
     best = None
     for _ in range(DRAWS):
-        y = random.standard_normal(shape, np.float32)
-        u, nudged = (replay(controller, row, dt) for row in (y, y * NUDGE))
+        y = random.standard_normal((TICKS, known.n_y), np.float32)
+        u, nudged = (replay(controller, known, row, dt) for row in (y, y * NUDGE))
         _check_width(y, u)
         if np.isfinite(u).all():
             best = {Y: y, U: u}
@@ -78,7 +76,7 @@ def _check_width(y: np.ndarray, u: np.ndarray) -> None:
         require(size <= WIDEST, f"{size} {what}, at most {WIDEST} can be saved")
 
 
-def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
+def verify(controller: Controller, ports: Ports, dt: float, arrays: Arrays) -> None:
     """Ask again.
 
     Raises:
@@ -91,7 +89,8 @@ def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
         f"the self-test has measurements of shape {y.shape}, expected [T, n_y]",
     )
     _check_width(y, u)
-    off = _distance(u, replay(controller, y, dt, u.shape))
+    known = sizes(controller, ports, y.shape[1])
+    off = _distance(u, replay(controller, known, y, dt, u.shape))
     require(
         off <= TOLERANCE,
         f"the self-test failed: outputs are off by {off:.1e} of the largest one, "
@@ -101,12 +100,17 @@ def verify(controller: Controller, dt: float, arrays: Arrays) -> None:
 
 @kept_programs()
 def replay(
-    controller: Controller, y: np.ndarray, dt: float, shape: tuple[int, ...] = ()
+    controller: Controller,
+    known: Sizes,
+    y: np.ndarray,
+    dt: float,
+    shape: tuple[int, ...] = (),
 ) -> np.ndarray:
     """Outputs [T, ...] on measurements y [T, n_y], from a fresh memory, on the CPU.
 
     Args:
         controller: the controller.
+        known: how many numbers it takes and gives.
         y: measurements.
         dt: control period [s].
         shape: that the outputs have to have, where it is known.
@@ -116,7 +120,7 @@ def replay(
     """
     host, rest = split(on_numbers(np.asarray, controller))
     with _cpu(), jax.default_matmul_precision("highest"):
-        arguments = runs(cast, host), rest, jnp.asarray(y, float), dt
+        arguments = runs(cast, host), rest, known, jnp.asarray(y, float), dt
         with at_most(SECONDS):
             program = runs(_replay.trace, *arguments)
         given = program.out_info.shape
@@ -128,23 +132,20 @@ def replay(
         return np.asarray(runs(_replay, *arguments))
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _replay(numbers: list[Any], rest: Rest, y: Array, dt: float) -> Array:
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _replay(numbers: list[Any], rest: Rest, known: Sizes, y: Array, dt: float) -> Array:
     controller = rest(numbers)
-    out = _output(controller, y.shape[1])
-    n_u = applied_inputs(controller) or (out.shape[0] if out.shape else 1)
-    fed = out.shape == (n_u,)  # an observer's output is no input
-    n_r = references(controller)
-    r = jnp.full(n_r, REFERENCE) if n_r else None
+    out = output_of(controller, blank_tick(y.shape[1], known.n_u, known.n_r))
+    r = jnp.full(known.n_r, REFERENCE) if known.n_r else None
 
     def body(carry: Any, row: Any) -> Any:
         (memory, applied), (k, y) = carry, row
         mode, age = mode_of(memory), age_of(memory)
         tick = Tick(k * dt, k, y, r, applied, mode, age, applied)
         memory, u = controller.step(memory, tick)
-        return (memory, u if fed else applied), u
+        return (memory, u if known.fed else applied), u
 
-    idle = jnp.zeros(n_u, out.dtype if fed else None)
+    idle = jnp.zeros(known.n_u, out.dtype if known.fed else None)
     start = jnp.int32(0)
     first = Tick(jnp.zeros(()), start, y[0], r, idle, start, start, idle)
     memory = controller.init(first)
@@ -191,43 +192,6 @@ def _size(program: Any) -> Size:
         equations += sum(i.equations for i in inner)
         work += sum(made) + turns * sum(i.work for i in inner)
     return Size(largest, equations, work)
-
-
-def _n_y(controller: Controller) -> int:
-    """What the parts say, or else the least with which the controller runs."""
-    known = measurements(controller)
-    errors = []
-    for n_y in range(1, GUESSES) if known is None else [known]:
-        try:
-            _shape(controller, n_y)
-            return n_y
-        except ValueError as error:
-            errors.append(error)
-    raise errors[0]
-
-
-def _shape(controller: Controller, n_y: int) -> tuple[int, ...]:
-    return runs(lambda: _output(controller, n_y).shape)
-
-
-def _output(controller: Controller, n_y: int) -> Any:
-    n_u = applied_inputs(controller) or 1
-    tick = blank_tick(n_y, n_u, references(controller))
-    return output_of(controller, tick)
-
-
-def runs(function: Any, *arguments: Any) -> Any:
-    """What a function that runs a controller gives.
-
-    Raises:
-        ValueError: whatever the controller's code raised, in a sentence.
-    """
-    try:
-        return function(*arguments)
-    except Exception as error:  # a controller's own code may raise anything
-        first = (str(error).splitlines() or [""])[0]
-        message = f"the controller does not run: {type(error).__name__}: {first}"
-        raise ValueError(message) from error
 
 
 def _distance(u: np.ndarray, other: np.ndarray) -> float:

@@ -7,12 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from hybridctl import files
+from hybridctl import files, ports
 from hybridctl.checks import fail, is_concrete, plain, require
 from hybridctl.controllers import Controller
 from hybridctl.controllers.foreign import refuse_foreign
-from hybridctl.controllers.inspect import design_dt, walk
-from hybridctl.plants import Plant
+from hybridctl.ports import Ports
 from hybridctl.store import answers
 from hybridctl.store.container import digest, pack, unpack
 from hybridctl.store.deadline import at_most
@@ -103,8 +102,11 @@ def to_bytes(controller: Controller) -> bytes:
     refuse_foreign(controller)
     arrays: Arrays = {}
     tree = encode(controller, ROOT, arrays)
-    arrays |= answers.record(controller, _test_dt(controller), _seed(tree, arrays))
-    manifest = {ROOT: tree, "dt": design_dt(controller), "signals": signals(controller)}
+    known = ports.of(controller)
+    arrays |= answers.record(
+        controller, known, known.dt or TEST_DT, _seed(tree, arrays)
+    )
+    manifest = {ROOT: tree, "dt": known.dt, "signals": signals(known)}
     data = pack(manifest, arrays)
     require(
         _same(controller, _rebuild(*unpack(data))),
@@ -124,7 +126,8 @@ def from_bytes(data: bytes) -> Controller:
     try:
         with at_most(answers.SECONDS):
             controller = _rebuild(manifest, arrays)
-        answers.verify(controller, _test_dt(controller), arrays)
+        known = ports.of(controller)
+        answers.verify(controller, known, known.dt or TEST_DT, arrays)
     except Exception as error:  # a stranger's file makes code raise anything
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         saved = plain(manifest["hybridctl"], 40)
@@ -133,19 +136,12 @@ def from_bytes(data: bytes) -> Controller:
     return controller
 
 
-def signals(controller: Controller) -> dict[str, list] | None:
-    """Names and units of measurements and inputs, where a part knows its plant."""
-    plants = (node for node, _ in walk(controller) if isinstance(node, Plant))
-    plant = next(plants, None)
-    if plant is None:
+def signals(known: Ports) -> dict[str, list] | None:
+    """Names and units of measurements and inputs, where all of them have names."""
+    rows = {"y": known.y, "u": known.u}
+    if not all(row and all(s.name for s in row) for row in rows.values()):
         return None
-    names = {"y": plant.states, "u": plant.inputs}
-    unit = plant.units.get
-    return {k: [[str(n), str(unit(n, ""))] for n in v] for k, v in names.items()}
-
-
-def _test_dt(controller: Controller) -> float:
-    return design_dt(controller) or TEST_DT
+    return {k: [[s.name, s.unit] for s in row or ()] for k, row in rows.items()}
 
 
 def _seed(tree: Any, arrays: Arrays) -> int:

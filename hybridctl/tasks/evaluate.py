@@ -15,10 +15,9 @@ from hybridctl.checks import as_key, cast, fail, require, split
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.foreign import answered, asks
-from hybridctl.controllers.inspect import check_dt
 from hybridctl.describe import html, plain_data, text
 from hybridctl.loop import LoopState, Trace, simulate, step
-from hybridctl.loop.fit import check_output
+from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
 from hybridctl.tasks.tally import Tally, count, nothing_yet
 from hybridctl.tasks.task import Task, start_episode
@@ -229,11 +228,8 @@ def check_pair(task: Any, controller: Any) -> None:
     """Refuse what cannot run together, before anything compiles."""
     if not isinstance(task, Task):
         fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
-    if not isinstance(controller, Controller):
-        fail(f"expected a Controller, got {type(controller).__name__}")
-    check_dt(controller, task.loop.dt)
+    check_fit(task.plant, controller, task.loop)
     cast(controller, "controller")
-    check_output(task.plant, controller, task.loop)
 
 
 @eqx.filter_jit

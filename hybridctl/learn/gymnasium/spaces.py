@@ -8,6 +8,7 @@ import numpy as np
 from hybridctl.checks import as_float, finite, one_of, require, shape
 from hybridctl.learn.env import Env
 from hybridctl.plants import MechanicalPlant
+from hybridctl.ports import Signals
 from hybridctl.tasks import Task, holds
 from hybridctl.tasks.task import HUGE
 
@@ -26,10 +27,12 @@ def observation_limits(env: Env) -> tuple[np.ndarray, np.ndarray]:
     """
     f, (low, high) = env.features, _state_limits(env.task)
     unknown = (-HUGE, HUGE)
-    states = dict(enumerate(zip(low, high, strict=True)))
+    own: Signals = env.task.plant.ports.y or ()
+    states = {s: (float(low[i]), float(high[i])) for i, s in enumerate(own)}
+    seen = [states.get(signal, unknown) for signal in env.sees]
     rows: list[tuple[float, float]] = []
     for c in f.columns:
-        rows += [(-1.0, 1.0)] * 2 if c in f.angles else [states.get(c, unknown)]
+        rows += [(-1.0, 1.0)] * 2 if c in f.angles else [seen[c]]
     rows += [(-limit, limit) for limit in _input_limits(env.task)[: f.n_u]]
     rows += [(0.0, 1.0)] * f.n_modes + [unknown] * f.n_r
     rows += [(0.0, float(env.task.steps))] * f.age

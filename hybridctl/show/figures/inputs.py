@@ -13,8 +13,8 @@ from hybridctl.cache import kept_programs
 from hybridctl.checks import cast, one_of, require
 from hybridctl.controllers import Controller, StateMachine, Switch, Tick
 from hybridctl.controllers.machine import mode_names, mode_of
+from hybridctl.loop.fit import check_fit
 from hybridctl.loop.plot import COLOURS
-from hybridctl.loop.simulate import check_output
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.show.figures.region import FINER, plane
 from hybridctl.show.style import LEFT, STYLE, WIDTH, blank, mark_turns
@@ -59,7 +59,7 @@ def input_map(
     """
     from matplotlib import rc_context
 
-    check_output(plant, controller)
+    check_fit(plant, controller)
     at = at if at is not None else plant.upright()  # type: ignore[attr-defined]
     low, high = spans(at, states, low, high)
     a, b = (np.linspace(low[i], high[i], FINER) for i in (0, 1))

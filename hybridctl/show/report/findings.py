@@ -77,7 +77,7 @@ class Findings:
 
 def is_learned(controller: Controller) -> bool:
     """Whether a policy decides something in a controller."""
-    return any(isinstance(node, Policy) for node, _ in walk(controller))
+    return any(isinstance(node, Policy) for node in walk(controller))
 
 
 def rate(row: dict[str, Any]) -> float:

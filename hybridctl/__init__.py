@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Mix as Mix
     from hybridctl.controllers import Policy as Policy
     from hybridctl.controllers import Predictor as Predictor
+    from hybridctl.controllers import Probe as Probe
     from hybridctl.controllers import SafetyFilter as SafetyFilter
     from hybridctl.controllers import Sequence as Sequence
     from hybridctl.controllers import Shift as Shift

@@ -124,6 +124,9 @@ make.metadata = make_vec.metadata = RENDERING  # pyright: ignore[reportFunctionM
 def env_id(task: str) -> str:
     """Gymnasium's id of a registered task.
 
+    Args:
+        task: its name.
+
     Example:
         >>> env_id("short_track")
         'hybridctl/CartPoleShortTrack-v0'

@@ -55,6 +55,8 @@ class Ports:
         mode: names of the modes of the outermost machine; empty without one.
         applied: applied inputs that it is told of.
         designed: the parts within that were designed for a period.
+        by_name: whether y stands for these names and nothing else; a whole state may
+            be called otherwise by the plant.
     """
 
     y: Signals | None = None
@@ -64,6 +66,7 @@ class Ports:
     mode: tuple[str, ...] = ()
     applied: Signals | None = None
     designed: tuple[Designed, ...] = ()
+    by_name: bool = False
 
     def but(self, **changes: Any) -> "Ports":
         """The same ports with other fields."""
@@ -179,22 +182,31 @@ def merged(*parts: HasPorts) -> Ports:
     """Ports of parts that see the same tick and act together.
 
     What one declares and another does not is taken as declared; of several, the one
-    with names stands, else the one with most numbers.
+    with most numbers stands, with names where some have them; and measurements that
+    a part takes by name come to it.
     """
     known = [of(part) for part in parts]
     designed = tuple(row for p in known for row in p.designed)
     return Ports(
-        y=_widest([p.y for p in known]),
+        y=_measured(known),
         r=_widest([p.r for p in known]),
         u=_widest([p.u for p in known]),
         dt=next((p.dt for p in known if p.dt is not None), None),
         mode=next((p.mode for p in known if p.mode), ()),
         applied=_widest([p.applied for p in known]),
         designed=designed,
+        by_name={p.by_name for p in known if p.y is not None} == {True},
     )
+
+
+def _measured(parts: list[Ports]) -> Signals | None:
+    y = _widest([p.y for p in parts])
+    names = [s.name for s in y or ()]
+    more = {s.name: s for p in parts if p.by_name for s in p.y or ()}
+    return y if y is None else (*y, *(s for n, s in more.items() if n not in names))
 
 
 def _widest(rows: list[Signals | None]) -> Signals | None:
     declared = [row for row in rows if row is not None]
-    named = [row for row in declared if any(s.name for s in row)]
-    return max(named or declared, key=len, default=None)
+    size = lambda row: (len(row), any(s.name for s in row))  # noqa: E731
+    return max(declared, key=size, default=None)

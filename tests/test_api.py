@@ -1,7 +1,6 @@
 """The public names: there, documented, quick to import."""
 
 import importlib
-import inspect
 import subprocess
 import sys
 
@@ -22,20 +21,7 @@ def test_the_names_of_the_design_exist(name):
     assert name in dir(hc)
 
 
-NAMES = sorted(n for n, home in hc._homes.items() if home != "hybridctl")
 ROOMS = "plants controllers loop design contests store runs deploy".split()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_public_names_are_documented(name):
-    thing = getattr(hc, name)
-    text = inspect.getdoc(thing)
-    assert text and len(text) > 30
-    if inspect.isfunction(thing):
-        parameters = [p for p in inspect.signature(thing).parameters]
-        if len(parameters) > 2:
-            for parameter in parameters:
-                assert f"{parameter}:" in text or f"{parameter}`" in text, parameter
 
 
 def test_an_unknown_name_says_what_there_is():

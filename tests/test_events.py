@@ -297,7 +297,8 @@ def test_plants_without_events_pay_nothing():
     h = 0.01
 
     def bare(plant, t, x, u):
-        body = lambda x, i: (rk4(plant, t + i * h, x, u, h), None)  # noqa: E731
+        at = lambda i: t + i.astype(x.dtype) * h  # noqa: E731
+        body = lambda x, i: (rk4(plant, at(i), x, u, h), None)  # noqa: E731
         return jax.lax.scan(body, x, jnp.arange(2))[0]
 
     arguments = cast(hc.CartPole()), jnp.zeros(()), jnp.ones(4), jnp.ones(1)

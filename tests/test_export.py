@@ -66,8 +66,9 @@ def test_a_python_file_says_what_it_is_and_runs(folder, capsys):
     assert "is counted, and the last good input is held" in head
 
 
-def test_numpy_is_all_that_a_python_file_imports(folder):
-    path = hc.export(CONTROLLERS["residual"], folder / "alone.py", DT)
+def test_numpy_is_all_that_a_python_file_imports(folder, capsys):
+    path = hc.export(CONTROLLERS["residual"], folder / "alone.py", DT, verbose=False)
+    assert not capsys.readouterr().out
     code = (
         "import sys, numpy, math; before = set(sys.modules); import alone, time\n"
         "new = set(sys.modules) - before - {'alone'}; assert not new, new\n"

@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +15,9 @@ import pytest
 import zoo
 
 import hybridctl as hc
-from hybridctl.learn import Config, preset, wrap
+from hybridctl.checks import as_key
+from hybridctl.controllers import Policy
+from hybridctl.learn import Config, preset, session, wrap
 from hybridctl.learn.brax.compat import trainable
 from hybridctl.learn.devices import devices, shortfall
 
@@ -34,12 +38,34 @@ def test_ppo_solves_balance_with_a_poisoned_lane():
     assert run.stopped == "target" and run.confirmed >= 0.995 * task.steps
     leaves = jax.tree.leaves(run.controller)
     assert all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves)
-    scores = hc.evaluate(BALANCE, run.controller, n=128, seed=11)
+    scores = hc.evaluate(BALANCE, run.controller, n=2048, seed=11)
     assert scores.length.mean() >= 990 and scores.finite.all()
     assert run.score == max(point["score"] for point in run.curve)
     assert set(run.timing) == {"import", "compile", "train", "eval", "total"}
     parts = sum(run.timing[name] for name in ("compile", "train", "eval"))
     assert 0 < parts <= run.timing["total"]
+
+
+def test_a_target_is_confirmed_on_episodes_that_nothing_else_meets():
+    met = []
+
+    def validate(policy, seed):
+        met.append(np.asarray(as_key(seed)).tobytes())
+        return SimpleNamespace(reward=np.zeros(4))
+
+    made = Policy(hc.Features(4, (0,)), [np.zeros((1, 1))], [[0.0]], [0.0], [1.0])
+    under_way: Any = SimpleNamespace(
+        config=Config(target=1.0), task=BALANCE, curve=[], validate=validate,
+        best=0, policies={0: made}, seed=0,
+    )  # fmt: skip
+    for _ in range(3):
+        under_way.curve.append({"score": 2.0})
+        session.Session.stop_at_target(under_way, made)
+    assert under_way.confirmed == 0.0 and len(set(met)) == 3
+    session.Session.against_base(under_way)
+    rounds = range(session.ELECTION, session.ELECTION + session.ROUNDS)
+    decided = [np.asarray(as_key(s)).tobytes() for s in (session.VALIDATION, *rounds)]
+    assert met[3] == met[4] and len({*met, *decided}) == 4 + len(decided)
 
 
 TWICE = """

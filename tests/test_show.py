@@ -257,7 +257,11 @@ def test_verdict_does_not_overclaim():
     assert "the intervals are rough" in verdict(made_up({"a": base[:8], "b": near[:8]}))
     some = {"b": np.arange(60) > 0}
     text = verdict(made_up({"a": base, "b": base - 20}, some))
-    assert "(the intervals overlap)" in text and "b has a lower mean J" in text
+    assert "(the intervals overlap)" in text and "b has the lowest mean J" in text
+    assert "which the data do not tell apart" in text
+    some = {"b": np.arange(60) > 9}
+    text = verdict(made_up({"a": base + 200, "b": base - 20}, some))
+    assert "a settles most often" in text and "b has a lower mean J" in text
 
 
 def test_verdict_names_who_comes_close():
@@ -283,6 +287,10 @@ def test_verdict_says_when_learning_loses():
     assert "its 31 failed episodes are charged J = 600" in text
     text = verdict(made_up({"a": base, "b": base - 5}, controllers={"b": POLICY}))
     assert "b, beats the classical ones: it costs 5 " in text
+    costs = {"a": base, "b": base - 5, "c": base + 9}
+    text = verdict(made_up(costs, controllers={"b": POLICY, "c": POLICY}))
+    picked = "Picked on one half of the episodes and tested on the other, the best"
+    assert f"{picked} learned controller, b, beats the classical ones: it c" in text
 
 
 def test_equal_episodes_count_as_one():

@@ -7,11 +7,13 @@ import jax
 import numpy as np
 import pytest
 from browser import CHROMIUM, browse
+from rich.console import Console
 from scipy import stats
 
 import hybridctl as hc
 from hybridctl import cli, suites
 from hybridctl.cli.suite import suite_of
+from hybridctl.contests.ranking import Met, contest, eligible, verdict
 from hybridctl.contests.statistics import (
     crossed_mean,
     holm,
@@ -19,13 +21,12 @@ from hybridctl.contests.statistics import (
     interquartile_mean,
 )
 from hybridctl.show.report.films import film
-from hybridctl.suites import text
-from hybridctl.suites.contest import eligible
 from hybridctl.suites.keys import key_of
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scorings, trainings
 
 SHORT = {"seconds": 1.0}
+HALF = suites.Column("reference", "half", fits=lambda task: False)
 
 
 def tiny(**changes) -> suites.Suite:
@@ -100,18 +101,32 @@ def test_a_slow_column_is_compared_on_the_episodes_that_it_met(found):
     assert row["difference"]["value"] == pytest.approx((machine - lqr[:8]).mean())
 
 
+def test_a_slow_reference_is_compared_with_on_the_episodes_that_it_met(found):
+    slow = suites.Result(tiny(against="machine"), found.shelf)
+    lqr, machine = (found.scores["near", name].cost for name in ("lqr", "machine"))
+    gap = slow.rows["near"]["lqr"]["difference"]
+    assert gap["value"] == pytest.approx((lqr[:, :8] - machine).mean())
+    assert slow.rows["near"]["lqr"]["n"] == 32 and slow.table("near").n == 32
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(slow.sheet("near"))
+    assert "on the first 8 episodes, those that machine met" in shown.get()
+    assert json.dumps(slow.to_dict(), allow_nan=False)
+    assert suites.get("cartpole", against="mpc").against == "mpc"
+
+
 def test_pictures_and_words(found, tmp_path):
     page = hc.show.suite_report(found, tmp_path, command="hybridctl").read_text(
         encoding="utf-8"
     )
     assert "http" not in page.replace("http-equiv", "")
-    assert text.verdict(found) in page.replace("&#39;", "'")
+    assert found.verdict in page.replace("&#39;", "'")
     assert all(f'id="s{i}"' in page for i in (1, 2))
     assert set(found.contests) == {"near", "far"}
     for title, told in found.contests.items():
         words = {"beats": "beats", "loses": "loses to", "open": "is not told from"}
-        assert words[told["verdict"]] in text.sentence(found, title)
-        assert title in text.verdict(found)
+        assert words[told["verdict"]] in found.sentence(title)
+        assert title in found.verdict
 
 
 @pytest.mark.slow
@@ -169,6 +184,10 @@ def test_the_cartpole_suite_has_the_tasks_b1_to_b8_with_those_names():
     [
         ({"against": "nobody"}, "column"),
         ({"n": 0}, "n=0"),
+        (
+            {"against": "half", "columns": {"half": HALF}},
+            "does not stand on near",
+        ),
         ({"entries": {"a": suites.Entry("1", None, like="b")}}, "like"),  # type: ignore
     ],
 )
@@ -229,6 +248,21 @@ def test_the_crossed_interval_covers_at_its_level():
     assert naive / trials < 0.9
 
 
+def test_the_luckiest_of_many_does_not_beat_its_equals():
+    """Picked and tested on the same episodes, the best of eight beats one too often."""
+    rng = np.random.default_rng(4)
+    fair, naive, trials = 0, 0, 150
+    for _ in range(trials):
+        costs = {name: rng.normal(50, 5, (1, 64)) for name in "abcdefghi"}
+        met = {name: Met(cost > 0, cost) for name, cost in costs.items()}
+        told = contest(met, "abcdefgh", against="i")
+        assert told
+        fair += verdict(told, told["p"]) == "beats"
+        gaps = [crossed_mean(costs[name] - costs["i"]) for name in "abcdefgh"]
+        naive += min(gaps, key=lambda gap: gap.value).high < 0
+    assert fair / trials < 0.06 and naive / trials > 0.1
+
+
 def test_holm_is_the_published_method():
     rng = np.random.default_rng(2)
     for _ in range(20):
@@ -257,6 +291,10 @@ def test_a_contest_is_decided_by_success_before_cost(found):
     }
     assert eligible(rows) == ["a", "c"]
     told = found.contests["near"]
-    assert told["learned"] == "residual"
+    assert told["learned"] == "residual" and told["halved"]
+    assert "picked on one half of the episodes and tested" in found.verdict
+    both = (found.scores["near", told[side]].cost for side in ("learned", "classical"))
+    mine, theirs = (cost[:, 1::2][:, : told["episodes"]] for cost in both)
+    assert told["value"] == pytest.approx((mine - theirs).mean())
     assert json.dumps(found.to_dict(), allow_nan=False)
     assert jax.tree.all(jax.tree.map(np.isfinite, told["value"]))

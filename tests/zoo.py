@@ -8,17 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend import core
 
 import hybridctl as hc
 from hybridctl.controllers.fill import action_size
 from hybridctl.rounding import is_exact
 
 DT = 0.02
-KEPT = (  # test_deploy keeps one of each of these
-    "constant", "sequence", "lqr", "unlimited", "sum", "scaled", "series", "hold",
-    "mix", "pump", "machine", "argmax", "policy", "residual",
-)  # fmt: skip
-BLOCKED = ("policy", "residual", "argmax", "history", "observed", "ekf", "mpc")
 
 
 def task(name: str = "global") -> hc.Task:
@@ -87,6 +83,16 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "mpc": planner(t, lqr),
         "safe": hc.SafetyFilter(pump, lqr, hc.level(lqr.V < 3.0), t.plant, DT, 10.0),
     }
+
+
+def foreign(t: hc.Task) -> hc.Controller:
+    """A Python function, which no program can hold."""
+    return hc.fill(10.0 * hc.Slot(1), hc.Foreign(pushed, hc.Features.of(t.plant)))
+
+
+def pushed(seen: np.ndarray) -> np.ndarray:
+    """What somebody else's function answers."""
+    return 0.1 * seen[:1]
 
 
 def planner(t: hc.Task, lqr: hc.StateFeedback) -> hc.MPC:
@@ -204,6 +210,20 @@ def sweep(values: Iterable, slow: Container) -> list:
         return pytest.param(*values, marks=[pytest.mark.slow] * (value in slow))
 
     return [one(value) for value in values]
+
+
+def sample(values: Iterable, quick: Container) -> list:
+    """All parameters of a law, of which the quick run takes some."""
+    values = list(values)
+    return sweep(values, [value for value in values if value not in quick])
+
+
+def multiplies(program: core.Jaxpr) -> bool:
+    """Whether matrices are multiplied, which XLA blocks by the batch's size."""
+    products = [eqn for eqn in program.eqns if eqn.primitive.name == "dot_general"]
+    sizes = [operand.aval.size for eqn in products for operand in eqn.invars]
+    inner = (core.jaxprs_in_params(eqn.params) for eqn in program.eqns)
+    return max(sizes, default=0) > 1 or any(map(multiplies, itertools.chain(*inner)))
 
 
 def same_bits(a: object, b: object, told: str = "") -> None:

@@ -6,7 +6,6 @@ from typing import Any
 from hybridctl import show, suites
 from hybridctl.cli import options
 from hybridctl.cli.shared import console, controller_of, labels_of, saved, typed
-from hybridctl.suites import text
 
 KEPT = "kept"  # folder of trainings and scores, within --out
 
@@ -23,8 +22,8 @@ def compare_suite(command: options.Compare, given: frozenset[str]) -> None:
         raise
     path = result.to_json(command.out / "suite.json")
     for title in suite.entries:
-        console.print(text.table(result, title))
-    console.print(text.verdict(result), markup=False)
+        console.print(result.sheet(title))
+    console.print(result.verdict, markup=False)
     with console.status("writing the report"):
         films, report = show.suite_films(result), command.out / "report.html"
         page = show.suite_report(result, report, films=films, command=typed())

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from hybridctl.tasks.statistics import LEVEL, RESAMPLES, Interval
+from hybridctl.tasks.statistics import LEVEL, RESAMPLES, Interval, wilson
 
 SURE = 0.05  # p-value, adjusted where there are several, below which a mean is told
 
@@ -77,6 +77,22 @@ def _part(means: np.ndarray) -> tuple[float, int]:
     """Variance that means add to their mean, and its degrees of freedom."""
     n = len(means)
     return (float(means.var(ddof=1)) / n, n - 1) if n > 1 else (0.0, 1)
+
+
+def rate(met: np.ndarray) -> dict[str, float]:
+    """How often something holds: by Wilson, of several seeds by `crossed_mean`.
+
+    Args:
+        met: true where it does, shape [S, n].
+
+    Returns:
+        `value`, `low` and `high`.
+    """
+    if len(met) == 1:
+        low, high = wilson(int(met.sum()), met.shape[1])
+    else:
+        _, low, high, _ = crossed_mean(met)
+    return {"value": float(met.mean()), "low": max(low, 0.0), "high": min(high, 1.0)}
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:

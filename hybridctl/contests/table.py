@@ -14,14 +14,15 @@ from rich.table import Table as RichTable
 
 from hybridctl.checks import fail, one_of, require
 from hybridctl.contests.columns import legend, lines, rates
-from hybridctl.contests.statistics import crossed_mean
+from hybridctl.contests.ranking import paired
+from hybridctl.contests.statistics import crossed_mean, rate
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.loop import Trace
 from hybridctl.plants.signals import names
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, replay
-from hybridctl.tasks.statistics import quantile, wilson
+from hybridctl.tasks.statistics import quantile
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -86,11 +87,10 @@ class Table(Shown):
         """
         one_of("controller", name, self.controllers)
         s, base = self.scores[name], self.scores[self.against]
-        n = len(s.cost)
         return {
-            "success": _rate(s.success),
-            "survived": _rate(s.survived),
-            "settled": _rate(s.settled),
+            "success": rate(s.success[None]),
+            "survived": rate(s.survived[None]),
+            "settled": rate(s.settled[None]),
             "settle_median": quantile(s.settle, 0.5),
             "settle_p95": quantile(s.settle, 0.95),
             "J_mean": float(s.cost.mean()),
@@ -102,7 +102,7 @@ class Table(Shown):
             "not_finite": int((~s.finite).sum()),
             "difference": None
             if name == self.against
-            else self._mean(s.cost - base.cost[:n]),
+            else self._mean(np.subtract(*paired(s.cost, base.cost))),
         }
 
     def _mean(self, values: np.ndarray) -> dict[str, float]:
@@ -203,12 +203,6 @@ TERMINAL = (
     ("settle s", "settle"), ("J", "J"), ("ΔJ", "difference"), ("µs", "step_us"),
 )  # fmt: skip
 CAPTION = "Below: 95 % intervals; of settle s the 95th percentile."
-
-
-def _rate(met: np.ndarray) -> dict[str, float]:
-    """How often something holds, with Wilson's interval."""
-    low, high = wilson(int(met.sum()), len(met))
-    return {"value": float(met.mean()), "low": low, "high": high}
 
 
 def percents(rate: dict[str, float]) -> str:

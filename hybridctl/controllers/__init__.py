@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers.combine import Argmax as Argmax
     from hybridctl.controllers.combine import Hold as Hold
     from hybridctl.controllers.combine import Mix as Mix
+    from hybridctl.controllers.combine import Probe as Probe
     from hybridctl.controllers.controller import Controller as Controller
     from hybridctl.controllers.controller import Tick as Tick
     from hybridctl.controllers.features import Features as Features

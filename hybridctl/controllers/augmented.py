@@ -31,7 +31,8 @@ class AugmentedFeedback(Controller):
         delay: whole control periods between asking and applying.
         lag: whether the input applied last is fed back.
         limit: largest |u| asked for, scalar or [n_u], or None.
-        actuator_limit: largest |u| that the actuator takes, or None.
+        actuator_limit: largest |u| that the actuator takes, scalar or [n_u],
+            or None.
         angles: coordinates of y that are angles.
         dt: control period [s] that K was designed for.
         states: names and units of y, where known.

@@ -155,7 +155,7 @@ def _kalman(c: KalmanFilter, known: Known) -> Card:
 
 @tells
 def _pid(c: PID, known: Known) -> Card:
-    name = known.measured(c.column)
+    name = c.measures or known.measured(c.column)
     rows: list = [(n, number(getattr(c, n))) for n in ("kp", "ki", "kd")]
     goal = angle(c.setpoint) if c.angle else number(c.setpoint)
     rows.append(("holds", f"{name} = {goal} {known.unit(name)}".strip()))

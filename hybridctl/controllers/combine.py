@@ -11,7 +11,13 @@ from jax import Array
 
 from hybridctl.checks import require
 from hybridctl.controllers.basic import Constant
-from hybridctl.controllers.controller import Controller, State, Tick, output_of
+from hybridctl.controllers.controller import (
+    Controller,
+    State,
+    Tick,
+    beside,
+    output_of,
+)
 from hybridctl.controllers.error import total
 from hybridctl.controllers.inspect import children
 from hybridctl.kinds import as_row
@@ -66,6 +72,10 @@ class Hold(Controller):
         u = jnp.where(due, u, state.u)
         return HoldState(u, inner, jnp.asarray(False)), u
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """What the inner controller shows."""
+        return self.inner.shows(state.inner)
+
     def _slow(self, tick: Tick) -> Tick:
         return tick.but(k=tick.k // self.every)
 
@@ -93,7 +103,11 @@ def paced(
 
 
 class Argmax(Controller):
-    """Index of the inner controller's largest output: a supervisor for `Switch`."""
+    """Index of the inner controller's largest output: a supervisor for `Switch`.
+
+    Args:
+        inner: with an output [n] for n modes.
+    """
 
     inner: Controller
 
@@ -110,6 +124,10 @@ class Argmax(Controller):
         """An int32 scalar in 0 … n - 1."""
         state, scores = self.inner.step(state, tick)
         return state, jnp.argmax(scores).astype(jnp.int32)
+
+    def shows(self, state: State) -> dict[str, Array]:
+        """What the inner controller shows."""
+        return self.inner.shows(state)
 
 
 def _weights(value: Any) -> Controller:
@@ -154,3 +172,55 @@ class Mix(Controller):
         stepped = [c.step(s, tick) for c, s in pairs]
         parts = [w[i] * u for i, (_, u) in enumerate(stepped)]
         return (scheduler, tuple(s for s, _ in stepped)), total(parts)
+
+    def shows(self, state: State) -> dict[str, Array]:
+        """What all of them show, the weights last."""
+        pairs = zip(
+            (*self.controllers, self.weights), (*state[1], state[0]), strict=True
+        )
+        return beside(*(c.shows(s) for c, s in pairs))
+
+
+class Probe(Controller):
+    """What a controller within others asks for, as a signal of the trace.
+
+    `lqr + Probe("residual", 5.0 * Slot(1))` is the same controller, and
+    `trace["residual"]` is what the residual added.
+
+    Args:
+        name: of the signal.
+        inner: the controller that is looked at.
+
+    Example:
+        >>> import hybridctl as hc
+        >>> pair = hc.Constant([1.0]) + Probe("push", hc.Constant([0.5]))
+        >>> trace = hc.simulate(hc.Pendulum(), pair, [0.0, 0.0], seconds=0.04)
+        >>> print(trace["push"].T, trace.u.T)
+        [[0.5 0.5]] [[1.5 1.5]]
+    """
+
+    name: str = eqx.field(static=True)
+    inner: Controller
+
+    def __check_init__(self):
+        told = isinstance(self.name, str) and self.name
+        require(bool(told), f"Probe name={self.name!r} must be a text")
+
+    @property
+    def ports(self) -> Ports:
+        """Those of what is looked at."""
+        return of(self.inner)
+
+    def init(self, tick: Tick) -> State:
+        """The inner memory, and nothing asked for yet."""
+        out = output_of(self.inner, tick)
+        return self.inner.init(tick), jnp.zeros(out.shape, out.dtype)
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """As the inner controller does."""
+        inner, u = self.inner.step(state[0], tick)
+        return (inner, u), u
+
+    def shows(self, state: State) -> dict[str, Array]:
+        """What was asked for, and what the inner controller shows."""
+        return beside({self.name: state[1]}, self.inner.shows(state[0]))

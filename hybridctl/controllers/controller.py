@@ -26,8 +26,9 @@ class Tick(Shown, eqx.Module):
         y: measurement, shape [n_y].
         r: reference, shape [n_r], or None.
         u_applied: what the actuator applied during the last period, shape [n_u].
-        mode: active mode of the enclosing machine before this period, or None.
-        age: ticks since that mode was entered, or None.
+        mode: active mode of the enclosing machine before this period, int scalar, or
+            None.
+        age: ticks since that mode was entered, int scalar, or None.
         u_asked: what the controller asked for in the last period, shape [n_u]; it
             may still be on its way through the actuator.
     """
@@ -94,6 +95,18 @@ class Controller(Shown, eqx.Module):
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Memory after this period, and the input u [n_u] to ask for in it."""
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """What its memory tells, by name: a trace has it as a signal.
+
+        Args:
+            state: memory after a step.
+
+        Returns:
+            Arrays by name; nothing where its class declares nothing.
+        """
+        del state
+        return {}
+
     def __add__(self, other: "Controller") -> "Sum":
         if not isinstance(other, Controller):
             return NotImplemented
@@ -142,6 +155,10 @@ class Sum(Controller):
         b, u_b = self.b.step(state[1], tick)
         return (a, b), u_a + u_b
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """What both show."""
+        return beside(self.a.shows(state[0]), self.b.shows(state[1]))
+
 
 class Scaled(Controller):
     """u = scale · u_inner; written `scale * inner`. scale: scalar or [n_u]."""
@@ -166,6 +183,10 @@ class Scaled(Controller):
         state, u = self.inner.step(state, tick)
         return state, self.scale * u
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """What the inner controller shows."""
+        return self.inner.shows(state)
+
 
 class Series(Controller):
     """The observer's output replaces `tick.y`; written `observer >> inner`."""
@@ -176,9 +197,9 @@ class Series(Controller):
     @property
     def ports(self) -> Ports:
         """What the observer takes and the inner controller gives."""
-        inner = of(self.inner)
+        observer, inner = of(self.observer), of(self.inner)
         both = merged(self.inner, self.observer)
-        return both.but(y=of(self.observer).y, u=inner.u)
+        return both.but(y=observer.y, by_name=observer.by_name, u=inner.u)
 
     def init(self, tick: Tick) -> State:
         """Both memories; the inner one starts on the first estimate."""
@@ -192,13 +213,27 @@ class Series(Controller):
         inner, u = self.inner.step(state[1], tick.seeing(estimate))
         return (observer, inner), u
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """What both show."""
+        return beside(self.observer.shows(state[0]), self.inner.shows(state[1]))
+
+
+def beside(*parts: dict[str, Array]) -> dict[str, Array]:
+    """What several show together; a name that is taken gets a number."""
+    whole: dict[str, Array] = {}
+    for part in parts:
+        for name, value in part.items():
+            number = sum(known.split("#")[0] == name for known in whole)
+            whole[f"{name}#{number + 1}" if number else name] = value
+    return whole
+
 
 def inside(node: Any) -> list[Any]:
     """What a node holds, modules in its tuples and dicts too, one module down."""
     found = [c for c in children(node) if c is not node]
     plain = [c for c in found if isinstance(c, tuple | list | dict)]
     deeper = [c for container in plain for c in inside(container)]
-    return [c for c in found if c not in plain] + deeper
+    return [c for c in found if not isinstance(c, tuple | list | dict)] + deeper
 
 
 def output_of(controller: Controller, tick: Tick) -> jax.ShapeDtypeStruct:

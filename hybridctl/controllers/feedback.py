@@ -136,5 +136,10 @@ class Demands(Guard):
 
 
 def demands(feedback: StateFeedback, limit: float) -> Guard:
-    """The feedback asks for more than ±limit: its input would saturate."""
+    """The feedback asks for more than ±limit: its input would saturate.
+
+    Args:
+        feedback: whose input is looked at, before it is clipped.
+        limit: of the inputs, in their unit.
+    """
     return Demands(feedback, limit)

@@ -133,7 +133,8 @@ class Filled(Controller):
         template, both = of(self.template), merged(self.template, self.agent)
         behind = isinstance(self.template, Series) and template.y is None
         y = None if behind else template.y or both.y
-        return both.but(y=y, u=template.u, mode=template.mode)
+        by_name = both.by_name if template.y is None else template.by_name
+        return both.but(y=y, by_name=by_name, u=template.u, mode=template.mode)
 
     def init(self, tick: Tick) -> State:
         """The memories of both."""
@@ -147,6 +148,10 @@ class Filled(Controller):
         agent, action = self.agent.step(agent, seen)
         memory, u = engage(self.template, action).step(memory, tick)
         return (memory, agent), u
+
+    def shows(self, state: State) -> dict[str, Array]:
+        """What the template shows."""
+        return self.template.shows(state[0])
 
 
 def fill(template: Controller, agent: Controller) -> Filled:

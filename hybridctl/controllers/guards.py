@@ -190,7 +190,7 @@ def chosen(inner: Controller, above: float = 0.5) -> Guard:
 
     Args:
         inner: a Slot, or another controller without memory.
-        above: the edge is taken where the first output exceeds this; with a bound
+        above: the edge is taken where the first output [1] exceeds this; with a bound
             of at least 0 an empty Slot never takes it.
 
     Returns:
@@ -244,7 +244,12 @@ def near(centre: Equilibrium, **tolerance: float) -> Guard:
 
 @checked
 def beyond(centre: Equilibrium, **tolerance: float) -> Guard:
-    """Some named state outside its tolerance (or not finite): `~near(...)`."""
+    """Some named state outside its tolerance (or not finite): `~near(...)`.
+
+    Args:
+        centre: from which the error is measured.
+        **tolerance: largest |error| by state name, in the state's unit.
+    """
     return ~near(centre, **tolerance)
 
 
@@ -260,6 +265,10 @@ def level(V: Any, rho: float | None = None) -> Guard:
     """Inside a level set of a cost-to-go: `level(lqr.V < 1.0)` or `level(V, 1.0)`.
 
     Anything that has a `V` and a `rho`, such as a region of attraction, will do.
+
+    Args:
+        V: the cost-to-go, or a guard already, as `lqr.V < 1.0` is.
+        rho: the level, in the unit of the cost; None: that of V.
     """
     if isinstance(V, Guard):
         return V
@@ -271,7 +280,12 @@ def level(V: Any, rho: float | None = None) -> Guard:
 
 
 def after(time: float, dt: float | None = None) -> Guard:
-    """A time since the mode was entered: ticks (int), or seconds with dt."""
+    """A time since the mode was entered: ticks (int), or seconds with dt.
+
+    Args:
+        time: ticks (int), or time [s].
+        dt: control period [s], where the time is in seconds.
+    """
     return After(ticks("after", time, dt))
 
 

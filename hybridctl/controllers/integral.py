@@ -71,6 +71,10 @@ class IntegralFeedback(Controller):
         y = named(self.states, len(self.x0), self.angles)
         return Ports(y, (), named(self.inputs, len(self.u0)), self.dt)
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """The integrals q [n_q]."""
+        return {"integral": jnp.stack(state)}
+
     def init(self, tick: Tick) -> State:
         """Nothing added up yet."""
         return [jnp.zeros_like(tick.y[0]) for _ in range(len(self.C))]

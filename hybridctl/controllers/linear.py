@@ -8,10 +8,13 @@ from jax import Array
 from hybridctl.checks import as_float, finite, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
+from hybridctl.ports import Names, Ports, named, unnamed
 
 
 class LinearController(Controller):
     """u = u0 + C z + D e, then z⁺ = A z + B e, with e = y - x0, angles wrapped.
+
+    With names it finds its measurements by them among all that is measured.
 
     Args:
         A: shape [n_z, n_z].
@@ -22,6 +25,7 @@ class LinearController(Controller):
         u0: input at rest, shape [n_u].
         angles: coordinates of y that are angles.
         dt: control period [s] that it was designed for; None: any.
+        measures: names and units of y; () where they are not known.
 
     Raises:
         ValueError: shapes do not fit, or a value is not finite.
@@ -40,6 +44,14 @@ class LinearController(Controller):
     u0: Array = eqx.field(converter=as_float)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     dt: float | None = eqx.field(static=True, default=None)
+    measures: Names = eqx.field(static=True, default=())
+
+    @property
+    def ports(self) -> Ports:
+        """Its measurements, and inputs without names."""
+        n_y, n_u = np.shape(self.x0)[-1], np.shape(self.u0)[-1]
+        y = named(self.measures, n_y, self.angles)
+        return Ports(y, (), unnamed(n_u), self.dt, by_name=bool(self.measures))
 
     def __check_init__(self):
         for name in ("A", "x0", "u0"):
@@ -53,6 +65,10 @@ class LinearController(Controller):
                 f"{name} has shape {given}, expected {expected} for {n_z} states of "
                 f"the controller, {n_y} measurements (x0) and {n_u} inputs (u0)",
             )
+        require(
+            len(self.measures) in (0, n_y),
+            f"measures={self.measures} name {len(self.measures)} of {n_y} measurements",
+        )
         for name in (*shapes, "x0", "u0"):
             finite(name, getattr(self, name))
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import as_int, require
-from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.controller import Controller, State, Tick, beside
 from hybridctl.controllers.guards import Guard, ticks
 from hybridctl.controllers.inspect import children
 from hybridctl.kinds import as_row, checked
@@ -87,6 +87,18 @@ class Switch(Controller):
         modes, u = jax.lax.switch(mode, branches, state.modes, entered, tick)
         return SwitchState(mode, supervisor, modes), u
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """Mode and age, and what the modes show: `swing.mode` of a machine within."""
+        within = {
+            f"{name}.{key}": value
+            for name, mode, memory in zip(
+                self.names, self.modes, state.modes, strict=True
+            )
+            for key, value in mode.shows(memory).items()
+        }
+        own = beside({"mode": state.mode}, self.supervisor.shows(state.supervisor))
+        return beside(own, within)
+
     def _branch(self, i: int):
         def run(memories, entered, tick):
             start = self.modes[i].init(tick)
@@ -119,7 +131,7 @@ class StateMachine(Controller):
         guards: one guard an edge.
         sources: index of the mode that each edge leaves.
         targets: index of the mode that each edge enters.
-        dwell: ticks that an entered mode is kept at least.
+        dwell: ticks that an entered mode is kept at least, scalar.
         start: index of the first mode; it may be left at once.
     """
 
@@ -152,6 +164,10 @@ class StateMachine(Controller):
         age = jnp.where(moved, 0, state.age) + 1
         return MachineState(target, age, jnp.maximum(rest, 0)), target
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """Ticks since the mode was entered."""
+        return {"age": state.age}
+
 
 @checked
 def machine(
@@ -167,7 +183,7 @@ def machine(
     Args:
         modes: controllers by mode name; the first is the start.
         edges: guards by (source, target), tried in this order.
-        dwell: time that an entered mode is kept at least: ticks (int), or seconds.
+        dwell: time that an entered mode is kept at least: ticks (int), or time [s].
         dt: control period [s], where seconds must become ticks and no mode knows it.
         start: name of the first mode.
 

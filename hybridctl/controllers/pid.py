@@ -1,5 +1,8 @@
 """PID on one measurement, with what a PID needs in practice."""
 
+import dataclasses
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
@@ -12,10 +15,12 @@ from hybridctl.checks import (
     positive,
     require,
 )
+from hybridctl.controllers.bind import bind, find, seeing
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.feedback import within
 from hybridctl.kinds import real_number
+from hybridctl.ports import Ports, Signal, Signals, unnamed
 
 SLACK = 1e-6  # share of an input that is rounding
 
@@ -31,7 +36,7 @@ class PIDState(eqx.Module):
 
 
 class PID(Controller):
-    """u = u0 + kp e + I + kd d, with e = setpoint + r - y[column].
+    """u = u0 + kp e + I + kd d, with e = setpoint + r - y of one measurement.
 
     The integral grows by ki e dt. Where the applied input stands still more than
     `slack` away from what was asked for, as a saturated one does and a late or lagged
@@ -41,22 +46,26 @@ class PID(Controller):
     input that was applied last, so where it acts alone the input does not jump.
 
     Args:
-        kp: proportional gain.
+        given: kp, ki and kd in this order, behind the measurement's name where that
+            is given: `PID("theta", 60.0, 0.0, 15.0, dt=0.02)`.
+        kp: proportional gain, scalar.
         ki: integral gain [1/s].
         kd: derivative gain [s].
         dt: control period [s].
-        column: which measurement is controlled.
-        setpoint: where to, in the measurement's unit.
-        u0: input at rest.
+        column: which measurement is controlled, by number, or by its name.
+        setpoint: where to, in the measurement's unit, scalar.
+        u0: input at rest, scalar.
         filter: time constant [s] of the derivative's lag; None: two periods.
         unwind: time constant [s] of the anti-windup; None: |kp / ki|, ten periods at
             least.
         slack: difference of applied and asked input that is no saturation, such as
-            a quantization step, in the input's unit; None: a millionth of what is
-            asked for.
-        limit: largest |u|, or None.
-        angle: whether the measurement is an angle (errors are wrapped to ±π).
+            a quantization step, in the input's unit, scalar; None: a millionth of what
+            is asked for.
+        limit: largest |u|, scalar, or None.
+        angle: whether the measurement is an angle (errors are wrapped to ±π); of one
+            given by name, what is measured says so too.
         follow: add the first reference `tick.r[0]` to the setpoint.
+        measures: the measurement's name, "" of one by number.
 
     Raises:
         ValueError: a gain is not finite, or a time is not positive.
@@ -66,33 +75,53 @@ class PID(Controller):
     Example:
         >>> import hybridctl as hc
         >>> plant = hc.CartPole()
-        >>> pole = PID(60.0, 0.0, 15.0, dt=0.02, column=1, setpoint=3.14159, angle=True)
+        >>> pole = PID("theta", kp=60.0, kd=15.0, dt=0.02, setpoint=3.14159)
         >>> trace = hc.simulate(plant, pole, [0, 3.2, 0, 0], 2.0, 0.02)
         >>> bool(abs(trace["theta"][-1] - 3.14159) < 0.01)
         True
     """
 
     kp: Array = eqx.field(converter=as_float)
-    ki: Array = eqx.field(converter=as_float, default=0.0)
-    kd: Array = eqx.field(converter=as_float, default=0.0)
-    dt: float = eqx.field(static=True, converter=real_number, kw_only=True)
-    column: int = eqx.field(static=True, default=0, kw_only=True)
-    setpoint: Array = eqx.field(converter=as_float, default=0.0, kw_only=True)
-    u0: Array = eqx.field(converter=as_float, default=0.0, kw_only=True)
-    filter: Array | None = eqx.field(
-        converter=optional_float, default=None, kw_only=True
-    )
-    unwind: Array | None = eqx.field(
-        converter=optional_float, default=None, kw_only=True
-    )
-    slack: Array | None = eqx.field(
-        converter=optional_float, default=None, kw_only=True
-    )
-    limit: Array | None = eqx.field(
-        converter=optional_float, default=None, kw_only=True
-    )
-    angle: bool = eqx.field(static=True, default=False, kw_only=True)
-    follow: bool = eqx.field(static=True, default=False, kw_only=True)
+    ki: Array = eqx.field(converter=as_float)
+    kd: Array = eqx.field(converter=as_float)
+    dt: float = eqx.field(static=True, converter=real_number)
+    column: int = eqx.field(static=True)
+    setpoint: Array = eqx.field(converter=as_float)
+    u0: Array = eqx.field(converter=as_float)
+    filter: Array | None = eqx.field(converter=optional_float)
+    unwind: Array | None = eqx.field(converter=optional_float)
+    slack: Array | None = eqx.field(converter=optional_float)
+    limit: Array | None = eqx.field(converter=optional_float)
+    angle: bool = eqx.field(static=True)
+    follow: bool = eqx.field(static=True)
+    measures: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        *given: Any,
+        dt: float,
+        kp: Any = None,
+        ki: Any = 0.0,
+        kd: Any = 0.0,
+        column: int | str = 0,
+        setpoint: Any = 0.0,
+        u0: Any = 0.0,
+        filter: Any = None,
+        unwind: Any = None,
+        slack: Any = None,
+        limit: Any = None,
+        angle: bool = False,
+        follow: bool = False,
+        measures: str = "",
+    ):
+        name, gains = _split(given, column if isinstance(column, str) else measures)
+        values = gains + [kp, ki, kd][len(gains) :]
+        require(values[0] is not None, "a PID needs kp; give kp=")
+        self.kp, self.ki, self.kd = values
+        self.dt, self.measures = dt, name
+        self.column = 0 if name or isinstance(column, str) else column
+        self.setpoint, self.u0, self.filter, self.unwind = setpoint, u0, filter, unwind
+        self.slack, self.limit, self.angle, self.follow = slack, limit, angle, follow
 
     def __check_init__(self):
         positive("dt", self.dt)
@@ -107,6 +136,13 @@ class PID(Controller):
             isinstance(self.column, int) and self.column >= 0,
             f"column={self.column!r} must be the number of a measurement, 0 or more",
         )
+
+    @property
+    def ports(self) -> Ports:
+        """The one measurement, where it has a name."""
+        y = (Signal(self.measures, "", self.angle),) if self.measures else None
+        r, u, named = unnamed(self.n_r), unnamed(1), bool(self.measures)
+        return Ports(y, r, u, self.dt, applied=u, by_name=named)
 
     @property
     def n_r(self) -> int:
@@ -139,6 +175,12 @@ class PID(Controller):
         return PIDState(grown, rate, error, applied, jnp.asarray(False)), u[None]
 
     def _error(self, tick: Tick) -> Array:
+        n_y = len(tick.y)
+        require(
+            not self.measures or n_y == 1,
+            f"this PID controls {self.measures!r}, and is given {n_y} measurements by "
+            "number; run it by simulate, or give column= a number",
+        )
         error = self.setpoint - tick.y[self.column]
         if self.follow and tick.r is not None:
             error = error + tick.r[0]
@@ -170,3 +212,24 @@ class PID(Controller):
             return self.unwind
         ki = jnp.where(self.ki == 0, 1.0, self.ki)
         return jnp.maximum(jnp.abs(self.kp / ki), 10 * self.dt)
+
+
+def _split(given: tuple, name: str) -> tuple[str, list[Any]]:
+    """The measurement's name and the gains of what is given in a row."""
+    row = list(given)
+    if row and isinstance(row[0], str):
+        require(not name, f"this PID is given two names, {row[0]!r} and {name!r}")
+        name = row.pop(0)
+    require(len(row) <= 3, f"a PID has three gains, got {len(row)}; name the rest")
+    return name, row
+
+
+@bind.register
+def _(part: PID, y: Signals) -> Controller:
+    """By its name; an angle is then wrapped."""
+    if not part.measures:
+        return part
+    (place,) = find("PID", part.ports.y or (), y)
+    angle = part.angle or y[place].angle
+    shown = part if angle == part.angle else dataclasses.replace(part, angle=angle)
+    return seeing(shown, part.ports, y)

@@ -43,7 +43,8 @@ class Policy(Controller):
         activation: of the hidden layers: tanh, relu, swish or elu.
         dt: period [s] between two decisions that it was trained at.
         squash: how outputs are kept within ±1: "clip" cuts them off; None: tanh.
-        reach: normalized observations are cut off at ± this; None: not at all.
+        reach: normalized observations are cut off at ± this, in units of a standard
+            deviation; None: not at all.
 
     Raises:
         ValueError: layers do not fit together, or an unknown activation.

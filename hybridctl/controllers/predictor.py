@@ -11,6 +11,7 @@ from hybridctl.controllers.observers import applied
 from hybridctl.kinds import real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
+from hybridctl.ports import Ports
 
 
 class Pipe(eqx.Module):
@@ -32,7 +33,7 @@ class Predictor(Controller):
         plant: the model.
         dt: control period [s].
         delay: whole periods between asking and applying, at least 1.
-        limit: of the actuator, largest |u|; None: unlimited.
+        limit: of the actuator, largest |u|, scalar or [n_u]; None: unlimited.
         lag: of the actuator [s]; None: none.
         substeps: RK4 steps a period.
 
@@ -76,6 +77,12 @@ class Predictor(Controller):
     def n_u(self) -> int:
         """Number of applied inputs that it sees."""
         return self.plant.n_u
+
+    @property
+    def ports(self) -> Ports:
+        """The state, as it is and as it will be."""
+        known = self.plant.ports
+        return Ports(y=known.y, r=(), u=known.y, applied=known.u, dt=self.dt)
 
     def init(self, tick: Tick) -> State:
         """The pipe holds what is applied now; it is empty where a loop begins."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import as_int, count, optional_float, positive
-from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.controller import Controller, State, Tick, beside
 from hybridctl.controllers.feedback import within
 from hybridctl.controllers.guards import Guard
 from hybridctl.kinds import real_number
@@ -45,7 +45,7 @@ class SafetyFilter(Controller):
         inside: guard on the predicted state; for example `hc.level(lqr.V < rho)`.
         plant: the model.
         dt: control period [s].
-        limit: of the actuator, largest |u|; None: unlimited.
+        limit: of the actuator, largest |u|, scalar or [n_u]; None: unlimited.
         substeps: RK4 steps a period.
 
     Raises:
@@ -83,7 +83,7 @@ class SafetyFilter(Controller):
     def ports(self) -> Ports:
         """Those of both controllers, on the state of its plant."""
         both = merged(self.controller, self.backup)
-        return both.but(y=self.plant.ports.y, dt=self.dt)
+        return both.but(y=self.plant.ports.y, by_name=False, dt=self.dt)
 
     def init(self, tick: Tick) -> State:
         """Both memories fresh; nothing has been held back."""
@@ -99,6 +99,11 @@ class SafetyFilter(Controller):
         kept = jax.tree.map(fresh, start, state.backup)
         backup, saving = self.backup.step(kept, tick)
         return FilterState(memory, backup, passes), jnp.where(passes, u, saving)
+
+    def shows(self, state: State) -> dict[str, Array]:
+        """Whether the input was let pass, and what both controllers show."""
+        both = self.controller.shows(state.controller), self.backup.shows(state.backup)
+        return beside({"passed": state.passed}, *both)
 
     def _recoverable(self, tick: Tick, u: Array) -> Array:
         """Whether the state after this period is inside; NaN is not."""

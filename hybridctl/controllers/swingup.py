@@ -72,9 +72,9 @@ class EnergySwingUp(Controller):
         drive: largest acceleration [m/s²] spent on pumping, so that centring keeps its
             say; 10.
         track: largest |q_a| [m] that the stopping point may reach, or None.
-        limit: largest |u|, in its own unit, or None.
-        friction: share of the power that friction takes which is given back, so that
-            the energy rises as on the plant without friction; None: nothing.
+        limit: largest |u|, in its own unit, scalar or [n_u], or None.
+        friction: share of the power that friction takes which is given back, scalar,
+            so that the energy rises as on the plant without friction; None: nothing.
         wall: braking per metre that the stopping point lies off the track [1/s²]; 100.
 
     Raises:

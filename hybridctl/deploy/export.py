@@ -39,6 +39,7 @@ def export(
     plant: Plant | None = None,
     real: str | None = None,
     on_missing: str = "hold",
+    verbose: bool = True,
 ) -> Path:
     """Write a controller as code, and check it against the jitted controller.
 
@@ -52,7 +53,7 @@ def export(
       `period = jax.export.deserialize(bytearray(data)).call`.
 
     4096 random inputs and 64 closed loops are run through the code and the jitted
-    controller in float64. The largest difference is printed, and stands in the file.
+    controller in float64. The largest difference stands in the file, and is printed.
 
     Args:
         controller: any controller, also one of your own.
@@ -64,6 +65,7 @@ def export(
         on_missing: what a measurement that is not finite does, as in `embed`: "hold",
             "nan", or "error", which is an exception in Python, a status of 1 in C, and
             nothing that a `.onnx` or `.jax` file could do.
+        verbose: print the largest difference.
 
     Returns:
         The path that was written.
@@ -105,7 +107,8 @@ def export(
     else:
         path = path.with_suffix(".c")
         found = _write_c(made, path, real)
-    print(f"{path.name}: {found}")
+    if verbose:
+        print(f"{path.name}: {found}")
     return path
 
 

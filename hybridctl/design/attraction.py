@@ -24,7 +24,7 @@ class Attraction(Shown):
 
     Attributes:
         V: cost-to-go.
-        rho: the level.
+        rho: the level, in the unit of the cost.
         samples: starts, uniform in the level set, fresh ones.
         failures: how many of them did not converge.
         confidence: of the bound.
@@ -166,7 +166,7 @@ def check_level(
         plant: the plant.
         controller: holds an equilibrium.
         loop: sensor, actuator, disturbance and timing.
-        rho: the level.
+        rho: the level, in the unit of the cost.
         V: cost-to-go, by default the controller's own.
         limits: largest |deviation| on the way, by state name.
         invariant: a start fails too if V ever rises above what it was there.

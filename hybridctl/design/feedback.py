@@ -71,7 +71,7 @@ def lqr(
         R: input weight, scalar, [n_u] or [n_u, n_u]; with dt it may be 0.
         dt: control period [s]; None: a continuous design.
         N: cross weight [n_x, n_u], or None.
-        limit: clip the input to ±limit.
+        limit: clip the input to ±limit, in its unit.
         loop: whose actuator's delay and lag the design reckons with, and whose dt
             is used.
 

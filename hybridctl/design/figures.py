@@ -78,7 +78,7 @@ def nyquist(linear: LinearLoop, input: str | None = None, reach: float = 3.0) ->
     Args:
         linear: of `hc.closed_loop`.
         input: where the loop is broken; the first by default.
-        reach: how far from the origin the picture shows it.
+        reach: how far from the origin the picture shows it, a number.
 
     Returns:
         The matplotlib figure.

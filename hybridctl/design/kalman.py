@@ -1,12 +1,14 @@
 """From a model and its noise to an observer: `kalman`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hybridctl.checks import fail, not_negative, require, shape
+from hybridctl.checks import fail, not_negative, shape
 from hybridctl.controllers.observers import DRIFT, KalmanFilter
 from hybridctl.describe import told
 from hybridctl.design.discretize import discretize, period
@@ -14,9 +16,10 @@ from hybridctl.design.matrices import real
 from hybridctl.design.riccati import dlqr
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.linearize import linearize
+from hybridctl.plants.linearize import float64_on_host, linearize
 from hybridctl.plants.scales import natural_units
-from hybridctl.plants.signals import names
+from hybridctl.plants.signals import Outputs, function_of, pairs
+from hybridctl.ports import names_of
 
 
 @checked
@@ -27,7 +30,10 @@ def kalman(
     noise: Any,
     disturbance: Any = 0.0,
     process: Any = None,
-    outputs: Iterable[str] | None = None,
+    outputs: Iterable[str] | Callable | None = None,
+    names: Iterable[str] = (),
+    units: Mapping[str, str] | None = None,
+    angles: Iterable[str] = (),
 ) -> KalmanFilter:
     """Steady-state Kalman filter about an equilibrium of a plant.
 
@@ -45,7 +51,12 @@ def kalman(
         process: standard deviation by which a state drifts in a period, a number or
             [n_x]; by default 1e-4 of the state's natural unit, which is 1 for a
             `CartPole()` and follows the plant's own scale.
-        outputs: names of the states that are measured; all by default.
+        outputs: names of the states that are measured, in the order of y, or a
+            module-level function in `jax.numpy` from x [n_x] to y [n_y], linearized
+            at the equilibrium; all states by default.
+        names: of what a function gives, length n_y; () where it has none.
+        units: unit by name of what a function gives.
+        angles: names of what a function gives that are angles.
 
     Returns:
         An observer: `kalman(...) >> lqr` is an LQG controller.
@@ -65,17 +76,40 @@ def kalman(
     """
     model = linearize(plant, equilibrium)
     A, B = discretize(*model, dt)
-    columns = _columns(plant, outputs)
-    v = _deviations("noise", noise, len(columns))
+    equation = Outputs(function_of(outputs), tuple(names), pairs(units), tuple(angles))
+    equation.check("kalman")
+    y = equation.signals("kalman", plant)
+    y0, C = _output(plant, equation, equilibrium)
+    v = _deviations("noise", noise, len(y))
     w = _deviations("disturbance", disturbance, plant.n_u)
     if process is None:
         process = DRIFT * natural_units(plant, (equilibrium, *model))
     drift = _deviations("process", process, plant.n_x)
     W = B @ np.diag(w**2) @ B.T + np.diag(drift**2)
-    L = filter_gain(A, np.eye(plant.n_x)[list(columns)], W, np.diag(v**2))
+    L = filter_gain(A, C, W, np.diag(v**2))
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
-    made = KalmanFilter(A, B, L, x0, u0, columns, equilibrium.angles, period(dt))
+    columns, law = equation.columns("kalman", plant), {}
+    if columns is None:
+        turned = tuple(i for i, signal in enumerate(y) if signal.angle)
+        told_of = tuple((s.name, s.unit) for s in y) if equation.names else ()
+        law = {"C": C, "y0": y0, "outputs": told_of, "turned": turned}
+    made = KalmanFilter(
+        A, B, L, x0, u0, columns or (), equilibrium.angles, period(dt),
+        *names_of(plant), **law,
+    )  # fmt: skip
     return told(made, plant)
+
+
+def _output(
+    plant: Plant, equation: Outputs, at: Equilibrium
+) -> tuple[NDArray, NDArray]:
+    """Measurement [n_y] at the equilibrium, and its slope [n_y, n_x]."""
+    columns, x = equation.columns("kalman", plant), np.asarray(at.x, np.float64)
+    if columns is not None:
+        return x[list(columns)], np.eye(len(x))[list(columns)]
+    with float64_on_host():
+        h = lambda x: equation.of("kalman", plant, x)  # noqa: E731
+        return np.asarray(h(jnp.asarray(x))), np.asarray(jax.jacfwd(h)(jnp.asarray(x)))
 
 
 def filter_gain(A: ArrayLike, C: ArrayLike, W: ArrayLike, V: ArrayLike) -> NDArray:
@@ -103,16 +137,6 @@ def filter_gain(A: ArrayLike, C: ArrayLike, W: ArrayLike, V: ArrayLike) -> NDArr
             f"{cause})"
         )
     return np.linalg.solve(C @ P @ C.T + V, C @ P).T
-
-
-def _columns(plant: Plant, outputs: Iterable[str] | None) -> tuple[int, ...]:
-    seen = plant.states if outputs is None else names("outputs", outputs)
-    require(
-        not set(seen) - set(plant.states),
-        f"outputs={list(seen)} must be states of {type(plant).__name__}: "
-        f"{', '.join(plant.states)}",
-    )
-    return tuple(plant.states.index(name) for name in seen)
 
 
 def _deviations(name: str, value: Any, n: int) -> NDArray:

@@ -129,7 +129,7 @@ def lqi(
         dt: control period [s].
         outputs: states that follow r, as deviations from the equilibrium.
         Qi: weight of the integrals, scalar, [n_r] or [n_r, n_r].
-        limit: clip the feedback to ±limit; give the actuator's.
+        limit: clip the feedback to ±limit, in the input's unit; give the actuator's.
 
     Returns:
         An `IntegralFeedback` behind the shift of `tracking`, whose feedforward the

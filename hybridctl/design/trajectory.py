@@ -44,7 +44,7 @@ def tvlqr(
         Q: state weight, [n_x] (a diagonal) or [n_x, n_x].
         R: input weight, scalar, [n_u] or [n_u, n_u]; it may be 0.
         dt: control period [s].
-        limit: clip the input to ±limit.
+        limit: clip the input to ±limit, in its unit.
 
     Returns:
         A controller that starts along the trajectory when it is entered.

@@ -18,6 +18,7 @@ from hybridctl.controllers import (
     Quadratic,
     StateFeedback,
 )
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.trial import blank_tick, count
 from hybridctl.loop import Loop
 from hybridctl.loop.fit import check_fit
@@ -70,6 +71,7 @@ class Trials:
         n_r = count(check_fit(plant, controller, loop).r)
         positive("seconds", seconds)
         self.V, self.seconds = _cost_to_go(controller, V), seconds
+        controller = bind(controller, loop.measured(plant))
         self._system = cast((plant, controller, loop, self.V))
         self._bounds = _bounds(plant, limits or {})
         known = _markov(plant, controller, loop, n_r)

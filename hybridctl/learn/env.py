@@ -10,7 +10,7 @@ from jax import Array
 from hybridctl import ports
 from hybridctl.checks import as_key, cast, fail, require
 from hybridctl.controllers import Controller, Features, Tick
-from hybridctl.controllers.bind import agent_sees
+from hybridctl.controllers.bind import agent_sees, bind
 from hybridctl.controllers.fill import (
     action_size,
     check_sight,
@@ -22,7 +22,7 @@ from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.describe import Shown
 from hybridctl.loop import LoopState, step
 from hybridctl.loop.fit import check_fit
-from hybridctl.ports import Signals, words
+from hybridctl.ports import words
 from hybridctl.tasks import Task, judge, start_episode
 
 METRICS = ("failed", "not_finite")
@@ -87,7 +87,8 @@ class Env(Shown, base.Env):
         check_fit(task.plant, template, task.loop)
         check_sight(template)
         self.every = decision_every(template)
-        self.sees = agent_sees(template, task.loop.measured(task.plant), _states(task))
+        measured, states = task.loop.measured(task.plant), task.plant.ports.y or ()
+        self.sees = agent_sees(template, measured) or states
         self.features = features or default_features(task, template)
         given, n = self.features.n_y, len(self.sees)
         require(
@@ -97,6 +98,7 @@ class Env(Shown, base.Env):
             "measured=loop.measured(plant))",
         )
         self.task, self.template = cast(task, "task"), cast(template, "template")
+        self._bound = bind(self.template, measured)
         self.training = training
         self._action_size = size
 
@@ -132,7 +134,7 @@ class Env(Shown, base.Env):
     def start(self, rng: Array, number: Array) -> base.State:
         """Start an episode in a lane that had `number` episodes before."""
         many = number if self.training else None
-        loop = start_episode(self.task, self.template, rng, self.training, many)
+        loop = start_episode(self.task, self._bound, rng, self.training, many)
         zero = jnp.zeros((), loop.x.dtype)
         metrics: Any = dict.fromkeys(METRICS, zero)
         seen, obs = self._observe(self.features.init(self._tick(loop)), loop)
@@ -143,7 +145,7 @@ class Env(Shown, base.Env):
         """Advance by one decision with action [action_size]."""
         before: EpisodeState = state.pipeline_state
         usable = jnp.all(jnp.isfinite(action))
-        controller = engage(self.template, jnp.where(usable, action, 0.0))
+        controller = engage(self._bound, jnp.where(usable, action, 0.0))
         loop, total = before.loop, None
         for _ in range(self.every):
             loop, period = self._period(controller, loop)
@@ -186,7 +188,7 @@ class Env(Shown, base.Env):
 
     def _tick(self, loop: LoopState) -> Tick:
         tick = loop.tick(self.task.loop.dt)
-        return observed(self.template, loop.controller, tick)
+        return observed(self._bound, loop.controller, tick)
 
     def _observe(self, seen: Any, loop: LoopState) -> tuple[Any, Array]:
         """Features of the coming tick; never anything that is not finite."""
@@ -203,13 +205,9 @@ def default_features(task: Task, template: Controller) -> Features:
     """
     actuator = task.loop.actuator
     slow = actuator is not None and actuator.slow
+    seen = agent_sees(template, task.loop.measured(task.plant)) or task.plant.ports.y
     n_modes = len(ports.of(template).mode)
-    seen = agent_sees(template, task.loop.measured(task.plant), _states(task))
     return Features.of(task.plant, measured=seen, applied=slow, n_modes=n_modes)
-
-
-def _states(task: Task) -> Signals:
-    return task.plant.ports.y or ()
 
 
 def _then(total: tuple, period: tuple) -> tuple:

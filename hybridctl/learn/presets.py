@@ -100,6 +100,9 @@ def told(config: Config, task: Task) -> Config:
 def preset(name: str) -> Config:
     """A preset by name.
 
+    Args:
+        name: a key of `PRESETS`.
+
     Raises:
         ValueError: an unknown name.
     """

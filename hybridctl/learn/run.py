@@ -31,10 +31,11 @@ class Run(Shown):
         seed: of the run.
         stopped: "finished", "target", "interrupted", "diverged", or "running".
         best: index in `curve` of the validation that was kept.
-        confirmed: score on the other episodes where the target was reached.
+        confirmed: score on other episodes, met for the first time, where the target
+            was reached.
         better_than_base: by how much the score exceeds that of the template with
-            its Slots empty, in pairs on episodes that did not choose the policy;
-            true where all of the 95 % interval is above 0. None while running.
+            its Slots empty, in pairs on episodes that no decision of the training
+            saw; true where all of the 95 % interval is above 0. None while running.
         checkpoint: what `train(..., resume=run)` goes on from.
         last: the template with its Slots filled by the policy of the last
             validation; `controller` itself where that is the best.

@@ -6,9 +6,11 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+import jax
 import numpy as np
+from jax import Array
 
 from hybridctl.cache import kept_programs
 from hybridctl.checks import fail
@@ -27,8 +29,9 @@ from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, check_pair, evaluate
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
 
-VALIDATION, CONFIRMATION, ELECTION = 1_000_001, 1_000_002, 1_000_003
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
+VALIDATION, CONFIRMATION, ELECTION = 1_000_001, 1_000_002, 1_000_003
+JUDGEMENT = ELECTION + ROUNDS  # episodes that no decision of a training sees
 Listener = Callable[[Run], None]
 
 
@@ -167,11 +170,15 @@ class Session:
         return self.curve[i]["score"], -self.curve[i]["cost"]
 
     def stop_at_target(self, policy: Policy) -> None:
-        """Stop once the target is reached here and on episodes not seen before."""
+        """Stop once the target is reached here and on episodes met for the first time.
+
+        The same ones at every validation would let those that happen to be easy for
+        one of many policies confirm it.
+        """
         target = self.config.target
         if target is None or self.curve[-1]["score"] < target:
             return
-        scores = self.validate(policy, CONFIRMATION)
+        scores = self.validate(policy, _fresh(len(self.curve) - 1))
         self.confirmed = float(values_of(self.task, scores).mean())
         if self.confirmed >= target:
             self.best = len(self.curve) - 1
@@ -200,7 +207,7 @@ class Session:
     def against_base(self) -> Interval:
         """By how much the best policy beats empty Slots, in pairs."""
         policy = self.policies[self.best]
-        both = [self.validate(p, CONFIRMATION) for p in (policy, _silent(policy))]
+        both = [self.validate(p, JUDGEMENT) for p in (policy, _silent(policy))]
         ours, base = (values_of(self.task, scores) for scores in both)
         gain = ours - base
         found = Interval(float(gain.mean()), *bootstrap_mean(gain, self.seed))
@@ -208,8 +215,8 @@ class Session:
             self.bar.say(f"worse than its base: score {found}; train longer")
         return found
 
-    def validate(self, policy: Policy, seed: int) -> Scores:
-        """Scores of the filled template on the validation episodes."""
+    def validate(self, policy: Policy, seed: Any) -> Scores:
+        """Scores of the filled template on the episodes of a seed or key."""
         filled = fill(self.template, policy)
         return evaluate(self.task, filled, self.config.num_eval_envs, seed)
 
@@ -284,6 +291,11 @@ class Session:
             "eval": evaluation,
             "total": time.perf_counter() - self.began + IMPORT_SECONDS,
         }
+
+
+def _fresh(validation: int) -> Array:
+    """Key of the episodes that confirm the target at one validation, and no other."""
+    return jax.random.fold_in(jax.random.PRNGKey(CONFIRMATION), validation)
 
 
 def values_of(task: Task, scores: Scores) -> np.ndarray:

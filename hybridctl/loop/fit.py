@@ -12,6 +12,7 @@ from jax import Array
 from hybridctl import ports
 from hybridctl.checks import fail, is_concrete, is_number, number, positive, require
 from hybridctl.controllers import Controller
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import answered
 from hybridctl.controllers.trial import blank_tick, check_memory, count, tried
 from hybridctl.loop.loop import Loop, begin, step
@@ -79,6 +80,8 @@ def check_fit(plant: Plant, controller: Controller, loop: Loop | None = None) ->
     if loop is not None and is_concrete(plant, loop):
         _check_sizes(loop, plant)
     n_y = _measured(loop, plant)
+    controller = bind(controller, (loop or Loop()).measured(plant))
+    known = ports.of(controller)
     require(
         known.y is None or len(known.y) == n_y,
         f"the controller expects {count(known.y)} measurements"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import is_concrete, require
 from hybridctl.controllers import Controller, Features
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.combine import paced
 from hybridctl.controllers.controller import Series
 from hybridctl.controllers.fill import Filled, observed
@@ -75,6 +76,7 @@ def run(
 ) -> tuple[Array, Sample]:
     """The states and samples of `simulate`, from one start or from N."""
     plant, controller, loop = system
+    controller = bind(controller, loop.measured(plant))
     require(is_concrete(x0, key, r), refusal(foreign_parts(controller)[0][0]))
     rows = jnp.atleast_2d(x0)
     states = _begin(loop, answered(controller), plant, rows, key, r)

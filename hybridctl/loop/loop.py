@@ -106,12 +106,12 @@ class LoopState(Shown, eqx.Module):
         k: number of the coming control period, int32 scalar.
         plant: the numbers of this episode's plant; the plant itself is `world`.
         x: state [n_x].
-        measured: what the sensor measures of x, None where there is no sensor.
+        measured: what the sensor measures of x [n_y], None where there is no sensor.
         u: input applied in the last period [n_u].
         asked: input that the controller asked for in the last period [n_u].
         actuator: memory of the actuator.
         controller: memory of the controller.
-        key: the episode's key, None where nothing is random.
+        key: the episode's key [2], None where nothing is random.
         r: reference [n_r] or None; [T, n_r] has a row a control period.
         rest: what of the plant is no number, None where that is nothing.
     """
@@ -183,6 +183,7 @@ class Sample(NamedTuple):
     u: Array
     mode: Array | None
     hits: Hits | None = None
+    shown: dict[str, Array] | None = None
 
 
 def begin(
@@ -193,7 +194,16 @@ def begin(
     key: Array | None = None,
     r: Array | None = None,
 ) -> LoopState:
-    """State of the closed loop before its first control period."""
+    """State of the closed loop before its first control period.
+
+    Args:
+        loop: sensor, actuator, disturbance and timing.
+        controller: whose memory begins.
+        plant: with the parameters of this episode.
+        x0: state [n_x].
+        key: the episode's key [2], used where something is random.
+        r: reference [n_r], or [T, n_r] with a row a control period; None: none.
+    """
     key = key if loop.random else None
     k, u = jnp.int32(0), jnp.zeros(plant.n_u, x0.dtype)
     measured = loop.measure(plant, x0, key, k)
@@ -238,4 +248,4 @@ def step(
         k, state.plant, x, measured, u, asked, actuator, memory, state.key, state.r,
         state.rest,
     )  # fmt: skip
-    return after, Sample(asked, u, mode_of(memory), hits)
+    return after, Sample(asked, u, mode_of(memory), hits, controller.shows(memory))

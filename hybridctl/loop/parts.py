@@ -1,6 +1,5 @@
 """What stands between a controller and its plant: Sensor, Actuator, Disturbance."""
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -22,24 +21,10 @@ from hybridctl.controllers.error import total
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row
 from hybridctl.plants import Plant
-from hybridctl.plants.signals import known
-from hybridctl.plants.signals import names as distinct
-from hybridctl.ports import Ports, Signals, signals, unnamed
+from hybridctl.plants.signals import Function, Outputs, function_of, pairs
+from hybridctl.ports import Ports, Signals, signals
 
 SENSOR, ACTUATOR, PUSH = 1, 2, 3  # streams of randomness within one period
-
-
-Outputs = tuple[str, ...] | Callable[[Array], Array] | None
-
-
-def _outputs(given: Any) -> Any:
-    """Names of states, each once, or a function."""
-    return given if given is None or callable(given) else distinct("outputs", given)
-
-
-def _pairs(units: Any) -> tuple[tuple[str, str], ...]:
-    """Units by name, as what can be hashed."""
-    return tuple((str(name), str(unit)) for name, unit in dict(units or ()).items())
 
 
 def noise_key(key: Array | None, k: Array, stream: Any) -> Array:
@@ -75,10 +60,10 @@ class Sensor(Shown, eqx.Module):
 
     noise: Array | None = eqx.field(converter=optional_float, default=None)
     bias: Array | None = eqx.field(converter=optional_float, default=None)
-    outputs: Outputs = eqx.field(static=True, converter=_outputs, default=None)
+    outputs: Function = eqx.field(static=True, converter=function_of, default=None)
     names: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
     units: tuple[tuple[str, str], ...] = eqx.field(
-        static=True, converter=_pairs, default=()
+        static=True, converter=pairs, default=()
     )
     angles: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
 
@@ -86,16 +71,7 @@ class Sensor(Shown, eqx.Module):
         finite("bias", self.bias)
         if self.noise is not None:
             not_negative("noise", self.noise)
-        told = bool(self.names or self.units or self.angles)
-        require(
-            callable(self.outputs) or not told,
-            "names, units and angles are of a function: give Sensor(outputs=h, ...); "
-            "states keep those of the plant",
-        )
-        if self.names:
-            distinct("names", self.names)
-        known("units", dict(self.units), self.names)
-        known("angles", self.angles, self.names)
+        self._equation.check("Sensor")
 
     @property
     def random(self) -> bool:
@@ -106,8 +82,12 @@ class Sensor(Shown, eqx.Module):
     def ports(self) -> Ports:
         """What it gives, as far as it can be told without the plant."""
         if self.outputs is None or callable(self.outputs):
-            return Ports(y=self._named())
+            return Ports(y=self._equation.named() or None)
         return Ports(y=signals(self.outputs, {}))
+
+    @property
+    def _equation(self) -> Outputs:
+        return Outputs(self.outputs, self.names, self.units, self.angles)
 
     def signals(self, plant: Plant) -> Signals:
         """What it measures of a plant: name, unit and whether it is an angle.
@@ -121,29 +101,11 @@ class Sensor(Shown, eqx.Module):
         Raises:
             ValueError: the plant has no such state, or h does not fit it.
         """
-        states = plant.ports.y or ()
-        if self.outputs is None:
-            return states
-        if callable(self.outputs):
-            return self._given(plant.n_x)
-        own = {signal.name: signal for signal in states}
-        missing = [name for name in self.outputs if name not in own]
-        require(
-            not missing,
-            f"Sensor(outputs=...) names {', '.join(map(repr, missing))}, but the "
-            f"states of {type(plant).__name__} are {', '.join(own)}; name those, or "
-            "give a function y = h(x)",
-        )
-        return tuple(own[name] for name in self.outputs)
+        return self._equation.signals("Sensor", plant)
 
     def shows(self, plant: Plant, x: Array) -> Array:
         """h(x) [n_y] of a state x [n_x] of a plant."""
-        if self.outputs is None:
-            return x
-        if callable(self.outputs):
-            return jnp.asarray(self.outputs(x), x.dtype)
-        names = [signal.name for signal in self.signals(plant)]
-        return jnp.stack([x[plant.states.index(name)] for name in names])
+        return self._equation.of("Sensor", plant, x)
 
     def __call__(self, y: Array, key: Array | None, k: Array) -> Array:
         """Measurement [n_y] at period k of what it shows, y = h(x) [n_y]."""
@@ -152,30 +114,6 @@ class Sensor(Shown, eqx.Module):
             return y
         unit = jax.random.normal(noise_key(key, k, SENSOR), y.shape, y.dtype)
         return y + self.noise * unit
-
-    def _named(self) -> Signals | None:
-        """What a function gives; None where that has no names."""
-        turned = [self.names.index(name) for name in self.angles]
-        return signals(self.names, dict(self.units), turned) or None
-
-    def _given(self, n_x: int) -> Signals:
-        """What a function gives of a state [n_x]."""
-        from hybridctl.plants.function import title, traced  # few measure so
-
-        h: Any = self.outputs
-        given = traced(h, (jnp.zeros(n_x),), "y = h(x)").shape
-        require(
-            len(given) == 1,
-            f"{title(h)} gives a measurement of shape {given}, expected [n_y]; give "
-            "an array, as jnp.stack([...]) does",
-        )
-        named = self._named() or unnamed(given[0])
-        require(
-            len(named) == given[0],
-            f"{title(h)} gives {given[0]} measurements, names={self.names} are "
-            f"{len(named)}; give one name each",
-        )
-        return named
 
 
 class Actuator(Shown, eqx.Module):
@@ -189,7 +127,7 @@ class Actuator(Shown, eqx.Module):
         spread: what part of an input arrives at once, one period later, ... [n],
             together 1; None: all at once. [0.7, 0.3] is a delay of 0.3 periods: the
             mean force of every period is that of the input shifted by it.
-        response: u = u₋ + response (u - u₋), clipped to the limit; above 1 it
+        response: scalar, u = u₋ + response (u - u₋), clipped to the limit; above 1 it
             overshoots. Given instead of a lag, which is 1 - exp(-dt / lag).
 
     Raises:
@@ -282,8 +220,9 @@ class Disturbance(Shown, eqx.Module):
         at: time [s] of each push.
         duration: length of a push [s].
         every: repeat the pushes with this period [s]; None: once.
-        random: scale every push by a draw from U(-1, 1) (of the episode's key).
-        noise: standard deviation of white noise on the input; None: none.
+        random_size: scale every push by a draw from U(-1, 1) (of the episode's key).
+        noise: standard deviation of white noise on the input, scalar or [n_u]; None:
+            none.
 
     An impulse of J [N s] is a force J / duration; see `Disturbance.impulse`. A push
     lasts whole control periods, at least one, with its force scaled so that the
@@ -334,14 +273,15 @@ class Disturbance(Shown, eqx.Module):
         if self.every is not None:
             period = jnp.maximum(jnp.round(self.every / dt), 1).astype(jnp.int32)
             turn, since = jnp.maximum(since // period, 0), since % period
-            since = jnp.where(k < jnp.round(self.at / dt), -1, since)
+            since = jnp.where(k.astype(float) < jnp.round(self.at / dt), -1, since)
         asked = self.duration * (1 / dt)  # XLA divides by constants its own way
         length = jnp.maximum(jnp.round(asked), 1)
         force = jnp.asarray(self.force) * (asked / length)  # the impulse stays
         force = jnp.broadcast_to(force, since.shape)
         if self.random_size:
             force = force * self._draws(key, turn)
-        return jnp.sum(jnp.where((since >= 0) & (since < length), force, 0.0))
+        lasts = (since >= 0) & (since.astype(length.dtype) < length)
+        return jnp.sum(jnp.where(lasts, force, 0.0))
 
     def _draws(self, key: Array | None, turn: Array) -> Array:
         """One draw a push and turn, the same in every period of the push."""

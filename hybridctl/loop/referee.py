@@ -43,7 +43,7 @@ def referee(
         seconds: length [s], rounded to whole control periods.
         dt: control period [s], 0.02 by default; or give a loop.
         loop: sensor, actuator, disturbance and timing; its dt holds.
-        key: JAX key, needed where the loop draws random numbers.
+        key: JAX key [2], needed where the loop draws random numbers.
         r: reference [n_r] that the controller sees, constant.
         substeps: MuJoCo's steps per control period.
 

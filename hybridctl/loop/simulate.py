@@ -20,6 +20,7 @@ from hybridctl.checks import (
     require,
 )
 from hybridctl.controllers import Controller
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import asks
 from hybridctl.controllers.trial import count
 from hybridctl.loop import host
@@ -56,13 +57,13 @@ def simulate(
         seconds: length [s], rounded to whole control periods.
         dt: control period [s], 0.02 by default; or give a loop.
         loop: sensor, actuator, disturbance and timing; its dt holds.
-        key: a seed or a JAX key, needed where the loop draws random numbers.
+        key: a seed or a JAX key [2], needed where the loop draws random numbers.
         r: reference that the controller sees: [n_r], constant, or [T, n_r], a row a
             control period, the last one held.
         solver: rk4 (fixed step), with diffrax dopri5, tsit5, kvaerno5 (stiff), or
             mujoco (the engine itself, for a MuJoCoPlant).
         rtol: relative tolerance of an adaptive solver.
-        atol: absolute tolerance of an adaptive solver.
+        atol: absolute tolerance of an adaptive solver, in the states' units.
 
     A state that is not finite stays so, in its lane of a batch only; so does one that
     an adaptive solver does not get through a period.
@@ -110,13 +111,14 @@ def simulate(
     return Trace(
         t, x, sample.u, sample.asked, sample.mode, plant.states, plant.inputs,
         ports.mode, tuple(plant.units.items()), plant.angles,
-        sample.hits, names,
+        sample.hits, names, sample.shown or {},
     )  # fmt: skip
 
 
 @eqx.filter_jit
 def _run(system, x0, key, r, *, steps: int, method: tuple) -> tuple:
     plant, controller, loop = system
+    controller = bind(controller, loop.measured(plant))
     solver, rtol, atol = method
     motion = motion_of(solver, loop.dt, loop.substeps, rtol, atol)
 

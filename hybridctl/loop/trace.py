@@ -21,12 +21,17 @@ class Trace(Shown, eqx.Module):
         u: input that the actuator applied, [T, n_u].
         asked: input that the controller asked for, [T, n_u].
         mode: index of the active mode, [T], or None without modes.
-        states, inputs, modes: names.
+        states: names of the states.
+        inputs: names of the inputs.
+        modes: names of the modes; empty without.
         units: unit by name, as pairs.
         angles: which states are angles.
         hits: the plant's events by control period, or None where it has none; see
             `events`.
         happenings: names of the plant's events.
+        shown: what the controller's parts show of their memory, [T, ...] by name:
+            the age of a mode, an estimate, an integral, `swing.mode` of a machine
+            within the mode "swing"; see `Controller.shows`.
 
     With a batch of starts the arrays (but t) have a leading axis; `trace[i]` is
     one of them, `trace["theta"]` a signal by name.
@@ -44,6 +49,7 @@ class Trace(Shown, eqx.Module):
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     hits: Hits | None = None
     happenings: tuple[str, ...] = eqx.field(static=True, default=())
+    shown: dict[str, Array] = eqx.field(default_factory=dict)
 
     def __getitem__(self, name: str | int | np.integer) -> Any:
         """A signal by its name, or one trace of a batch by its number."""
@@ -55,7 +61,12 @@ class Trace(Shown, eqx.Module):
             return self.u[..., self.inputs.index(name)]
         if name in ("t", "mode"):
             return getattr(self, name)
-        known = ", ".join((*self.states, *self.inputs, "t", "mode"))
+        if name in self.shown:
+            return self.shown[name]
+        part, _, state = name.rpartition(".")
+        if part in self.shown and state in self.states:
+            return self.shown[part][..., self.states.index(state)]
+        known = ", ".join((*self.states, *self.inputs, "t", "mode", *self.shown))
         raise KeyError(f"no signal {name!r}; the signals are {known}")
 
     def _lane(self, i: int | np.integer) -> "Trace":
@@ -65,8 +76,9 @@ class Trace(Shown, eqx.Module):
             raise IndexError(f"no trace {i} in a batch of {n}")
         mode = None if self.mode is None else self.mode[i]
         hits = None if self.hits is None else Hits(*(part[i] for part in self.hits))
-        parts = self.x[i], self.u[i], self.asked[i], mode, hits
-        where = lambda s: (s.x, s.u, s.asked, s.mode, s.hits)  # noqa: E731
+        shown = {name: value[i] for name, value in self.shown.items()}
+        parts = self.x[i], self.u[i], self.asked[i], mode, hits, shown
+        where = lambda s: (s.x, s.u, s.asked, s.mode, s.hits, s.shown)  # noqa: E731
         return eqx.tree_at(where, self, parts, is_leaf=lambda n: n is None)
 
     def switches(self) -> list[tuple[float, str, str]]:

@@ -45,7 +45,10 @@ def fixed_motion(dt: float, substeps: int) -> Motion:
     def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
         if has_events(plant):
             return _with_events(cast(HybridPlant, plant), t, x, u, h, substeps)
-        body = lambda x, i: (rk4(plant, t + i * h, x, u, h), None)  # noqa: E731
+
+        def body(x: Array, i: Array) -> tuple[Array, None]:
+            return rk4(plant, t + i.astype(x.dtype) * h, x, u, h), None
+
         return Moved(jax.lax.scan(body, x, jnp.arange(substeps))[0])
 
     return motion
@@ -55,8 +58,8 @@ def _with_events(
     plant: HybridPlant, t: Array, x: Array, u: Array, h: float, substeps: int
 ) -> Moved:
     def body(x: Array, i: Array) -> tuple[Array, Hits]:
-        length = jnp.asarray(h, x.dtype)
-        x, index, at = crossing_step(rk4, plant, t + i * h, x, u, length)
-        return x, Hits(index, i * h + at)
+        length, since = jnp.asarray(h, x.dtype), i.astype(x.dtype) * h
+        x, index, at = crossing_step(rk4, plant, t + since, x, u, length)
+        return x, Hits(index, since + at)
 
     return Moved(*jax.lax.scan(body, x, jnp.arange(substeps)))

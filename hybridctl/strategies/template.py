@@ -159,7 +159,11 @@ _TEMPLATES = {
 
 
 def templates(task: Task | None = None) -> tuple[str, ...]:
-    """Names of the toolkit's own trainable templates; of those that fit a task."""
+    """Names of the toolkit's own trainable templates.
+
+    Args:
+        task: only those that fit it; None: all.
+    """
     if task is None or not _must_stay_up(task):
         return tuple(_TEMPLATES)
     return tuple(name for name, entry in _TEMPLATES.items() if not entry.swings)

@@ -84,7 +84,8 @@ class Suite:
         name: of the suite.
         entries: tasks by title.
         columns: strategies by name.
-        against: the column that differences are taken to.
+        against: the column that differences are taken to, which stands on every task;
+            one that meets few episodes is compared with on those.
         n: episodes of each task.
         seed: of those episodes; training does not use it.
         seeds: trainings of each learned column.
@@ -103,6 +104,12 @@ class Suite:
         require(self.n > 0 and self.seeds > 0, f"n={self.n} and seeds={self.seeds}")
         for title, entry in self.entries.items():
             one_of(f"entry that {title!r} is like", entry.like or title, self.entries)
+        without = [t for t in self.entries if not self.fits(t, self.against)]
+        require(
+            not without,
+            f"{self.against!r} does not stand on {', '.join(without)}, so nothing "
+            "there can be compared with it; give another column as against=",
+        )
 
     def cells(self) -> list[tuple[str, str]]:
         """Title and column of all that fit each other."""
@@ -249,12 +256,16 @@ _SUITES: dict[str, Callable[..., Suite]] = {"cartpole": cartpole}
 
 
 def names() -> tuple[str, ...]:
-    """Names of the suites."""
+    """Names of the suites that there are."""
     return tuple(_SUITES)
 
 
 def get(name: str, **options: Any) -> Suite:
-    """A suite by name; see `cartpole` for the options.
+    """A suite by name.
+
+    Args:
+        name: one of `names()`.
+        **options: of its factory; see `cartpole`.
 
     Raises:
         ValueError: an unknown name.

@@ -8,19 +8,20 @@ from typing import Any
 
 import jax
 import numpy as np
+from rich.table import Table as RichTable
 
 from hybridctl import files
 from hybridctl.contests.bounds import bound_of
+from hybridctl.contests.ranking import Met, contest, paired, ranked, share, verdict
 from hybridctl.contests.statistics import SURE, crossed_mean, holm, interquartile
 from hybridctl.contests.table import Table
 from hybridctl.describe import plain_data
 from hybridctl.suites import text
-from hybridctl.suites.contest import contests, ranked
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scoring, trainings_of
 from hybridctl.tasks import Scores
-from hybridctl.tasks.statistics import quantile, wilson
+from hybridctl.tasks.statistics import quantile
 
 PACKAGES = ("hybridctl", "jax", "brax", "numpy")
 
@@ -55,8 +56,24 @@ class Result:
 
     @functools.cached_property
     def contests(self) -> dict[str, dict[str, Any]]:
-        """By title the best learned column against the best classical one."""
-        return contests(self)
+        """By title the best learned column against the best classical one.
+
+        As `hybridctl.contests.ranking.contest` has it, with `p_holm` (adjusted for the
+        number of tasks) and the `verdict` on the learned one: "beats", "loses" or
+        "open". Without tasks on which one kind is missing.
+        """
+        told = {title: self._contest(title) for title in self.suite.entries}
+        found = {title: one for title, one in told.items() if one}
+        adjusted = holm({title: one["p"] for title, one in found.items()})
+        return {
+            title: {**one, "p_holm": p, "verdict": verdict(one, p)}
+            for (title, one), p in zip(found.items(), adjusted.values(), strict=True)
+        }
+
+    def _contest(self, title: str) -> dict[str, Any] | None:
+        met = {name: Met.of(self.scores[title, name]) for name in self.columns(title)}
+        learned = [name for name in met if self.suite.columns[name].learned]
+        return contest(met, learned, self.suite.against)
 
     def _rows(self, title: str) -> dict[str, dict[str, Any]]:
         rows = {name: self.row(title, name) for name in self.columns(title)}
@@ -84,9 +101,9 @@ class Result:
             "kind": self.suite.columns[name].kind,
             "n": n,
             "seeds": seeds,
-            "success": self._rate(s.success),
-            "survived": self._rate(s.survived),
-            "settled": self._rate(s.settled),
+            "success": share(s.success),
+            "survived": share(s.survived),
+            "settled": share(s.settled),
             "success_worst": float(s.success.mean(axis=1).min()),
             "settle_median": quantile(s.settle, 0.5),
             "settle_p95": quantile(s.settle, 0.95),
@@ -103,17 +120,6 @@ class Result:
             "decisions": self._decisions(title, name),
         }
 
-    def _rate(self, met: np.ndarray) -> dict[str, float]:
-        """How often something holds [S, n], over seeds and episodes."""
-        rate = float(met.mean())
-        if met.size == 1:
-            low = high = rate
-        elif len(met) == 1:
-            low, high = wilson(int(met.sum()), met.shape[1])
-        else:
-            _, low, high, _ = crossed_mean(met)
-        return {"value": rate, "low": max(low, 0.0), "high": min(high, 1.0)}
-
     def _iqm(self, cost: np.ndarray) -> dict[str, float] | None:
         if len(cost) == 1:
             return None
@@ -124,8 +130,7 @@ class Result:
         """In pairs: each seed's episode minus the same episode of the reference."""
         if name == self.suite.against:
             return None
-        gaps = self.gaps(title, name)
-        mean = crossed_mean(gaps)
+        mean = crossed_mean(np.subtract(*self.pair(title, name)))
         return {**mean.interval, "p": mean.p}
 
     def _share(self, title: str, name: str, gap: Any) -> dict[str, float]:
@@ -143,14 +148,10 @@ class Result:
             return None
         return bound.ratio(cost.mean(axis=0))
 
-    def gaps(self, title: str, name: str) -> np.ndarray:
-        """Paired differences of J to the reference, [S, n]."""
-        return np.subtract(*self.pair(title, name))
-
     def pair(self, title: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """J of a column, and of the reference on the same episodes."""
+        """J of a column, and of the reference, on the episodes that both met."""
         mine, base = (self.scores[title, c].cost for c in (name, self.suite.against))
-        return mine, base[:, : mine.shape[1]]
+        return paired(mine, base)
 
     def _decisions(self, title: str, name: str) -> list[int] | None:
         if not self.suite.columns[name].learned:
@@ -160,7 +161,7 @@ class Result:
     def runs(self, title: str, name: str) -> list[Any]:
         """The trainings of a learned column, one a seed."""
         jobs = trainings_of(self.suite, title, name)
-        return [self.shelf.trained(job.key).load() for job in jobs]
+        return [self.shelf.run(job.key) for job in jobs]
 
     def overall(self) -> dict[str, dict[str, float]]:
         """J as a share of the reference's: the interquartile mean over tasks and seeds.
@@ -178,13 +179,26 @@ class Result:
 
     def _ratios(self, titles: list[str], name: str) -> np.ndarray:
         """J over the reference's on the same episodes, [S, tasks]."""
-        columns = []
-        for title in titles:
-            mine, base = (
-                self.scores[title, c].cost for c in (name, self.suite.against)
-            )
-            columns.append(mine.mean(axis=1) / base[:, : mine.shape[1]].mean())
+        pairs = [self.pair(title, name) for title in titles]
+        columns = [mine.mean(axis=1) / base.mean() for mine, base in pairs]
         return np.stack(np.broadcast_arrays(*columns), axis=1)
+
+    @property
+    def verdict(self) -> str:
+        """What the suite settles, in a paragraph made from its numbers."""
+        return text.verdict(self.contests, self.overall(), self.suite.against)
+
+    def sentence(self, title: str) -> str:
+        """How the best learned column does against the best classical one on a task.
+
+        Empty where one kind is missing.
+        """
+        told, task = self.contests.get(title), self.suite.entries[title].task
+        return "" if told is None else text.sentence(told, task)
+
+    def sheet(self, title: str) -> RichTable:
+        """The rows of one task for a terminal of 80 columns, the best first."""
+        return text.sheet(self.suite, title, self.rows[title])
 
     def table(self, title: str) -> Table:
         """A `Table` of one task, the median seed for each learned column.
@@ -201,7 +215,7 @@ class Result:
             for n in names
         }
         task = self.suite.entries[title].task
-        n = self.suite.episodes(title, self.suite.against)
+        n = max(self.suite.episodes(title, name) for name in names)
         return Table(task, controllers, scores, n, self.suite.seed, self.suite.against)
 
     def median_seed(self, title: str, name: str) -> int:
@@ -220,7 +234,7 @@ class Result:
             "seeds": suite.seeds,
             "against": suite.against,
             "columns": {name: c.about for name, c in suite.columns.items()},
-            "verdict": text.verdict(self),
+            "verdict": self.verdict,
             "overall": self.overall(),
             "tasks": {title: self._task(title) for title in suite.entries},
         }
@@ -233,7 +247,7 @@ class Result:
             "criterion": self.suite.entries[title].task.criterion,
             "best": ranked(rows, list(rows))[0],
             "contest": self.contests.get(title),
-            "sentence": text.sentence(self, title),
+            "sentence": self.sentence(title),
             "rows": rows,
         }
 

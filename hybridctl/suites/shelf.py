@@ -29,10 +29,17 @@ class Shelf:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
+        self._runs: dict[str, Run] = {}
 
     def trained(self, key: str) -> RunFolder:
         """The folder of one training; its `begun` says whether it is over."""
         return RunFolder(self.folder / "trained" / key, replace=True)
+
+    def run(self, key: str) -> "Run":
+        """A training that is over; read once."""
+        if key not in self._runs:
+            self._runs[key] = self.trained(key).load()
+        return self._runs[key]
 
     def keep_run(self, key: str, run: "Run") -> None:
         """Keep a training that is over.

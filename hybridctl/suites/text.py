@@ -1,17 +1,17 @@
 """A suite's result for a terminal, and in sentences."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table as RichTable
 
 from hybridctl.contests.columns import VERBS, legend, lines, rates
+from hybridctl.contests.ranking import eligible, ranked
 from hybridctl.contests.table import interval, percents
-from hybridctl.suites.contest import eligible, ranked, wins
-
-if TYPE_CHECKING:
-    from hybridctl.suites.result import Result
+from hybridctl.suites.plan import Suite
+from hybridctl.tasks import Task
 
 HEADINGS = (
     ("settle s", "settle"), ("J", "J"), ("ΔJ", "difference"), ("/ bound", "to_bound"),
@@ -20,16 +20,22 @@ CAPTION = (
     "Below: 95 % intervals, of learned columns over {seeds} and episodes; of settle s "
     "the 95th percentile. * is sure (p < 0.05 by Holm)."
 )
+PICKED = (
+    "Both are picked on one half of the episodes and tested on the other, where there "
+    "is more than one."
+)
 
 
-def table(result: "Result", title: str) -> RichTable:
-    """One task of a suite for a terminal of 80 columns, the best column first."""
-    suite, rows = result.suite, result.rows[title]
+def sheet(suite: Suite, title: str, rows: Mapping[str, dict]) -> RichTable:
+    """The rows of one task for a terminal of 80 columns, the best first."""
     seeds = f"{suite.seeds} seed{'s' if suite.seeds > 1 else ''}"
     task = suite.entries[title].task
     pairs = [*((f"{rate} %", rate) for rate in rates(task)), *HEADINGS]
     told = lines(legend(pairs, task, suite.against))
     told.append(CAPTION.format(seeds=seeds))
+    met = rows[suite.against]["n"]
+    if met < max(row["n"] for row in rows.values()):
+        told.append(f"ΔJ: on the first {met} episodes, those that {suite.against} met.")
     known = RichTable(
         title=f"{suite.entries[title].number} {title}", title_justify="left",
         caption="\n".join(map(escape, told)), caption_justify="left",
@@ -64,23 +70,15 @@ def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.2f}"
 
 
-def sentence(result: "Result", title: str) -> str:
-    """How the best learned column does against the best classical one on a task.
-
-    Empty where one kind is missing.
-    """
-    told = result.contests.get(title)
-    if told is None:
-        return ""
-    rows, a, b = result.rows[title], told["learned"], told["classical"]
+def sentence(told: Mapping[str, Any], task: Task) -> str:
+    """How a contest between the best learned and the best classical column ended."""
     word = {"beats": "beats", "loses": "loses to", "open": "is not told from"}
     lead = (
-        f"{a}, the best learned strategy, {word[told['verdict']]} {b}, the best "
-        "classical one"
+        f"{told['learned']}, the best learned strategy, {word[told['verdict']]} "
+        f"{told['classical']}, the best classical one"
     )
-    mine, theirs = (f"{rows[n]['success']['value']:.1%}" for n in (a, b))
+    mine, theirs = (f"{share:.1%}" for share in told["success"])
     if mine != theirs:
-        task = result.suite.entries[title].task
         verb, _ = VERBS[task.criterion]
         lead += f"; it {verb} in {mine} of the episodes against {theirs}"
     value, low, high = (f"{told[k]:+.3g}" for k in ("value", "low", "high"))
@@ -92,25 +90,43 @@ def sentence(result: "Result", title: str) -> str:
     )
 
 
-def verdict(result: "Result") -> str:
-    """What the suite settles, in a paragraph made from its numbers."""
-    by = wins(result)
-    total = sum(map(len, by.values()))
+def verdict(
+    contests: Mapping[str, Mapping[str, Any]],
+    overall: Mapping[str, Mapping[str, float]],
+    against: str,
+) -> str:
+    """What a suite settles, in a paragraph made from its numbers.
+
+    Args:
+        contests: of every task.
+        overall: J of every column as a share of the reference's.
+        against: the reference.
+    """
+    by = {
+        word: [title for title, told in contests.items() if told["verdict"] == word]
+        for word in ("beats", "loses", "open")
+    }
     parts = [
-        f"Of {total} tasks and variants, the best learned or hybrid strategy beats "
-        f"the best classical one on {_listed(by['beats'])}, loses to it on "
+        f"Of {len(contests)} tasks and variants, the best learned or hybrid strategy "
+        f"beats the best classical one on {_listed(by['beats'])}, loses to it on "
         f"{_listed(by['loses'])}, and is not told from it on {_listed(by['open'])}."
     ]
-    overall = sorted(result.overall().items(), key=lambda pair: pair[1]["value"])
-    shown = ", ".join(f"{name} {_range(value)}" for name, value in overall)
+    if any(told["halved"] for told in contests.values()):
+        parts.append(PICKED)
+    ranges = {name: _range(v) for name, v in sorted(overall.items(), key=_value)}
+    shown = ", ".join(f"{name} {told}" for name, told in ranges.items())
     parts.append(
-        f"J as a share of {result.suite.against}'s, interquartile mean over tasks and "
-        f"training seeds: {shown}."
+        f"J as a share of {against}'s, interquartile mean over tasks and training "
+        f"seeds: {shown}."
     )
     return " ".join(parts)
 
 
-def _range(value: dict[str, float]) -> str:
+def _value(pair: tuple[str, Mapping[str, float]]) -> float:
+    return pair[1]["value"]
+
+
+def _range(value: Mapping[str, float]) -> str:
     middle, low, high = (f"{value[key]:.3g}" for key in ("value", "low", "high"))
     return middle if low == high else f"{middle} [{low}, {high}]"
 

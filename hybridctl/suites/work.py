@@ -100,7 +100,7 @@ class Scoring:
         """The controllers, one a training seed."""
         if self.controller is not None:
             return [self.controller]
-        return [shelf.trained(key).load().controller for key in self.trainings]
+        return [shelf.run(key).controller for key in self.trainings]
 
 
 def trainings(suite: Suite) -> list[Training]:

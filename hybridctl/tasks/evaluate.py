@@ -14,6 +14,7 @@ from hybridctl.cache import kept_programs
 from hybridctl.checks import as_key, cast, fail, require, split
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import answered, asks
 from hybridctl.describe import html, plain_data, text
 from hybridctl.loop import LoopState, Trace, simulate, step
@@ -29,18 +30,18 @@ class Scores(NamedTuple):
     """What N episodes scored, in the order of their starts; NumPy, [N] each.
 
     Attributes:
-        success: by the task's own criterion: `survived` or `settled`.
-        failed: ended early.
+        success: by the task's own criterion: `survived` or `settled`, bool [N].
+        failed: ended early, bool [N].
         settle: time [s] from which the state stayed settled, inf where it never did.
-        cost: integral J of the running cost; a failed episode is charged.
+        cost: integral J of the running cost [N]; a failed episode is charged.
         effort: ∫ u² dt [N² s].
-        peak_x: largest |x|, the first state.
-        length: control periods until the episode failed or ended.
-        reward: sum of the rewards.
-        finite: no state or cost that was not finite.
-        peak: how near an episode came to failing, 1 where it failed; None where
+        peak_x: largest |x|, the first state, in its unit, [N].
+        length: control periods until the episode failed or ended [N].
+        reward: sum of the rewards [N].
+        finite: no state or cost that was not finite, bool [N].
+        peak: how near an episode came to failing [N], 1 where it failed; None where
             margins were not asked for.
-        rest: how far from settled it ended, at most 1 where it was; or None.
+        rest: how far from settled it ended [N], at most 1 where it was; or None.
     """
 
     success: np.ndarray
@@ -236,6 +237,7 @@ def check_pair(task: Any, controller: Any) -> None:
 def _episodes(
     task: Task, controller: Controller, keys: Array, margins: bool = False
 ) -> Tally:
+    controller = bind(controller, task.loop.measured(task.plant))
     one = functools.partial(_episode, task, controller, margins=margins)
     return jax.vmap(one)(keys)
 
@@ -271,6 +273,7 @@ def _begin(
 
 def _hosted(task: Task, controller: Controller, keys: Array) -> Tally:
     """`_episodes` where Python is asked in between."""
+    controller = bind(controller, task.loop.measured(task.plant))
     states, tally = _begin_all(task, answered(controller), keys)
     for period in periods(task.loop, controller, states, task.steps):
         tally = _count_all(task, tally, *period)

@@ -7,9 +7,15 @@ import dataclasses
 class MachineGains:
     """What is tuned in the reference machine, all positive.
 
+    The first six are those of `EnergySwingUp`.
+
     Attributes:
-        pump, stiffness, damping, kick, margin, drive: of the energy swing-up, in its
-            units.
+        pump: gain on energy error times power [m²/(J² s³)].
+        stiffness: centring [1/s²].
+        damping: of the actuated coordinate [1/s].
+        kick: power per acceleration that is assumed at rest [J s/m].
+        margin: energy aimed at beyond that of the upright equilibrium [J].
+        drive: largest acceleration spent on pumping [m/s²].
         track: end of the track for the swing-up, as a share of the plant's limit.
         catch: LQR demand at which the pole is caught, as a share of the limit.
         lean: largest deviation of an angle [rad] at which it is caught.

@@ -29,7 +29,7 @@ CHOICE = 31  # stream of a start's key that chooses between two distributions
 
 
 class Start(Shown, eqx.Module):
-    """A distribution of starts."""
+    """A distribution of starts: a key of `jax.random` to a state [n_x]."""
 
     CURE: ClassVar[str] = "; for example hc.tasks.Box(low, high)"
 
@@ -79,7 +79,13 @@ class Box(Start):
 
 
 class Either(Start):
-    """From `a` with probability `share`, otherwise from `b`."""
+    """From one of two starts, by chance.
+
+    Args:
+        a: drawn from with probability `share`.
+        b: otherwise.
+        share: from 0 to 1, scalar.
+    """
 
     a: Start
     b: Start
@@ -97,7 +103,7 @@ class Curriculum(Start):
     Args:
         easy: where training begins.
         hard: where it ends; evaluation starts there always.
-        episodes: of one environment, until all of its starts are hard.
+        episodes: number of one environment's, scalar, until all of its starts are hard.
     """
 
     easy: Start

@@ -34,7 +34,12 @@ START, PLANT, LOOP = 11, 12, 13  # streams of an episode's key
 
 
 class Goal(Shown, eqx.Module):
-    """Where a training episode may end well: V(x) < rho, charged V as cost-to-go."""
+    """Where a training episode may end well: V(x) < rho, charged V as cost-to-go.
+
+    Args:
+        V: cost-to-go of what takes over there.
+        rho: largest V, in the unit of the cost, scalar.
+    """
 
     V: Quadratic
     rho: Array = eqx.field(converter=as_float)
@@ -56,8 +61,8 @@ class Task(Shown, eqx.Module):
         seconds: horizon [s]; reaching it truncates an episode.
         train_start: where training episodes start; None: as in evaluation.
         reward: "alive" (1 a period) or "cost" (minus the cost of the period).
-        failure_reward: reward of the period in which the episode fails.
-        failure_cost: J that a failed episode is charged.
+        failure_reward: reward of the period in which the episode fails, scalar.
+        failure_cost: J that a failed episode is charged, scalar.
         vary: a random plant for every episode; None: the nominal one.
         goal: where training may end well; None: nowhere.
         cost_after: time [s] from which J counts, where reaching the target is not
@@ -155,7 +160,14 @@ class Task(Shown, eqx.Module):
 
 
 class Outcome(NamedTuple):
-    """How one control period counts."""
+    """How one control period counts.
+
+    Attributes:
+        cost: running cost times dt, scalar.
+        reward: of the period, scalar.
+        failed: whether it ended the episode, bool scalar.
+        finite: whether state and input are numbers still, bool scalar.
+    """
 
     cost: Array
     reward: Array
@@ -164,7 +176,12 @@ class Outcome(NamedTuple):
 
 
 def holds(guard: Guard, x: Array) -> Array:
-    """Whether a guard holds at a state x [n_x]."""
+    """Whether a guard holds at a state.
+
+    Args:
+        guard: that asks for no more than the state.
+        x: state [n_x].
+    """
     return guard(Tick(jnp.zeros(()), jnp.int32(0), x), jnp.int32(0))
 
 
@@ -180,9 +197,10 @@ def start_episode(
     Args:
         task: what counts.
         controller: whose memory begins.
-        key: of the episode.
+        key: of the episode [2].
         training: start where training does.
-        number: how many episodes the environment had before, for a curriculum.
+        number: how many episodes the environment had before, int scalar, for a
+            curriculum.
 
     Returns:
         The state before the first control period.

@@ -25,7 +25,7 @@ class BouncingBall(HybridPlant):
 
     Args:
         g: gravity [m/s²].
-        e: restitution, 0 (sticks) … 1 (elastic; never rests by itself).
+        e: restitution, scalar, 0 (sticks) … 1 (elastic; never rests by itself).
         m: mass [kg].
         rest: rebounds up to this speed are none [m/s].
 

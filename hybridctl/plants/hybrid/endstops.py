@@ -43,7 +43,7 @@ class EndStops(MechanicalPlant, HybridPlant):
     Args:
         plant: with one actuated coordinate, for example a `CartPole`.
         ends: lowest and highest coordinate [m or rad]; one number: ±.
-        e: restitution, 0 (sticks) … 1 (elastic).
+        e: restitution, scalar, 0 (sticks) … 1 (elastic).
         rest: rebounds up to this speed are none [m/s or rad/s].
 
     Raises:

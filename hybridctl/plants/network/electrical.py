@@ -27,6 +27,10 @@ PINS: Ports = MappingProxyType({"p": ELECTRICAL, "n": ELECTRICAL})
 class VoltageSource(AcrossSource):
     """An ideal voltage source: v_p - v_n = value [V]. Ports p, n.
 
+    Args:
+        value: of a constant source [V], scalar; None: driven by an input.
+        input: name of the input that drives it; None: constant.
+
     Example:
         >>> VoltageSource(input="voltage").unit
         'V'
@@ -37,6 +41,10 @@ class VoltageSource(AcrossSource):
 
 class CurrentSource(ThroughSource):
     """An ideal current source: value [A] flows out of p and back into n.
+
+    Args:
+        value: of a constant source [A], scalar; None: driven by an input.
+        input: name of the input that drives it; None: constant.
 
     Example:
         >>> CurrentSource(2.0).unit

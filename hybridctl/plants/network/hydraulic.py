@@ -23,13 +23,23 @@ PUMP: Ports = MappingProxyType({"out": HYDRAULIC, "in": HYDRAULIC})
 
 
 class Pump(ThroughSource):
-    """Moves a volume flow [m³/s] from its port in to its port out."""
+    """Moves a volume flow [m³/s] from its port in to its port out.
+
+    Args:
+        value: of a constant source [m³/s], scalar; None: driven by an input.
+        input: name of the input that drives it; None: constant.
+    """
 
     ports: ClassVar[Ports] = PUMP
 
 
 class PressureSource(AcrossSource):
-    """Holds the pressure at its port out above that at its port in [Pa]."""
+    """Holds the pressure at its port out above that at its port in [Pa].
+
+    Args:
+        value: of a constant source [Pa], scalar; None: driven by an input.
+        input: name of the input that drives it; None: constant.
+    """
 
     ports: ClassVar[Ports] = PUMP
 

@@ -28,25 +28,45 @@ SHAFTS: Ports = MappingProxyType({"a": ROTATIONAL, "b": ROTATIONAL})
 
 
 class Force(ThroughSource):
-    """Pushes what is connected with a force [N], against the ground. Port flange."""
+    """Pushes what is connected with a force [N], against the ground. Port flange.
+
+    Args:
+        value: of a constant source [N], scalar; None: driven by an input.
+        input: name of the input that drives it; None: constant.
+    """
 
     ports: ClassVar[Ports] = FLANGE
 
 
 class Velocity(AcrossSource):
-    """Moves what is connected with a velocity [m/s]. Port flange."""
+    """Moves what is connected with a velocity [m/s]. Port flange.
+
+    Args:
+        value: of a constant source [m/s], scalar; None: driven by an input.
+        input: name of the input that drives it; None: constant.
+    """
 
     ports: ClassVar[Ports] = FLANGE
 
 
 class Torque(ThroughSource):
-    """Turns what is connected with a torque [N m], against the ground. Port shaft."""
+    """Turns what is connected with a torque [N m], against the ground. Port shaft.
+
+    Args:
+        value: of a constant source [N m], scalar; None: driven by an input.
+        input: name of the input that drives it; None: constant.
+    """
 
     ports: ClassVar[Ports] = SHAFT
 
 
 class Speed(AcrossSource):
-    """Turns what is connected with a speed [rad/s]. Port shaft."""
+    """Turns what is connected with a speed [rad/s]. Port shaft.
+
+    Args:
+        value: of a constant source [rad/s], scalar; None: driven by an input.
+        input: name of the input that drives it; None: constant.
+    """
 
     ports: ClassVar[Ports] = SHAFT
 
@@ -247,7 +267,7 @@ class Gear(Memoryless):
     """An ideal gear: ω_a = ratio ω_b and ratio τ_a + τ_b = 0. Ports a, b.
 
     Args:
-        ratio: turns of a for a turn of b.
+        ratio: turns of a for a turn of b, scalar.
 
     Raises:
         ValueError: the ratio is not positive.

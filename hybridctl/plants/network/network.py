@@ -51,6 +51,7 @@ class Network(Plant):
         limits: default limits of states and inputs by name, besides those of the
             plants in ports.
         names: of the components where they are given as a tuple.
+        given_limits: the same as `limits`, by the name of the field that keeps them.
 
     Raises:
         ValueError: a port that is unknown, unconnected or of another domain than

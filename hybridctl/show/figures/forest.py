@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from hybridctl.contests.ranking import eligible
 from hybridctl.show.style import STYLE, Look, blank, legend, rows_of
 from hybridctl.suites import Result
-from hybridctl.suites.contest import eligible
 
 ROW_HEIGHT, WIDE = 0.62, 9.8  # [in]
 LOW, HIGH = 0.3, 4.0  # of the axis; what lies beyond stands at its edge

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hybridctl.cache import kept_programs
 from hybridctl.checks import cast, one_of, require
 from hybridctl.controllers import Controller, StateMachine, Switch, Tick
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.machine import mode_names, mode_of
 from hybridctl.loop.fit import check_fit
 from hybridctl.loop.plot import COLOURS
@@ -60,6 +61,7 @@ def input_map(
     from matplotlib import rc_context
 
     check_fit(plant, controller)
+    controller = bind(controller, plant.ports.y or ())
     at = at if at is not None else plant.upright()  # type: ignore[attr-defined]
     low, high = spans(at, states, low, high)
     a, b = (np.linspace(low[i], high[i], FINER) for i in (0, 1))

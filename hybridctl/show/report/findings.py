@@ -1,17 +1,22 @@
 """What a table says, computed once: figures, order, intervals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import jax
 import numpy as np
 
 from hybridctl.contests import Table
 from hybridctl.contests.columns import VERBS
+from hybridctl.contests.ranking import ALL, ODD, Met, contest, eligible, paired, ranked
 from hybridctl.contests.statistics import crossed_mean
 from hybridctl.controllers import Controller, Policy
 from hybridctl.controllers.inspect import walk
 from hybridctl.show.words import number
+from hybridctl.tasks import Scores
+
+FIRST = slice(0, 1)
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,13 @@ class Findings:
 
     @cached_property
     def rows(self) -> dict[str, dict[str, Any]]:
-        """Figures by name."""
-        return {name: self.table.row(name) for name in self.table.controllers}
+        """Figures by name; shares are exact where all episodes are alike."""
+        rows = {name: self.table.row(name) for name in self.table.controllers}
+        if self.alike:
+            for key in ("success", "survived", "settled"):
+                for row in rows.values():
+                    row[key] = dict.fromkeys(row[key], row[key]["value"])
+        return rows
 
     @property
     def verbs(self) -> tuple[str, str]:
@@ -38,16 +48,14 @@ class Findings:
 
     @cached_property
     def order(self) -> list[str]:
-        """Names by success, then by J, the reference first of equals."""
-        rows, against = self.rows, self.table.against
-        rank = lambda n: (-rate(rows[n]), rows[n]["J_mean"], n != against)  # noqa: E731
-        return sorted(rows, key=rank)
+        """Names, the best first."""
+        return ranked(self.rows)
 
     @cached_property
     def top(self) -> list[str]:
-        """Those with the highest success."""
-        best = rate(self.rows[self.order[0]])
-        return [name for name in self.order if rate(self.rows[name]) == best]
+        """Those whose success the data do not tell from the highest, the best first."""
+        fair = eligible(self.rows)
+        return [name for name in self.order if name in fair]
 
     @cached_property
     def alike(self) -> bool:
@@ -56,15 +64,31 @@ class Findings:
         scores = self.table.scores.values()
         return all(np.ptp(getattr(s, field)) == 0 for s in scores for field in fields)
 
+    @cached_property
+    def contest(self) -> dict[str, Any] | None:
+        """The best learned controller against the best classical one."""
+        learned = [n for n, c in self.table.controllers.items() if is_learned(c)]
+        episodes = FIRST if self.alike else ALL
+        scores = self.table.scores.items()
+        met = {name: Met.of(part_of(s, episodes)) for name, s in scores}
+        return contest(met, learned, self.table.against)
+
+    @cached_property
+    def tested(self) -> "Findings":
+        """The same on the episodes that the contest is tested on."""
+        if self.contest is None or not self.contest["halved"]:
+            return self
+        scores = {name: part_of(s, ODD) for name, s in self.table.scores.items()}
+        n = max(len(s.cost) for s in scores.values())
+        return Findings(replace(self.table, scores=scores, n=n), self.title)
+
     def same(self, name: str, other: str) -> bool:
         """Whether two cost the same in every episode."""
         return np.array_equal(*self._pair(name, other))
 
     def _pair(self, name: str, other: str) -> tuple[np.ndarray, np.ndarray]:
         """J of two on the episodes that both met."""
-        scores = self.table.scores
-        a, b = scores[name].cost, scores[other].cost
-        return a[: len(b)], b[: len(a)]
+        return paired(*(self.table.scores[n].cost for n in (name, other)))
 
     def apart(self, name: str, other: str) -> dict[str, float]:
         """Paired difference of J, name - other, with its interval."""
@@ -80,14 +104,14 @@ def is_learned(controller: Controller) -> bool:
     return any(isinstance(node, Policy) for node in walk(controller))
 
 
+def part_of(scores: Scores, episodes: slice) -> Scores:
+    """Scores of some of the episodes."""
+    return jax.tree.map(lambda values: values[episodes], scores)
+
+
 def rate(row: dict[str, Any]) -> float:
     """Share of the episodes that did what the task asks for."""
     return row["success"]["value"]
-
-
-def separate(a: dict[str, float], b: dict[str, float]) -> bool:
-    """Whether two intervals do not overlap."""
-    return a["high"] < b["low"] or b["high"] < a["low"]
 
 
 def percent(found: Findings, share: dict[str, float]) -> str:

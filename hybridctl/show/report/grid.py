@@ -140,7 +140,8 @@ def _notes(found: Findings) -> list[str]:
     notes = [
         "Brackets: 95% intervals (Wilson for shares, Student’s t for means); below "
         "settling, its 95th percentile.",
-        f"Bold: the best among those that {found.verbs[1]} most often.",
+        f"Bold: the best of those whose share {found.table.task.criterion} is not told "
+        "from the highest.",
     ]
     broken = {name: row["not_finite"] for name, row in found.rows.items()}
     notes += [f"{n}: {k} episodes were not finite." for n, k in broken.items() if k]

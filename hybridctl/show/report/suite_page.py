@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridctl.contests.columns import legend, rates
+from hybridctl.contests.ranking import eligible, ranked
 from hybridctl.show.figures.forest import forest
 from hybridctl.show.figures.training import training_curve
 from hybridctl.show.report import provenance
@@ -15,8 +16,7 @@ from hybridctl.show.report.parts import overview, worst
 from hybridctl.show.style import Look, looks_of
 from hybridctl.show.svg import to_svg
 from hybridctl.show.words import number
-from hybridctl.suites import Result, text
-from hybridctl.suites.contest import eligible, ranked
+from hybridctl.suites import Result
 
 HEADINGS = (
     ("settling", "settle"), ("J", "J"), ("ΔJ", "difference"),
@@ -58,7 +58,7 @@ def suite_report(
     sections = [_section(result, t, looks, f"s{i}") for i, t in enumerate(entries, 1)]
     html = template("suite.html.jinja").render(
         title=title or f"The {result.suite.name} suite",
-        verdict=text.verdict(result),
+        verdict=result.verdict,
         against=result.suite.against,
         matrix=_matrix(result, looks),
         forest=to_svg(forest(result, looks), "forest", "J of all columns on all tasks"),
@@ -79,7 +79,7 @@ def _section(result: Result, title: str, looks: Mapping, key: str) -> dict[str, 
         "key": key,
         "title": f"{entry.number} {title}",
         "facts": f"{facts(found)} {_trained(result, title)}",
-        "sentence": text.sentence(result, title),
+        "sentence": result.sentence(title),
         "grid": _grid(result, title, looks),
         "overview": overview(found, looks, key),
         "worst": worst(found, looks, key),

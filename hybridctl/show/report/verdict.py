@@ -1,17 +1,26 @@
 """What a comparison shows, in sentences made from its numbers."""
 
+from typing import Any
+
 from hybridctl.contests import Table
+from hybridctl.contests.ranking import separate
+from hybridctl.contests.ranking import verdict as decided
 from hybridctl.show.report.findings import (
     Findings,
     amount,
     is_learned,
     percent,
     rate,
-    separate,
 )
 from hybridctl.show.words import listed
 
 FEW = 50  # episodes below which intervals are called rough
+WORDS = {
+    "loses": "loses to a classical one",
+    "beats": "beats the classical ones",
+    "open": "is not shown to beat the classical ones",
+}
+PICKED = "Picked on one half of the episodes and tested on the other,"
 
 
 def verdict(table: Table) -> str:
@@ -37,11 +46,14 @@ def tell(found: Findings) -> str:
     """The verdict on a table."""
     if len(found.order) == 1:
         return " ".join(filter(None, [_alone(found), _doubt(found)]))
-    contest, told = _contest(found), _pairs(found)
-    pairs = [pair for pair in told if contest is None or set(pair) != set(contest)]
+    told = found.contest
+    known = (
+        {told["learned"], told["classical"]} if told and not told["halved"] else set()
+    )
+    pairs = [pair for pair in _pairs(found) if set(pair) != known]
     parts = [_lead(found), *(f"{a} {_relation(found, a, b)}." for a, b in pairs)]
-    parts += [_cheaper(found), _learned(found, *contest) if contest else ""]
-    return " ".join(filter(None, [*parts, _doubt(found)]))
+    parts += [_cheaper(found), _learned(found, told) if told else "", _doubt(found)]
+    return " ".join(filter(None, parts))
 
 
 def _alone(found: Findings) -> str:
@@ -57,25 +69,33 @@ def _alone(found: Findings) -> str:
 def _lead(found: Findings) -> str:
     """Who has the lowest J among those that do most often what is asked for."""
     lead, top = found.order[0], found.top
-    row = found.rows[lead]
-    success, J = percent(found, row["success"]), amount(found, row["J"])
-    if rate(row) == 0:
+    J = amount(found, found.rows[lead]["J"])
+    if not any(map(rate, found.rows.values())):
         never = f"None {found.verbs[0]} in any of the {found.table.n} episodes"
         return f"{never}; {lead} has the lowest J, {J}."
     if len(top) == 1:
+        success = percent(found, found.rows[lead]["success"])
         return f"{lead} {found.verbs[0]} most often, in {success}; its mean J is {J}."
-    if top == found.order:
-        among = "Both" if len(top) == 2 else f"All {len(top)}"
-        among = f"{among} {found.verbs[1]} in {success} of the episodes"
-    else:
-        among = f"{listed(top)} {found.verbs[1]} most often, in {success}"
     same = [lead, *(name for name in top[1:] if found.same(name, lead))]
     if len(same) == len(top):
-        return f"{among}; they cost the same in every one, J = {J} in the mean."
+        return f"{_among(found)}; they cost the same in every one, J = {J} in the mean."
     if len(same) > 1:
         equal = f"{listed(same)}, equal in every one,"
-        return f"{among}; {equal} have the lowest mean J, {J}."
-    return f"{among}; {lead} has the lowest mean J, {J}."
+        return f"{_among(found)}; {equal} have the lowest mean J, {J}."
+    return f"{_among(found)}; {lead} has the lowest mean J, {J}."
+
+
+def _among(found: Findings) -> str:
+    """Which several do most often what is asked for, and how often."""
+    top = found.top
+    shares = [percent(found, found.rows[name]["success"]) for name in top]
+    apart = "" if len(set(shares)) == 1 else ", which the data do not tell apart"
+    success = listed(shares if apart else shares[:1])
+    if len(top) < len(found.order):
+        return f"{listed(top)} {found.verbs[1]} most often, in {success}{apart}"
+    who = "Both" if len(top) == 2 else f"All {len(top)}"
+    who = f"{who}, {listed(top)}," if apart else who
+    return f"{who} {found.verbs[1]} in {success} of the episodes{apart}"
 
 
 def _pairs(found: Findings) -> list[tuple[str, str]]:
@@ -92,16 +112,7 @@ def _pairs(found: Findings) -> list[tuple[str, str]]:
 def _close(found: Findings, name: str, lead: str) -> bool:
     """Whether the data leave open that a controller is as good as the leader."""
     a, b = (found.rows[n]["success"] for n in (name, lead))
-    equal = a["value"] == b["value"] or not (found.alike or separate(a, b))
-    return equal and found.apart(name, lead)["low"] <= 0
-
-
-def _contest(found: Findings) -> tuple[str, str] | None:
-    """The best learned controller and the best classical one."""
-    controllers = found.table.controllers
-    learned = [n for n in found.order if is_learned(controllers[n])]
-    classical = [n for n in found.order if n not in learned]
-    return (learned[0], classical[0]) if learned and classical else None
+    return not separate(a, b) and found.apart(name, lead)["low"] <= 0
 
 
 def _relation(found: Findings, name: str, other: str) -> str:
@@ -111,7 +122,7 @@ def _relation(found: Findings, name: str, other: str) -> str:
     if a["value"] == b["value"]:
         return _costs(found, name, other, called)
     more = "more" if a["value"] > b["value"] else "less"
-    sure = "" if found.alike or separate(a, b) else " (the intervals overlap)"
+    sure = "" if separate(a, b) else " (the intervals overlap)"
     rates = f"{percent(found, a)} against {percent(found, b)}{sure}"
     costs = _costs(found, name, other)
     return f"{found.verbs[0]} {more} often than {called}: {rates}, and {costs}"
@@ -141,20 +152,14 @@ def _charged(found: Findings, name: str) -> str:
     return f"; its {failed} failed {episodes} charged J = {charge:g}"
 
 
-def _learned(found: Findings, name: str, rival: str) -> str:
+def _learned(found: Findings, told: dict[str, Any]) -> str:
     """What learning was good for."""
-    a, b = (found.rows[n]["success"] for n in (name, rival))
-    gap = found.apart(name, rival)
-    fewer = a["value"] < b["value"]
-    if (fewer and separate(a, b)) or (a["value"] <= b["value"] and gap["low"] > 0):
-        word = "loses to a classical one"
-    elif not fewer and gap["high"] < 0:
-        word = "beats the classical ones"
-    else:
-        word = "is not shown to beat the classical ones"
+    name, rival = told["learned"], told["classical"]
     many = sum(is_learned(c) for c in found.table.controllers.values()) > 1
-    called = "The best learned controller" if many else "The learned controller"
-    return f"{called}, {name}, {word}: it {_relation(found, name, rival)}."
+    called = f"{'best ' if many else ''}learned controller, {name},"
+    lead = f"{PICKED} the {called}" if told["halved"] else f"The {called}"
+    word, tested = WORDS[decided(told, told["p"])], found.tested
+    return f"{lead} {word}: it {_relation(tested, name, rival)}."
 
 
 def _cheaper(found: Findings) -> str:

@@ -131,9 +131,8 @@ def _held(task: Task, size: int = 1) -> Controller:
 
 def _must_stay_up(task: Task) -> bool:
     """Whether leaving the target, cart in the middle, is already a failure."""
-    fallen = task.target.x.copy()
-    for i in task.target.angles:
-        fallen[i] = 0.0
+    turns = np.isin(np.arange(task.plant.n_x), task.target.angles)
+    fallen = np.where(turns, 0.0, task.target.x)
     return bool(holds(task.failure, fallen))
 
 

@@ -72,6 +72,7 @@ class Reader:
         self.armed = False
         self.same = {name: self._again(s.kind, s.data) for name, s in good.items()}
         self.path = folder / "checkpoint.safetensors"
+        _ = hc.load, hc.RunFolder  # imported here, not in a reading
         sys.addaudithook(self._hook)
 
     def _hook(self, event: str, arguments: tuple) -> None:

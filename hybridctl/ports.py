@@ -7,7 +7,7 @@ modes'. A class that declares nothing is unknown, and is asked where it is used.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 from hybridctl.checks import fail, require
 
@@ -97,7 +97,7 @@ def of(part: Any) -> Ports:
     """The ports of a plant, a sensor or a controller.
 
     Args:
-        part: any of them.
+        part: any of them, or ports that are known already.
 
     Returns:
         Its signals by name; None where its class declares nothing.
@@ -112,7 +112,10 @@ def of(part: Any) -> Ports:
         >>> [signal.name for signal in of(lqr).y]
         ['x', 'theta', 'dx', 'dtheta']
     """
-    if not isinstance(part, HasPorts):
+    if isinstance(part, Ports):
+        return part
+    declares = any("ports" in vars(cls) for cls in type(part).__mro__)
+    if not declares:  # isinstance would ask the part, and all within it, once more
         fail(
             f"a {type(part).__name__} has no ports; give a Plant, a Sensor or a "
             "Controller"
@@ -123,7 +126,6 @@ def of(part: Any) -> Ports:
     return found
 
 
-@runtime_checkable
 class HasPorts(Protocol):
     """What declares its ports."""
 
@@ -178,7 +180,7 @@ def listed(signals: Signals | None) -> str:
     return f" ({', '.join(names)})" if names else ""
 
 
-def merged(*parts: HasPorts) -> Ports:
+def merged(*parts: "HasPorts | Ports") -> Ports:
     """Ports of parts that see the same tick and act together.
 
     What one declares and another does not is taken as declared; of several, the one

@@ -5,17 +5,26 @@ import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import golden
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+import zoo
 
 import hybridctl as hc
+from hybridctl import ports
+from hybridctl.checks import cast, on_numbers, split
+from hybridctl.controllers.fill import Filled
+from hybridctl.controllers.trial import sizes
 from hybridctl.runs import lock
-from hybridctl.store import answers, deadline
+from hybridctl.store import answers
 from hybridctl.store.container import pack, unpack
+from hybridctl.store.encode import encode
+from hybridctl.store.limits import STEPS, _traced, check_size
 from hybridctl.store.save import from_bytes, to_bytes
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
@@ -134,13 +143,55 @@ def test_what_would_compile_for_hours_is_refused_soon():
         answers._check_size(answers.Size(1, answers.EQUATIONS + 1, 1))
 
 
-def test_code_that_takes_too_long_is_interrupted():
-    with deadline.at_most(60.0):
-        pass
-    with pytest.raises(deadline.TooLong, match="too long to build"):
-        with deadline.at_most(0.1):
-            while True:
-                pass
+def nested(levels):
+    """Holds within Holds, each of which asks the one inside twice."""
+    node = {"class": "Slot", "fields": {}}
+    for _ in range(levels):
+        node = {"class": "Hold", "fields": {"inner": node}}
+    return node
+
+
+CARTPOLE = {"class": "CartPole", "fields": {}}
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"class": "Predictor", "fields": {"plant": CARTPOLE, "delay": 10**6}},
+        {"class": "Features", "fields": {"n_y": 4, "n_modes": 10**9}},
+        {"class": "KalmanFilter", "fields": {"A": {"array": "numpy"}}},
+        nested(20),
+    ],
+    ids=["delay", "modes", "wide", "nested"],
+)
+def test_what_would_be_traced_for_hours_is_refused_before_it_is_built(node):
+    arrays = {"controller.A": np.zeros((3000, 3000), bool)}
+    with pytest.raises(ValueError, match="steps to trace, at most 10000 fit"):
+        check_size(node, "controller", arrays)
+    at = time.process_time()
+    with pytest.raises(ValueError, match="steps to trace, at most 10000 fit"):
+        from_bytes(pack({"controller": node, "dt": None, "signals": None}, arrays))
+    assert time.process_time() - at < 1.0
+
+
+def test_parts_within_parts_are_asked_once():
+    deep = hc.Constant([1.0])
+    for _ in range(12):
+        deep = hc.Constant([1.0, 2.0]) >> hc.Mix([1.0], [deep])
+        deep = hc.Switch(hc.StateMachine([], [], []), {"a": Filled(hc.Slot(1), deep)})
+    assert len(ports.of(deep).u) == 1
+
+
+@pytest.mark.slow
+def test_what_is_told_from_a_file_is_about_what_is_traced():
+    for name, controller in zoo.controllers(zoo.task()).items():
+        arrays, known = {}, sizes(controller, ports.of(controller))
+        told = sum(_traced(encode(controller, "c", arrays), "c", arrays))
+        numbers, rest = split(on_numbers(np.asarray, controller))
+        y = jnp.zeros((2, known.n_y))
+        program = answers._replay.trace(cast(numbers), rest, known, y, 0.02)
+        found = answers._size(program.jaxpr).equations
+        assert found < 10 * told + 100 and told < STEPS / 3, (name, told, found)
 
 
 # ---------------------------------------------------------------- run folders

@@ -43,6 +43,10 @@ class Seeing(Controller):
         """The inner step on its own measurements."""
         return self.inner.step(state, self._shown(tick))
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """What the controller shows."""
+        return self.inner.shows(state)
+
     def _shown(self, tick: Tick) -> Tick:
         return tick.seeing(jnp.stack([tick.y[i] for i in self.places]))
 

@@ -159,7 +159,7 @@ class Mix(Controller):
     def ports(self) -> Ports:
         """What all of them take; the weights are no input."""
         blended = merged(*self.controllers)
-        return merged(*self.controllers, self.weights).but(u=blended.u)
+        return merged(blended, self.weights).but(u=blended.u)
 
     def init(self, tick: Tick) -> State:
         """The memories of weights and controllers."""

@@ -198,7 +198,7 @@ class Series(Controller):
     def ports(self) -> Ports:
         """What the observer takes and the inner controller gives."""
         observer, inner = of(self.observer), of(self.inner)
-        both = merged(self.inner, self.observer)
+        both = merged(inner, observer)
         return both.but(y=observer.y, by_name=observer.by_name, u=inner.u)
 
     def init(self, tick: Tick) -> State:

@@ -130,7 +130,8 @@ class Filled(Controller):
     @property
     def ports(self) -> Ports:
         """Those of the template; the agent looks at the same tick, or behind it."""
-        template, both = of(self.template), merged(self.template, self.agent)
+        template = of(self.template)
+        both = merged(template, self.agent)
         behind = isinstance(self.template, Series) and template.y is None
         y = None if behind else template.y or both.y
         by_name = both.by_name if template.y is None else template.by_name

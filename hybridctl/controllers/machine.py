@@ -68,8 +68,8 @@ class Switch(Controller):
     @property
     def ports(self) -> Ports:
         """Those of its modes; what the supervisor gives is no input."""
-        both = merged(*self.modes, self.supervisor)
-        return both.but(u=merged(*self.modes).u, mode=self.names)
+        modes = merged(*self.modes)
+        return merged(modes, self.supervisor).but(u=modes.u, mode=self.names)
 
     def init(self, tick: Tick) -> State:
         """Every mode's memory is fresh."""

@@ -152,6 +152,10 @@ class KalmanFilter(Controller):
         x = jnp.where(state.fresh, state.x, jnp.stack(new))
         return Estimate(x, None, jnp.asarray(False)), x
 
+    def shows(self, state: State) -> dict[str, Array]:
+        """The estimate [n_x]."""
+        return {"estimate": state.x}
+
     def _corrected(self, y: Array, ahead: list[Array]) -> list[Array]:
         """What is expected, and as much of the news as L takes."""
         news = self._news(y, ahead)
@@ -338,6 +342,10 @@ class EKF(Controller):
         x = jnp.where(state.fresh, state.x, x)
         P = jnp.where(state.fresh, state.P, P)
         return Estimate(x, P, jnp.asarray(False)), x
+
+    def shows(self, state: State) -> dict[str, Array]:
+        """The estimate [n_x]."""
+        return {"estimate": state.x}
 
     def _predict(self, x: Array, u: Array, t: Array) -> tuple[Array, Array, Array]:
         """State after a period, and its Jacobians by state and input."""

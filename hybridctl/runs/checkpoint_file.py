@@ -9,11 +9,10 @@ from hybridctl.checks import fail, plain, require
 from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.controllers.fill import held, is_held
 from hybridctl.runs.curve_files import columns
-from hybridctl.store.answers import SECONDS
 from hybridctl.store.container import pack, unpack
-from hybridctl.store.deadline import at_most
-from hybridctl.store.decode import check_size, decode
+from hybridctl.store.decode import decode
 from hybridctl.store.encode import Arrays, encode
+from hybridctl.store.limits import check_size
 from hybridctl.tasks import Task
 from hybridctl.tasks.statistics import Interval
 from hybridctl.version import __version__
@@ -50,9 +49,8 @@ def from_bytes(data: bytes) -> tuple["Run", str | None]:
     """
     manifest, arrays = unpack(data, ROOT)
     try:
-        check_size(manifest[ROOT])
-        with at_most(SECONDS):
-            tree = decode(manifest[ROOT], ROOT, arrays)
+        check_size(manifest[ROOT], ROOT, arrays)
+        tree = decode(manifest[ROOT], ROOT, arrays)
         require(not arrays, f"arrays that no part uses: {', '.join(sorted(arrays))}")
         return _run(tree)
     except Exception as error:  # whatever is missing, or of another type

@@ -16,14 +16,12 @@ from hybridctl.controllers.controller import output_of
 from hybridctl.controllers.machine import age_of, mode_of
 from hybridctl.controllers.trial import Sizes, blank_tick, runs, sizes
 from hybridctl.ports import Ports
-from hybridctl.store.deadline import at_most
 from hybridctl.store.encode import Arrays
 
 TICKS, LONGEST, DRAWS = 32, 1000, 8
 WIDEST = 256  # measurements and outputs: laws are unrolled
 LARGEST = 2**26  # numbers in one array: a file could ask for any
 EQUATIONS, WORK = 10_000, 2**31  # to compile and to compute; an MPC has 3,500 and 6e7
-SECONDS = 15.0  # to trace it; an MPC takes 0.7, on a small computer ten times that
 TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
 NUDGE = np.float32(1 + 1e-6)
 REFERENCE = 0.1  # every reference, where the controller follows some
@@ -121,8 +119,7 @@ def replay(
     host, rest = split(on_numbers(np.asarray, controller))
     with _cpu(), jax.default_matmul_precision("highest"):
         arguments = runs(cast, host), rest, known, jnp.asarray(y, float), dt
-        with at_most(SECONDS):
-            program = runs(_replay.trace, *arguments)
+        program = runs(_replay.trace, *arguments)
         given = program.out_info.shape
         require(
             shape in ((), given),

@@ -16,8 +16,6 @@ from hybridctl.store.encode import Arrays, check_depth
 from hybridctl.store.migrations import BEFORE
 from hybridctl.store.registry import class_of
 
-PARTS, ROW = 1000, 256  # so that a crafted file does not compile for minutes
-
 
 def decode(node: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     """The value of a node; the arrays that it names are taken out of `arrays`.
@@ -44,23 +42,6 @@ def decode(node: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     if reader is None:
         fail(f"{path} is no node of this format: it has {sorted(node)}")
     return reader(node, path, arrays, depth + 1)
-
-
-def check_size(node: Any) -> None:
-    """Refuse a tree that would take minutes to build and compile.
-
-    Raises:
-        ValueError: more than `PARTS` parts, or `ROW` values in a row.
-    """
-    stack, parts = [node], 0
-    while stack:
-        top = stack.pop()
-        parts += isinstance(top, dict) and "class" in top
-        inside = list(top.values()) if isinstance(top, dict) else top
-        if isinstance(inside, list):
-            small = parts <= PARTS and len(inside) <= ROW
-            require(small, f"more than {PARTS} parts, or {ROW} values in a row")
-            stack += inside
 
 
 def _decode_module(node: Any, path: str, arrays: Arrays, depth: int) -> eqx.Module:

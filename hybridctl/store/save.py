@@ -10,13 +10,14 @@ import numpy as np
 from hybridctl import files, ports
 from hybridctl.checks import fail, is_concrete, plain, require
 from hybridctl.controllers import Controller
+from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.ports import Ports
 from hybridctl.store import answers
 from hybridctl.store.container import digest, pack, unpack
-from hybridctl.store.deadline import at_most
-from hybridctl.store.decode import check_size, decode
+from hybridctl.store.decode import decode
 from hybridctl.store.encode import Arrays, encode
+from hybridctl.store.limits import check_size
 from hybridctl.version import __version__
 
 ROOT = "controller"
@@ -103,9 +104,8 @@ def to_bytes(controller: Controller) -> bytes:
     arrays: Arrays = {}
     tree = encode(controller, ROOT, arrays)
     known = ports.of(controller)
-    arrays |= answers.record(
-        controller, known, known.dt or TEST_DT, _seed(tree, arrays)
-    )
+    asked = bind(controller, known.y) if known.y else controller
+    arrays |= answers.record(asked, known, known.dt or TEST_DT, _seed(tree, arrays))
     manifest = {ROOT: tree, "dt": known.dt, "signals": signals(known)}
     data = pack(manifest, arrays)
     require(
@@ -124,10 +124,10 @@ def from_bytes(data: bytes) -> Controller:
     """
     manifest, arrays = unpack(data)
     try:
-        with at_most(answers.SECONDS):
-            controller = _rebuild(manifest, arrays)
+        controller = _rebuild(manifest, arrays)
         known = ports.of(controller)
-        answers.verify(controller, known, known.dt or TEST_DT, arrays)
+        asked = bind(controller, known.y) if known.y else controller
+        answers.verify(asked, known, known.dt or TEST_DT, arrays)
     except Exception as error:  # a stranger's file makes code raise anything
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         saved = plain(manifest["hybridctl"], 40)
@@ -151,7 +151,7 @@ def _seed(tree: Any, arrays: Arrays) -> int:
 
 def _rebuild(manifest: dict[str, Any], arrays: Arrays) -> Controller:
     parts = {k: v for k, v in arrays.items() if k not in (answers.Y, answers.U)}
-    check_size(manifest[ROOT])
+    check_size(manifest[ROOT], ROOT, parts)
     controller = decode(manifest[ROOT], ROOT, parts)
     require(not parts, f"arrays that no part uses: {', '.join(sorted(parts))}")
     if not isinstance(controller, Controller):

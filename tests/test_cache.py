@@ -29,6 +29,7 @@ def afresh(monkeypatch):
     """As in a process that has not used the cache yet; settings are put back."""
     cache._place.cache_clear()
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    compilation_cache.reset_cache()
     with config.compilation_cache_dir(None):
         yield monkeypatch
     cache._place.cache_clear()

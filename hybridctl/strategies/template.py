@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +133,7 @@ def _held(task: Task, size: int = 1) -> Controller:
 def _must_stay_up(task: Task) -> bool:
     """Whether leaving the target, cart in the middle, is already a failure."""
     turns = np.isin(np.arange(task.plant.n_x), task.target.angles)
-    fallen = np.where(turns, 0.0, task.target.x)
+    fallen: Any = np.where(turns, 0.0, task.target.x)
     return bool(holds(task.failure, fallen))
 
 

@@ -21,7 +21,6 @@ from hybridctl.learn.presets import meant_for, preset, told
 from hybridctl.learn.progress import Watch
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
-from hybridctl.loop import enable_cache
 from hybridctl.tasks import Goal, Task
 
 
@@ -87,7 +86,6 @@ def train(
     listeners = on_validation if several else (on_validation,)
     numbers = range(seed, seed + (seeds or 1))
     env = Env(_with_goal(task, template, config), template, features)
-    enable_cache()
     with _prepared(listeners, numbers, resume), Watch(progress) as watch:
 
         def session(number: int, name: str) -> Session:

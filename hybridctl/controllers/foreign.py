@@ -11,9 +11,8 @@ from jax import Array
 from numpy.typing import NDArray
 
 from hybridctl.checks import as_float, count, fail, is_concrete, require
-from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.controller import Controller, State, Tick, walk
 from hybridctl.controllers.features import Features
-from hybridctl.controllers.inspect import walk
 from hybridctl.controllers.policy import Policy
 from hybridctl.ports import Ports, unnamed
 

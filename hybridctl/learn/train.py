@@ -13,8 +13,8 @@ import numpy as np
 from hybridctl.cache import cores
 from hybridctl.checks import fail, require
 from hybridctl.controllers import Controller, Features, StateFeedback
+from hybridctl.controllers.controller import walk
 from hybridctl.controllers.fill import held
-from hybridctl.controllers.inspect import walk
 from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
 from hybridctl.learn.presets import meant_for, preset, told

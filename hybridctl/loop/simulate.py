@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.cache import enable_cache
+from hybridctl.cache import kept_programs
 from hybridctl.checks import (
     as_float,
     as_key,
@@ -103,6 +103,7 @@ def simulate(
     return run_checked(system, x0, steps, ports, key, r, (solver, *tolerances))
 
 
+@kept_programs()
 def run_checked(
     system: tuple[Plant, Controller, Loop],
     x0: Array,
@@ -130,7 +131,6 @@ def run_checked(
         ValueError: a plant whose events chatter.
     """
     plant, controller, loop = system
-    enable_cache()
     run = host.run if asks(controller) else _run
     try:
         x, sample = run(system, x0, key, r, steps=steps, method=method)

@@ -11,13 +11,14 @@ import numpy as np
 from jax import Array
 
 from hybridctl import ports
+from hybridctl.cache import kept_programs
 from hybridctl.checks import as_key, cast, fail, require, split
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import answered, asks
 from hybridctl.describe import html, plain_data, text
-from hybridctl.loop import LoopState, Trace, enable_cache, step
+from hybridctl.loop import LoopState, Trace, step
 from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
 from hybridctl.loop.simulate import run_checked
@@ -112,10 +113,10 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     return scored(task, controller, n, seed)
 
 
+@kept_programs()
 def scored(task: Task, controller: Controller, n: int, seed: Any) -> Scores:
     """`evaluate` for those who have checked the pair."""
     whole("n", n)
-    enable_cache()
     keys = episode_keys(seed, n)
     if asks(controller):
         sums = _hosted(cast(task), cast(controller), keys)
@@ -124,6 +125,7 @@ def scored(task: Task, controller: Controller, n: int, seed: Any) -> Scores:
     return _scores(task, jax.tree.map(np.asarray, sums))
 
 
+@kept_programs()
 def evaluate_all(
     task: Task, controllers: Sequence[Controller], n: int = 128, seed: int = 0
 ) -> list[Scores]:
@@ -144,7 +146,6 @@ def evaluate_all(
         check_pair(task, controller)
     if not alike:
         return [scored(task, controller, n, seed) for controller in controllers]
-    enable_cache()
     parts = [split(controller) for controller in controllers]
     stacked = parts[0][1](map(np.stack, zip(*(p[0] for p in parts), strict=True)))
     system: tuple[Task, Controller] = cast((task, stacked))
@@ -154,6 +155,7 @@ def evaluate_all(
     return [_scores(task, lane(i)) for i in range(len(controllers))]
 
 
+@kept_programs()
 def evaluate_tasks(
     tasks: Task, controller: Controller, keys: Any, margins: bool = False
 ) -> Scores:
@@ -168,7 +170,6 @@ def evaluate_tasks(
     Returns:
         Scores, [m, n] each.
     """
-    enable_cache()
     sums = _of_all_tasks(*cast((tasks, controller, keys)), margins=margins)
     return _scores(tasks, jax.tree.map(np.asarray, sums))
 

@@ -11,8 +11,7 @@ from hybridctl.contests import Table
 from hybridctl.contests.columns import VERBS
 from hybridctl.contests.ranking import ALL, ODD, Met, contest, eligible, paired, ranked
 from hybridctl.contests.statistics import crossed_mean
-from hybridctl.controllers import Controller, Policy
-from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.foreign import is_learned
 from hybridctl.describe.numbers import percent, ranged, spoken
 from hybridctl.tasks import Scores
 
@@ -105,11 +104,6 @@ class Findings:
     def amount(self, size: dict[str, float]) -> str:
         """A mean with its interval, where there is more than one kind of episode."""
         return ranged(size, spoken, point=not self.alike)
-
-
-def is_learned(controller: Controller) -> bool:
-    """Whether a policy decides something in a controller."""
-    return any(isinstance(node, Policy) for node in walk(controller))
 
 
 def part_of(scores: Scores, episodes: slice) -> Scores:

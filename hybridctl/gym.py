@@ -12,8 +12,6 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
-from hybridctl.names import TASKS
-
 if TYPE_CHECKING:
     from hybridctl.controllers import Controller, Features
     from hybridctl.learn.gymnasium.env import GymEnv
@@ -139,6 +137,8 @@ def env_id(task: str) -> str:
 def register() -> None:
     """Register an id for every task with Gymnasium; those it has already stay."""
     import gymnasium
+
+    from hybridctl.names import TASKS
 
     for task in TASKS:
         if env_id(task) not in gymnasium.registry:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from hybridctl import files
 from hybridctl.checks import fail, one_of, require
 from hybridctl.contests.columns import legend, lines, rates
 from hybridctl.contests.ranking import paired
@@ -189,14 +190,8 @@ def write_json(path: str | Path, content: Any) -> Path:
     Raises:
         ValueError: the file cannot be written.
     """
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        told = json.dumps(plain_data(content), indent=1, allow_nan=False)
-        target.write_text(f"{told}\n", encoding="utf-8", newline="\n")
-    except OSError as error:
-        fail(f"cannot write {target}: {error.strerror}; choose another place")
-    return target
+    told = json.dumps(plain_data(content), indent=1, allow_nan=False)
+    return files.write_text(path, f"{told}\n")
 
 
 TERMINAL = (

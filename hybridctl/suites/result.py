@@ -257,8 +257,5 @@ class Result:
         Raises:
             ValueError: the file cannot be written.
         """
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         told = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        files.write(target, f"{told}\n".encode())
-        return target
+        return files.write_text(path, f"{told}\n")

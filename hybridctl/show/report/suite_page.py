@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hybridctl import files
 from hybridctl.contests.columns import legend, rates
 from hybridctl.contests.ranking import eligible, ranked
 from hybridctl.show.figures.forest import forest
@@ -11,7 +12,7 @@ from hybridctl.show.figures.training import training_curve
 from hybridctl.show.report import provenance
 from hybridctl.show.report.findings import Findings
 from hybridctl.show.report.grid import facts
-from hybridctl.show.report.page import place_of, template, write_page
+from hybridctl.show.report.page import place_of, template
 from hybridctl.show.report.parts import overview, worst
 from hybridctl.show.style import Look, looks_of
 from hybridctl.show.svg import to_svg
@@ -69,7 +70,7 @@ def suite_report(
         sections=sections,
         made=_made(result, command, timestamp),
     )
-    return write_page(target, html)
+    return files.write_text(target, html)
 
 
 def _section(result: Result, title: str, looks: Mapping, key: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from hybridctl.lazy import open_room
 from hybridctl.rounding import keep_arithmetic_exact
-from hybridctl.version import __version__ as __version__
 
 keep_arithmetic_exact()
 
@@ -134,6 +133,7 @@ if TYPE_CHECKING:
     from hybridctl.strategies import template as template
     from hybridctl.tasks import Task as Task
     from hybridctl.tasks import evaluate as evaluate
+    from hybridctl.version import __version__ as __version__
 
 open_room(__name__)
 if "gymnasium" in sys.modules:

@@ -112,18 +112,24 @@ def of(part: Any) -> Ports:
         >>> [signal.name for signal in of(lqr).y]
         ['x', 'theta', 'dx', 'dtheta']
     """
-    if isinstance(part, Ports):
-        return part
-    declares = any("ports" in vars(cls) for cls in type(part).__mro__)
-    if not declares:  # isinstance would ask the part, and all within it, once more
+    found = declared(part)
+    if found is None:
         fail(
             f"a {type(part).__name__} has no ports; give a Plant, a Sensor or a "
             "Controller"
         )
-    found = part.ports
     if found.dt is not None and not found.designed:
         return found.but(designed=(Designed(type(part).__name__, found.dt),))
     return found
+
+
+def declared(part: Any) -> Ports | None:
+    """The ports of a part, or None where it is nothing that has some."""
+    if isinstance(part, Ports):
+        return part
+    declares = any("ports" in vars(cls) for cls in type(part).__mro__)
+    found = part.ports if declares else None  # once: it asks all that is within
+    return found if isinstance(found, Ports) else None
 
 
 class HasPorts(Protocol):

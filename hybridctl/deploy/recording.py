@@ -13,6 +13,7 @@ from hybridctl.deploy.jaxprs import exact, verbs
 from hybridctl.deploy.program import Program
 from hybridctl.loop import enable_cache
 from hybridctl.plants.flow import fixed_step
+from hybridctl.plants.plant import Upright
 from hybridctl.precision import float64, float64_on_host
 
 SUBSTEPS, LARGE, FADE, REFERENCE = 2, 1e6, 0.9, 0.1
@@ -138,8 +139,8 @@ def _n_x(program: Program) -> int:
 
 
 def _rest(program: Program) -> Any:
-    upright = getattr(program.plant, "upright", None)
-    return 0.0 if upright is None else np.asarray(upright().x)
+    plant = program.plant
+    return np.asarray(plant.upright().x) if isinstance(plant, Upright) else 0.0
 
 
 def _limit(program: Program) -> NDArray:

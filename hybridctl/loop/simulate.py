@@ -87,7 +87,7 @@ def simulate(
     x0, key = _start(plant, x0), as_key(key)
     named = {"plant": plant, "controller": controller, "loop": loop}
     system = tuple(cast(part, name) for name, part in named.items())
-    ports = _check(plant, controller, x0, loop)
+    ports = _check(plant, controller, x0, loop, r)
     one_of("solver", solver, SOLVERS)
     require(
         key is not None or not loop.random,
@@ -152,7 +152,7 @@ def one_loop(loop: Loop | None, dt: float | None) -> Loop:
 
 def _start(plant: Any, x0: Any) -> Array:
     if isinstance(x0, Mapping):
-        states = ", ".join(getattr(plant, "states", ()))
+        states = ", ".join(plant.states) if isinstance(plant, Plant) else "the states"
         fail(f"x0 is a {type(x0).__name__}; give a list in this order: {states}")
     return jnp.asarray(as_float(x0), float)
 
@@ -169,7 +169,9 @@ def _reference(ports: Ports, r: Any) -> Array:
     return r
 
 
-def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> Ports:
+def _check(
+    plant: Plant, controller: Controller, x0: Array, loop: Loop, r: Any
+) -> Ports:
     if not isinstance(plant, Plant):
         fail(f"expected a Plant, got {type(plant).__name__}; for example hc.CartPole()")
     require(
@@ -178,4 +180,5 @@ def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> Ports
         f"{', '.join(plant.states)}",
     )
     finite("x0", x0)
-    return check_fit(plant, controller, loop)
+    n_r = 0 if r is None else (np.shape(r) or (1,))[-1]
+    return check_fit(plant, controller, loop, n_r)

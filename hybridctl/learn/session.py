@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.describe import told
@@ -95,6 +96,7 @@ class Session:
         self.train_seconds: list[float] = []
         self.eval_seconds: list[float] = []
 
+    @kept_programs()
     def run(self, env: Env) -> Run:
         """Train until the end, the target, Ctrl-C or divergence."""
         idle = shortfall(self.config)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.cache import enable_cache
+from hybridctl.cache import kept_programs
 from hybridctl.checks import (
     as_float,
     as_key,
@@ -33,6 +33,7 @@ from hybridctl.plants import HybridPlant, Plant
 from hybridctl.ports import Ports
 
 
+@kept_programs()
 def simulate(
     plant: Plant,
     controller: Controller,
@@ -98,7 +99,6 @@ def simulate(
     kept = plant.n_x + 2 * plant.n_u + 1
     steps = steps_of(seconds, loop.dt, kept * (len(x0) if x0.ndim == 2 else 1))
     r = None if r is None else _reference(ports, r)
-    enable_cache()
     run = host.run if asks(controller) else _run
     try:
         x, sample = run(system, x0, key, r, steps=steps, method=(solver, *tolerances))

@@ -72,7 +72,7 @@ class Result:
 
     def _contest(self, title: str) -> dict[str, Any] | None:
         met = {name: Met.of(self.scores[title, name]) for name in self.columns(title)}
-        learned = [name for name in met if self.suite.columns[name].learned]
+        learned = [name for name in met if self.suite.columns[name].decides_by_policy]
         return contest(met, learned, self.suite.against)
 
     def _rows(self, title: str) -> dict[str, dict[str, Any]]:

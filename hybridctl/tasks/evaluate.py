@@ -10,13 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import as_key, cast, fail, require, split
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import answered, asks
 from hybridctl.describe import html, plain_data, text
-from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
+from hybridctl.loop import LoopState, Trace, simulate, step
 from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
 from hybridctl.tasks.tally import Tally, count, nothing_yet
@@ -82,6 +83,7 @@ def episode_keys(seed: int, n: int) -> Array:
     return jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(n))
 
 
+@kept_programs()
 def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) -> Scores:
     """Score a controller on n episodes of a task.
 
@@ -108,7 +110,6 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     """
     check_pair(task, controller)
     whole("n", n)
-    enable_cache()
     keys = episode_keys(seed, n)
     if asks(controller):
         sums = _hosted(cast(task), cast(controller), keys)
@@ -117,6 +118,7 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     return _scores(task, jax.tree.map(np.asarray, sums))
 
 
+@kept_programs()
 def evaluate_all(
     task: Task, controllers: Sequence[Controller], n: int = 128, seed: int = 0
 ) -> list[Scores]:
@@ -135,7 +137,6 @@ def evaluate_all(
     if not _alike(controllers):
         return [evaluate(task, controller, n, seed) for controller in controllers]
     check_pair(task, controllers[0])
-    enable_cache()
     parts = [split(controller) for controller in controllers]
     stacked = parts[0][1](map(np.stack, zip(*(p[0] for p in parts), strict=True)))
     system: tuple[Task, Controller] = cast((task, stacked))
@@ -145,6 +146,7 @@ def evaluate_all(
     return [_scores(task, lane(i)) for i in range(len(controllers))]
 
 
+@kept_programs()
 def evaluate_tasks(
     tasks: Task, controller: Controller, keys: Any, margins: bool = False
 ) -> Scores:
@@ -159,7 +161,6 @@ def evaluate_tasks(
     Returns:
         Scores, [m, n] each.
     """
-    enable_cache()
     sums = _of_all_tasks(*cast((tasks, controller, keys)), margins=margins)
     return _scores(tasks, jax.tree.map(np.asarray, sums))
 

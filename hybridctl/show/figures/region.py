@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import cast, fail, one_of, require
 from hybridctl.controllers import Guard
 from hybridctl.loop.plot import COLOURS
@@ -80,6 +81,7 @@ def shade(
     axis.set(xlim=limits[0], ylim=limits[1])
 
 
+@kept_programs()
 def within(guard: Guard, x: NDArray) -> NDArray:
     """`reach` of a guard at states [n, m, n_x]: at most 1 where it holds."""
     rows = x.reshape(-1, x.shape[-1])

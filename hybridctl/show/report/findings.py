@@ -11,8 +11,7 @@ from hybridctl.contests import Table
 from hybridctl.contests.columns import VERBS
 from hybridctl.contests.ranking import ALL, ODD, Met, contest, eligible, paired, ranked
 from hybridctl.contests.statistics import crossed_mean
-from hybridctl.controllers import Controller, Policy
-from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.foreign import is_learned
 from hybridctl.show.words import number
 from hybridctl.tasks import Scores
 
@@ -97,11 +96,6 @@ class Findings:
             return known
         values = np.subtract(*self._pair(name, other))
         return crossed_mean(values[None]).interval
-
-
-def is_learned(controller: Controller) -> bool:
-    """Whether a policy decides something in a controller."""
-    return any(isinstance(node, Policy) for node in walk(controller))
 
 
 def part_of(scores: Scores, episodes: slice) -> Scores:

@@ -8,9 +8,10 @@ from typing import Any
 from hybridctl import files
 from hybridctl.checks import fail, require
 from hybridctl.contests import Table
+from hybridctl.controllers.foreign import is_learned
 from hybridctl.show.figures.training import check_runs, training_curve
 from hybridctl.show.report import provenance
-from hybridctl.show.report.findings import Findings, is_learned
+from hybridctl.show.report.findings import Findings
 from hybridctl.show.report.grid import facts, grid
 from hybridctl.show.report.parts import overview, worst
 from hybridctl.show.report.verdict import tell

@@ -5,10 +5,10 @@ from typing import Any
 from hybridctl.contests import Table
 from hybridctl.contests.ranking import separate
 from hybridctl.contests.ranking import verdict as decided
+from hybridctl.controllers.foreign import is_learned
 from hybridctl.show.report.findings import (
     Findings,
     amount,
-    is_learned,
     percent,
     rate,
 )

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import statistics
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,8 @@ def test_every_room_has_its_place():
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_stay_readable(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
+
+
+def test_half_of_all_files_are_read_at_one_sitting():
+    lengths = [len(p.read_text(encoding="utf-8").splitlines()) for p in FILES]
+    assert statistics.median(lengths) <= 150

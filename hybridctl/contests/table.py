@@ -199,14 +199,8 @@ def write_json(path: str | Path, content: Any) -> Path:
     Raises:
         ValueError: the file cannot be written.
     """
-    target = Path(path)
     told = json.dumps(plain_data(content), indent=1, allow_nan=False)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        fail(f"cannot write {target}: {error.strerror}; choose another place")
-    files.write(target, f"{told}\n".encode())
-    return target
+    return files.write_text(path, f"{told}\n")
 
 
 TERMINAL = (

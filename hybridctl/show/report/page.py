@@ -66,8 +66,7 @@ def report(
         runs=[_run(n, r, looks, f"r{i}") for i, (n, r) in enumerate(runs.items())],
         made=provenance.rows(found, runs, command, timestamp),
     )
-    files.write(target, html.encode())
-    return target
+    return files.write_text(target, html)
 
 
 def _findings(tables: Any) -> list[Findings]:

@@ -71,8 +71,7 @@ def suite_report(
         sections=sections,
         made=_made(result, command, timestamp),
     )
-    files.write(target, html.encode())
-    return target
+    return files.write_text(target, html)
 
 
 def _section(result: Result, title: str, looks: Mapping, key: str) -> dict[str, Any]:

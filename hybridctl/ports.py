@@ -219,6 +219,38 @@ def words(signals: Signals | None) -> str:
     return ", ".join(s.name or f"number {i}" for i, s in enumerate(signals or ()))
 
 
+def known(y: Signals | None) -> bool:
+    """Whether signals are declared and all of them have names."""
+    return bool(y) and all(signal.name for signal in y or ())
+
+
+def find(who: str, own: Signals, y: Signals, by_name: bool = True) -> tuple[int, ...]:
+    """Places of signals in a measurement y.
+
+    Args:
+        who: takes the signals.
+        own: the signals.
+        y: what is measured.
+        by_name: whatever their number. Else a model may call its states otherwise
+            than the plant does: where y has as many signals, and none of these names
+            at another place, they are those of y in its order.
+
+    Raises:
+        ValueError: some of them are not measured.
+    """
+    place = {signal.name: i for i, signal in enumerate(y)}
+    at_home = all(place.get(signal.name, i) == i for i, signal in enumerate(own))
+    if not by_name and (not known(y) or (at_home and len(own) == len(y))):
+        return tuple(range(len(y)))
+    missing = ", ".join(repr(s.name) for s in own if s.name not in place)
+    require(
+        not missing,
+        f"{who} takes {missing}, but what is measured is {words(y)}; add {missing} to "
+        "Sensor(outputs=...), or give a controller of this plant",
+    )
+    return tuple(place[signal.name] for signal in own)
+
+
 def listed(signals: Signals | None) -> str:
     """Names in brackets, for a sentence; "" where none is known.
 

@@ -23,6 +23,7 @@ ELSEWHERE = re.compile(
     r"""<(?:script|link|img|iframe|video|source)\b[^>]*?\b(?:src|href)=["']?(?:https?:)?//"""
 )
 ROOMS = {
+    "ports": "Ports: what goes in and comes out",
     "plants": "Plants: what the world is",
     "controllers": "Controllers: what decides an input",
     "loop": "Loop: where both meet",

@@ -2,16 +2,17 @@
 
 import ast
 import functools
+import statistics
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
-    "version", "names", "rounding", "screen", "lazy", "checks", "files", "ports",
-    "kinds", "cache", "precision", "describe", "plants", "controllers", "loop",
-    "design", "tasks", "strategies", "learn", "contests", "codegen", "store", "runs",
-    "deploy", "suites", "show", "gym", "cli", "__init__",
+    "version", "names", "rounding", "screen", "progress", "lazy", "checks", "files",
+    "ports", "kinds", "cache", "precision", "describe", "plants", "controllers", "loop",
+    "design", "tasks", "strategies", "learn", "contests", "compare", "codegen",
+    "store", "runs", "deploy", "suites", "show", "gym", "cli", "__init__",
 )  # fmt: skip
 FILES = sorted(ROOT.rglob("*.py"))
 NAMES = {".".join(p.relative_to(ROOT.parent).with_suffix("").parts): p for p in FILES}
@@ -105,3 +106,8 @@ def test_every_room_has_its_place():
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_stay_readable(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
+
+
+def test_half_of_all_files_are_read_at_one_sitting():
+    lengths = [len(p.read_text(encoding="utf-8").splitlines()) for p in FILES]
+    assert statistics.median(lengths) <= 150

@@ -16,8 +16,8 @@ from hybridctl.design.trials import Trials
 from hybridctl.learn.presets import meant_for
 from hybridctl.learn.presets import told as told_preset
 from hybridctl.plants import own_units
+from hybridctl.plants.linearize import sizes
 from hybridctl.plants.scales import coordinate_units, natural_units
-from hybridctl.plants.sizes import sizes
 from hybridctl.store.container import pack, unpack
 from hybridctl.store.save import from_bytes, to_bytes
 from hybridctl.strategies import references

@@ -22,7 +22,7 @@ from benchmarks.lib import results
 from benchmarks.lib.about import about
 from benchmarks.lib.pocket import Faulty
 from hybridctl.contests.falsify.perturbation import Space, plant_axes, start_axes
-from hybridctl.contests.falsify.search import Hunt, margins, unsuccessful
+from hybridctl.contests.falsify.search import FailureSearch, margins, unsuccessful
 from hybridctl.tasks import Box
 
 RESULT = results.path("falsify")
@@ -53,10 +53,12 @@ def even(
     task: hc.Task, controller: hc.Controller, plant: float, n: int, seed: int
 ) -> Any:
     """Which of n even draws break, [n]."""
-    hunt = Hunt(
+    search = FailureSearch(
         space_of(task, plant), controller, 1000, seed, unsuccessful, margins(task)
     )
-    return np.concatenate([hunt.simulate(hunt.even(), 0)[2] for _ in range(n // 1000)])
+    return np.concatenate(
+        [search.simulate(search.even(), 0)[2] for _ in range(n // 1000)]
+    )
 
 
 def first_of(broken: Any) -> int | None:

@@ -1,5 +1,6 @@
 """Names become places: a controller meets what is measured."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -8,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import require
 from hybridctl.controllers.controller import Controller, Series, State, Tick
 from hybridctl.controllers.fill import Filled
-from hybridctl.ports import Names, Ports, Signals, named, of, words
+from hybridctl.controllers.foreign import Foreign
+from hybridctl.ports import Names, Ports, Signals, find, known, named, of
 
 
 class Seeing(Controller):
@@ -106,6 +107,15 @@ def _(part: Filled, y: Signals) -> Controller:
     return _with(part, [bind(part.template, y), agent])
 
 
+@bind.register
+def _(part: Foreign, y: Signals) -> Controller:
+    """Its features are asked outside of it."""
+    features = part.features.on(y)
+    if features is part.features:
+        return part
+    return dataclasses.replace(part, features=features)
+
+
 def agent_sees(template: Controller, y: Signals) -> Signals:
     """What an agent in a template's Slots sees: `fill.observed`, by name.
 
@@ -125,11 +135,6 @@ def agent_sees(template: Controller, y: Signals) -> Signals:
     return y
 
 
-def known(y: Signals | None) -> bool:
-    """Whether signals are declared and all of them have names."""
-    return bool(y) and all(signal.name for signal in y or ())
-
-
 def seeing(part: Controller, own: Ports, y: Signals) -> Controller:
     """A controller with these ports on the measurement y."""
     places = find(type(part).__name__, own.y or (), y, own.by_name)
@@ -137,33 +142,6 @@ def seeing(part: Controller, own: Ports, y: Signals) -> Controller:
         return part
     angles = tuple(i for i, signal in enumerate(y) if signal.angle)
     return Seeing(part, places, tuple((s.name, s.unit) for s in y), angles)
-
-
-def find(who: str, own: Signals, y: Signals, by_name: bool = True) -> tuple[int, ...]:
-    """Places of signals in a measurement y.
-
-    Args:
-        who: takes the signals.
-        own: the signals.
-        y: what is measured.
-        by_name: whatever their number. Else a model may call its states otherwise
-            than the plant does: where y has as many signals, and none of these names
-            at another place, they are those of y in its order.
-
-    Raises:
-        ValueError: some of them are not measured.
-    """
-    place = {signal.name: i for i, signal in enumerate(y)}
-    at_home = all(place.get(signal.name, i) == i for i, signal in enumerate(own))
-    if not by_name and (not known(y) or (at_home and len(own) == len(y))):
-        return tuple(range(len(y)))
-    missing = ", ".join(repr(s.name) for s in own if s.name not in place)
-    require(
-        not missing,
-        f"{who} takes {missing}, but what is measured is {words(y)}; add {missing} to "
-        "Sensor(outputs=...), or give a controller of this plant",
-    )
-    return tuple(place[signal.name] for signal in own)
 
 
 def _rebuilt(part: Any, y: Signals) -> Any:

@@ -142,7 +142,9 @@ def limits(name: str, limit: Any, known: Known, n_u: int) -> list[tuple[str, str
 @tells
 def _kalman(c: KalmanFilter, known: Known) -> Card:
     """Which measurements correct which state, and how much."""
-    seen = [known.measured(column) for column in c.columns]
+    named = [s.name or f"y[{i}]" for i, s in enumerate(c.ports.y or ())]
+    by_number = [known.measured(column) for column in c.columns]
+    seen = named if c.states or c.C is not None else by_number
     rows: list = [("measures", ", ".join(seen))]
     if is_tracer(c.L) or np.ndim(c.L) != 2:
         rows.append(("L", number(c.L)))
@@ -197,7 +199,8 @@ def _features(f: Features, known: Known) -> Card:
 
 
 def _seen(f: Features, known: Known) -> str:
-    return ", ".join(f.names(known.y(f.n_y)))
+    own = tuple(name for name, _ in f.measures)
+    return ", ".join(f.names(own or known.y(f.n_y)))
 
 
 @tells

@@ -1,5 +1,6 @@
 """What a policy observes: chosen columns of a tick as one vector."""
 
+import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -12,7 +13,7 @@ from hybridctl.controllers.controller import State, Tick
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, checked
 from hybridctl.plants import Plant
-from hybridctl.ports import Ports, Signals, unnamed
+from hybridctl.ports import Names, Ports, Signals, find, named, unnamed
 
 
 class Features(Shown, eqx.Module):
@@ -28,6 +29,7 @@ class Features(Shown, eqx.Module):
         age: append the ticks since the active mode was entered.
         history: observations of so many decisions before, newest first, appended;
             with the applied input they tell one plant from another.
+        measures: names and units of the measurements, where known.
 
     Example:
         >>> from hybridctl.plants import CartPole
@@ -45,6 +47,7 @@ class Features(Shown, eqx.Module):
     n_r: int = eqx.field(static=True, default=0)
     age: bool = eqx.field(static=True, default=False)
     history: int = eqx.field(static=True, default=0)
+    measures: Names = eqx.field(static=True, default=())
 
     def __check_init__(self):
         check_fields(self)
@@ -90,12 +93,34 @@ class Features(Shown, eqx.Module):
         y = (plant.ports.y or ()) if measured is None else measured
         columns, n_u = tuple(range(len(y))), plant.n_u if applied else 0
         angles = tuple(i for i in columns if y[i].angle and trig)
-        return Features(len(y), columns, angles, n_u, n_modes, n_r, age, history)
+        names = tuple((s.name, s.unit) for s in y) if all(s.name for s in y) else ()
+        return Features(len(y), columns, angles, n_u, n_modes, n_r, age, history, names)
+
+    def on(self, y: Signals) -> "Features":
+        """The same observation from all that is measured, wherever it stands there.
+
+        Args:
+            y: what is measured.
+
+        Raises:
+            ValueError: some of it is not measured.
+        """
+        own = self.ports.y or ()
+        places = find("Features", own, y, by_name=False) if self.measures else None
+        if places is None or places == tuple(range(len(y))):
+            return self
+        return dataclasses.replace(
+            self,
+            n_y=len(y),
+            columns=tuple(places[c] for c in self.columns),
+            angles=tuple(places[c] for c in self.angles),
+            measures=tuple((s.name, s.unit) for s in y),
+        )
 
     @property
     def ports(self) -> Ports:
         """The part of a tick that it looks at."""
-        y, r = unnamed(self.n_y), unnamed(self.n_r)
+        y, r = named(self.measures, self.n_y, self.angles), unnamed(self.n_r)
         return Ports(y, r, applied=unnamed(self.n_u))
 
     @property

@@ -15,12 +15,12 @@ from hybridctl.checks import (
     positive,
     require,
 )
-from hybridctl.controllers.bind import bind, find, seeing
+from hybridctl.controllers.bind import bind, seeing
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.feedback import within
 from hybridctl.kinds import real_number
-from hybridctl.ports import Ports, Signal, Signals, unnamed
+from hybridctl.ports import Ports, Signal, Signals, find, unnamed
 
 SLACK = 1e-6  # share of an input that is rounding
 

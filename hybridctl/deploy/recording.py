@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from hybridctl.checks import split
 from hybridctl.deploy.jaxprs import exact, verbs
 from hybridctl.deploy.program import Program
-from hybridctl.loop import enable_cache
 from hybridctl.plants.flow import fixed_step
 from hybridctl.plants.plant import Upright
 from hybridctl.precision import float64, float64_on_host
@@ -60,7 +59,6 @@ def record(
     x0[::2] = _rest(program) + 0.1 * x0[::2]
     r = REFERENCE * rng.standard_normal((runs, sizes.n_r))
     other = rng.standard_normal((runs, periods, sizes.n_u))
-    enable_cache()
     leaves = [exact(leaf) for leaf in program.traced.leaves]
     with float64_on_host():
         run = jax.jit(jax.vmap(_run(program), (None, 0, 0, 0, 0, 0)))

@@ -89,7 +89,8 @@ class Env(Shown, base.Env):
         self.every = decision_every(template)
         measured, states = task.loop.measured(task.plant), task.plant.ports.y or ()
         self.sees = agent_sees(template, measured) or states
-        self.features = features or default_features(task, template)
+        known = features or default_features(task, template)
+        self.features = known.on(self.sees)
         given, n = self.features.n_y, len(self.sees)
         require(
             given == n,

@@ -218,7 +218,8 @@ def explain(plant: Plant, error: Exception) -> None:
     x, u = jnp.zeros(n), jnp.zeros(plant.n_u)
     try:
         given = jax.eval_shape(lambda: plant.ode(jnp.zeros(()), x, u))
-        told = f"gives {getattr(given, 'shape', type(given).__name__)}"
+        array = isinstance(given, jax.ShapeDtypeStruct)
+        told = f"gives {given.shape if array else type(given).__name__}"
         if told == f"gives {(n,)}":
             return
     except Exception as reason:  # the user's own code may raise anything

@@ -67,7 +67,8 @@ class Trace(Shown, eqx.Module):
         part, _, state = name.rpartition(".")
         if part in self.shown and state in self.states:
             return self.shown[part][..., self.states.index(state)]
-        known = ", ".join((*self.states, *self.inputs, "t", "mode", *self.shown))
+        names = dict.fromkeys((*self.states, *self.inputs, "t", "mode", *self.shown))
+        known = ", ".join(names)
         raise KeyError(f"no signal {name!r}; the signals are {known}")
 
     def _lane(self, i: int | np.integer) -> "Trace":

@@ -206,6 +206,13 @@ class Plant(Shown, eqx.Module):
 
 
 @runtime_checkable
+class Parametrized(Protocol):
+    """A plant whose parameters are not fields of their own."""
+
+    parameters: Any
+
+
+@runtime_checkable
 class Upright(Protocol):
     """A plant that knows the position that controllers are asked to hold."""
 

@@ -32,13 +32,20 @@ def build_ekf(task: Task, disturbance: float | None = None) -> EKF:
     if disturbance is None:
         pushed = task.loop.disturbance is not None
         disturbance = UNKNOWN * task.input_limit if pushed else 0.0
-    return EKF(task.plant, task.loop.dt, _noise(task), disturbance)
+    sensor, told = task.loop.sensor, {}
+    if sensor is not None and sensor.outputs is not None:
+        names = ("outputs", "names", "units", "angles")
+        told = {name: getattr(sensor, name) for name in names}
+    return EKF(task.plant, task.loop.dt, _noise(task), disturbance, **told)
 
 
 def _noise(task: Task) -> np.ndarray:
+    """That of each measurement; of one that is no state at least `QUIET`."""
     sensor: Sensor | None = task.loop.sensor
     given: Any = None if sensor is None else sensor.noise
-    quiet = QUIET * coordinate_units(mechanical(task))
+    own = QUIET * coordinate_units(mechanical(task))
+    units = dict(zip(task.plant.ports.y or (), own, strict=True))
+    quiet = [units.get(signal, QUIET) for signal in task.loop.measured(task.plant)]
     return np.maximum(0.0 if given is None else np.asarray(given), quiet)
 
 
@@ -77,7 +84,8 @@ def _fenced(task: Task, limits: dict[int, float]) -> Fenced:
 def build_mpc(task: Task, horizon: int = 125, iterations: int = 3) -> Controller:
     """Box-constrained iLQR on the task's cost, fenced where a state has a limit.
 
-    Behind an EKF where the sensor is noisy, and a predictor where the input is late.
+    Behind an EKF where the sensor is noisy or gives no state, and a predictor where
+    the input is late.
     """
     limits = {task.plant.states.index(n): v for n, v in task.limits.items()}
     limits = {c: v for c, v in limits.items() if c not in task.plant.angles}
@@ -90,5 +98,6 @@ def build_mpc(task: Task, horizon: int = 125, iterations: int = 3) -> Controller
     )  # fmt: skip
     predictor, sensor = build_predictor(task), task.loop.sensor
     seen = planner if predictor is None else predictor >> planner
-    noisy = sensor is not None and sensor.noise is not None
+    partly = sensor is not None and sensor.outputs is not None
+    noisy = partly or (sensor is not None and sensor.noise is not None)
     return build_ekf(task) >> seen if noisy else seen

@@ -26,7 +26,7 @@ from hybridctl.learn.progress import Watched
 from hybridctl.learn.run import Run
 from hybridctl.learn.tally import Totals
 from hybridctl.tasks import Task
-from hybridctl.tasks.evaluate import Scores, check_pair, scored
+from hybridctl.tasks.evaluate import Scores, scored
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
 
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
@@ -78,7 +78,6 @@ class Session:
         listeners: tuple[Listener, ...] = (),
         resume: Run | None = None,
     ):
-        check_pair(task, template)
         self.task, self.template, self.config = task, template, config
         self.seed, self.bar, self.listeners = seed, bar, listeners
         self.curve = [] if resume is None else list(resume.curve)

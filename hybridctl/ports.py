@@ -220,7 +220,11 @@ def words(signals: Signals | None) -> str:
 
 
 def known(y: Signals | None) -> bool:
-    """Whether signals are declared and all of them have names."""
+    """Whether signals are declared and all of them have names.
+
+    Args:
+        y: signals; None where nothing is declared.
+    """
     return bool(y) and all(signal.name for signal in y or ())
 
 

@@ -236,5 +236,19 @@ def test_a_name_that_is_not_measured_is_refused(part):
 def test_who_expects_more_than_is_measured_is_told_what_is():
     with pytest.raises(ValueError, match=r"takes 'dx', 'dtheta', but .* theta, x; add"):
         hc.simulate(PLANT, LQR, X0, 1.0, loop=with_(PAIR), key=0)
-    with pytest.raises(ValueError, match=r"of 4 measurements, the agent sees 2: theta"):
+    with pytest.raises(ValueError, match="Features takes 'dx', 'dtheta', but what"):
         hc.Env(TASK, TEMPLATE, hc.Features.of(PLANT))
+    with pytest.raises(ValueError, match="of 4 measurements, the agent sees 2: theta"):
+        hc.Env(TASK, TEMPLATE, hc.Features(4, (0, 1)))
+
+
+def test_features_find_their_measurements():
+    turned = hc.Sensor(outputs=[PLANT.states[i] for i in (3, 0, 1, 2)])
+    y = turned.signals(PLANT)
+    features = hc.Features.of(PLANT)
+    assert features.on(PLANT.ports.y) is features
+    there = features.on(y)
+    assert there.columns == (1, 2, 3, 0) and there.angles == (2,)
+    assert there.names(names(y)) == features.names(PLANT.states)
+    foreign = hc.Foreign(lambda seen: seen[:1], features)
+    assert bind(foreign, y).features == there

@@ -68,10 +68,10 @@ docs: .venv/.installed ## build the documentation into site/
 	JAX_PLATFORMS=cpu NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
 
 bench: .venv/.installed ## measure the speed of the closed loop
-	.venv/bin/python benchmarks/speed.py $(ARGS)
+	$(RUN) benchmarks.questions.speed $(ARGS)
 
 bench-peers: .venv/.installed .venv-peers/.installed ## learn beside stable-baselines3
-	.venv/bin/python benchmarks/learn.py $(ARGS)
+	$(RUN) benchmarks.questions.learn $(ARGS)
 
 lint: .venv/.installed ## check style, format and types
 	.venv/bin/ruff check

@@ -21,6 +21,8 @@ if LEVEL not in os.environ.get("XLA_FLAGS", ""):
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
+from hybridctl.cache import kept_programs  # noqa: E402
+
 # A shell that runs the tests in the background ignores Ctrl-C for them, and tests of
 # Ctrl-C need what everybody else has.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -36,6 +38,13 @@ def _elsewhere(
 ) -> None:
     if request.node.name.endswith(".md"):
         monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _kept() -> Iterator[None]:
+    """What tests compile themselves is kept for the next run, too."""
+    with kept_programs():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,13 +1,13 @@
-"""Write docs/measured.md, and the README's table, from benchmarks/results/*.json."""
+"""Write docs/measured.md, the README's table and the index, from benchmarks/results."""
 
-from pathlib import Path
 from typing import Any
 
-from words import load, section, table, with_interval
-from words_embed import adapters, files, latency, parity
-from words_suite import share_table, suite
+from benchmarks.lib import index
+from benchmarks.lib.results import ROOT, load
+from benchmarks.lib.words import section, table, with_interval
+from benchmarks.lib.words_embed import adapters, files, latency, parity
+from benchmarks.lib.words_suite import share_table, suite
 
-ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "measured.md"
 BEGIN = "<!-- measured: benchmarks/measured.py writes this -->"
@@ -32,7 +32,7 @@ def bounds() -> str:
         f"On `global` the optimal input has settled after {times['settle']:.2f} s in "
         "the median. From rest a pole can be caught from "
         f"{found['balance']['angle']:.3f} rad without a swing-down "
-        "(`benchmarks/bounds.py`).",
+        "(`benchmarks/questions/bounds.py`).",
     )
 
 
@@ -52,7 +52,7 @@ def longer() -> str:
         f"on one core) the residual reaches, over {result['seeds']} seeds with a 95 % "
         "interval:",
         table(("task", "J of the residual"), rows),
-        "From `benchmarks/strategies.py`.",
+        "From `benchmarks/questions/strategies.py`.",
     )
 
 
@@ -69,7 +69,7 @@ def statistics() -> str:
         "Meeting the same episodes makes intervals narrower: width of the paired one "
         "as a share of the unpaired one,",
         table(("pair", "share"), rows),
-        "From `benchmarks/aa.py`.",
+        "From `benchmarks/questions/aa.py`.",
     )
 
 
@@ -89,7 +89,7 @@ def falsifier() -> str:
         f"{needle['within_a_tenth']} where it fades with its fourth power; a needle "
         "without any warning is found no sooner than by even draws. "
         f"The LQR's largest angle is found as {known['found']:.3f} rad "
-        f"({known['known']:g} known). From `benchmarks/falsify.py`.",
+        f"({known['known']:g} known). From `benchmarks/questions/falsify.py`.",
     )
 
 
@@ -115,7 +115,7 @@ def leaderboard() -> str:
         table(("controller", "score v1", "score v2", "robustness"), rows),
         f"All {episodes} episodes of the robustness suite take "
         f"{seconds['first']:.1f} s with compiling, {seconds['again']:.1f} s again "
-        "(`benchmarks/realaigym.py`).",
+        "(`benchmarks/questions/realaigym.py`).",
     )
 
 
@@ -130,7 +130,7 @@ def films() -> str:
         "How long does a film take to draw? Frames of 640 x 480 per second of "
         "processor time, words included:",
         table(("renderer", "frames/s"), rows),
-        "From `benchmarks/render.py`.",
+        "From `benchmarks/questions/render.py`.",
     )
 
 
@@ -148,14 +148,14 @@ def design() -> str:
         "\n".join(
             (
                 f"- **Region of attraction**: {lower(region['sentence'])} "
-                "(`benchmarks/attraction.py`).",
+                "(`benchmarks/questions/attraction.py`).",
                 f"- **Largest delay**: the plain LQR is stable to "
                 f"{stable[naive]['holds_at']:g} s, the one designed for the loop to "
                 f"{stable[aware]['holds_at']:g} s at least; from 0.1 rad with 10 N it "
                 f"holds to {caught[aware]['holds_at']:g} s (eigenvalues and simulation "
-                "agree on every row of `benchmarks/delay.py`).",
+                "agree on every row of `benchmarks/questions/delay.py`).",
                 "- **Riccati equations** of CAREX and DAREX: "
-                f"{riccati_words(riccati)} (`benchmarks/riccati.py`).",
+                f"{riccati_words(riccati)} (`benchmarks/questions/riccati.py`).",
             )
         ),
     )
@@ -193,13 +193,13 @@ def worlds() -> str:
         "(dopri5), a thermostat's switching times within "
         f"{bounce['switch_s']:.0e} s; 20 elastic bounces of the cart keep the energy "
         f"to {drift:.0e}. With end stops the environment runs at {env['ratio']:.2f} of "
-        "the speed without (`benchmarks/hybrid.py`). PPO holds the motor-driven "
-        f"cart-pole on {network['solved']} of {seeds} seeds "
-        "(`benchmarks/network.py`).",
+        "the speed without (`benchmarks/questions/hybrid.py`). PPO holds the "
+        f"motor-driven cart-pole on {network['solved']} of {seeds} seeds "
+        "(`benchmarks/questions/network.py`).",
         "Does the energy swing-up work on other plants? Share of 1024 random starts "
         "that it brings up and the LQR catches:",
         table(("plant", "caught", "within"), rows),
-        "From `benchmarks/energy.py`.",
+        "From `benchmarks/questions/energy.py`.",
     )
 
 
@@ -217,7 +217,7 @@ def learning() -> str:
         f"{min(steps):,} to {max(steps):,} steps, on {result['about']['cores']} core "
         f"in {cold['min']:.1f}–{cold['max']:.1f} s with an empty compilation cache, "
         f"{warm['min']:.1f}–{warm['max']:.1f} s with a warm one. {peers(result)}From "
-        "`benchmarks/learn.py`.",
+        "`benchmarks/questions/learn.py`.",
     )
 
 
@@ -253,7 +253,7 @@ def speed() -> str:
              "machine, of plain"),
             rows,
         ),
-        "From `benchmarks/speed.py`.",
+        "From `benchmarks/questions/speed.py`.",
     )  # fmt: skip
 
 
@@ -289,7 +289,8 @@ def measured() -> str:
 
 
 def main() -> None:
-    """Write the page, and put the table into the README."""
+    """Write the pages, and put the table into the README."""
+    index.PAGE.write_text(index.page(), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     start, end = text.index(BEGIN), text.index(END) + len(END)

@@ -4,7 +4,6 @@ import base64
 import importlib
 import inspect
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,16 +15,15 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import hybridctl as hc
+from benchmarks.lib import quote
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "benchmarks"))  # behind python-control, our control.py
-
-import quote  # noqa: E402
 
 ELSEWHERE = re.compile(
     r"""<(?:script|link|img|iframe|video|source)\b[^>]*?\b(?:src|href)=["']?(?:https?:)?//"""
 )
 ROOMS = {
+    "ports": "Ports: what goes in and comes out",
     "plants": "Plants: what the world is",
     "controllers": "Controllers: what decides an input",
     "loop": "Loop: where both meet",

@@ -5,14 +5,14 @@ brax is imported only by what trains. It does two things besides: it asks XLA fo
 arithmetic (`rounding`), and gives Gymnasium, where that is imported, its ids (`gym`).
 """
 
-import sys
 from typing import TYPE_CHECKING
 
+from hybridctl.gym import announce
 from hybridctl.lazy import open_room
 from hybridctl.rounding import keep_arithmetic_exact
-from hybridctl.version import __version__ as __version__
 
 keep_arithmetic_exact()
+announce()
 
 if TYPE_CHECKING:
     from hybridctl import contests as contests
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hybridctl import learn as learn
     from hybridctl import loop as loop
     from hybridctl import plants as plants
+    from hybridctl import ports as ports
     from hybridctl import runs as runs
     from hybridctl import show as show
     from hybridctl import store as store
@@ -134,7 +135,6 @@ if TYPE_CHECKING:
     from hybridctl.strategies import template as template
     from hybridctl.tasks import Task as Task
     from hybridctl.tasks import evaluate as evaluate
+    from hybridctl.version import __version__ as __version__
 
 open_room(__name__)
-if "gymnasium" in sys.modules:
-    from hybridctl import gym as gym

@@ -8,8 +8,11 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
+from jax._src import config
+from jax.experimental.compilation_cache import compilation_cache
 from platformdirs import user_cache_dir
 
 from hybridctl.checks import not_forked
@@ -21,40 +24,64 @@ NEVER = 1e9  # seconds of compiling from which a program is kept: none is
 QUIET = "Error (reading|writing) persistent compilation cache"  # JAX: once a program
 
 
-def enable_cache() -> Path | None:
-    """Turn the compilation cache on, once, unless the user has decided otherwise.
+@contextlib.contextmanager
+def kept_programs() -> Iterator[Path | None]:
+    """Keep what is compiled in the block; what is compiled elsewhere is the user's.
+
+    JAX has one cache a process, which is ours for that long: a program of another
+    thread that takes more than a second to compile meanwhile is kept there, too.
 
     `HYBRIDCTL_CACHE=off` turns it off, any other value names the folder. A cache
     folder that JAX was already given stays. It is optional: where there is no home
     folder, no right to write or no room, things compile as they would without.
     A folder that can only be read is read.
 
-    Returns:
+    Yields:
         The folder in use, None where the cache is off.
 
     Raises:
         RuntimeError: nothing can be compiled in this process; see `not_forked`.
     """
     not_forked()
-    return _enabled()
+    chosen = config.compilation_cache_dir.value  # the user's, or that of a block around
+    place = None if chosen else _place()
+    if place is None:
+        yield chosen and Path(chosen)
+        return
+    try:
+        with (
+            config.compilation_cache_dir(str(place.folder)),
+            config.compilation_cache_max_size(-1),  # see _trim
+            config.persistent_cache_min_entry_size_bytes(-1),
+            config.persistent_cache_min_compile_time_secs(place.shortest),
+        ):
+            yield place.folder
+    finally:  # JAX has one cache in a process, which it would go on using
+        compilation_cache.reset_cache()
+
+
+class _Place(NamedTuple):
+    """A folder, and the seconds of compiling from which a program is kept there."""
+
+    folder: Path
+    shortest: float
 
 
 @functools.cache
-def _enabled() -> Path | None:
+def _place() -> _Place | None:
+    """Where programs are kept in this process, None where they are not."""
     choice = os.environ.get(SWITCH, "")
     if choice.lower() in OFF or _limit() == 0:
         return None
-    warnings.filterwarnings("ignore", QUIET, UserWarning)
-    chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
-    if chosen:
-        return Path(chosen)
     folder = _folder(choice)
-    if folder is None or not _use(folder):
-        if choice.lower() not in ON:  # a log: a warning may be an error to the user
-            told = "%s=%s cannot be written to; programs are compiled anew"
-            logging.getLogger(__name__).warning(told, SWITCH, choice)
-        return None
-    return folder
+    place = None if folder is None else _prepared(folder)
+    if place is None and choice.lower() not in ON:
+        # a log: a warning may be an error to the user
+        told = "%s=%s cannot be written to; programs are compiled anew"
+        logging.getLogger(__name__).warning(told, SWITCH, choice)
+    if place is not None:
+        warnings.filterwarnings("ignore", QUIET, UserWarning)
+    return place
 
 
 def _folder(choice: str) -> Path | None:
@@ -69,19 +96,12 @@ def _folder(choice: str) -> Path | None:
     return root.absolute() / f"jax-{jax.__version__}"
 
 
-def _use(folder: Path) -> bool:
-    """Hand a folder to JAX; tell whether it can be used."""
-    writable = _writable(folder)
-    if not writable and not _holds_programs(folder):
-        return False
-    if writable:
+def _prepared(folder: Path) -> _Place | None:
+    """A folder with room in it; None where it can be neither written nor read."""
+    if _writable(folder):
         _trim(folder.parent, _limit())
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_compilation_cache_max_size", -1)  # see _trim
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    shortest = 0.0 if writable else NEVER
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", shortest)
-    return True
+        return _Place(folder, 0.0)
+    return _Place(folder, NEVER) if _holds_programs(folder) else None
 
 
 def _writable(folder: Path) -> bool:
@@ -103,7 +123,7 @@ def _holds_programs(folder: Path) -> bool:
 
 def _limit() -> int:
     """Bytes that may be kept: JAX's setting, where the user gave one."""
-    asked = jax.config.jax_compilation_cache_max_size  # type: ignore[attr-defined]
+    asked = config.compilation_cache_max_size.value
     return LARGEST if asked < 0 else asked
 
 

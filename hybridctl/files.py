@@ -51,6 +51,23 @@ def write(path: Path, data: bytes) -> None:
     write_all({path: data})
 
 
+def write_text(path: str | os.PathLike, text: str) -> Path:
+    """Replace a text file at once; its folder is made.
+
+    Raises:
+        NotWritten: it cannot be written; what was there is as it was.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotWritten(
+            f"cannot write {target}: {error.strerror}; choose another place"
+        ) from error
+    write(target, text.encode())
+    return target
+
+
 def write_all(files: dict[Path, bytes], follow: bool = True) -> None:
     """Replace files of one folder, once all of the new ones are safely on the disk.
 

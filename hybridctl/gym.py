@@ -1,16 +1,16 @@
 """The tasks as Gymnasium environments, by name or as parts.
 
-Gymnasium knows the ids of what is imported: importing hybridctl after it registers one
-for every task, and so does `hc.gym`, whichever came first. Gymnasium itself imports
-hybridctl for an id that says so: `gymnasium.make("hybridctl:hybridctl/...")`.
+`import hybridctl` registers an id for every task, whether Gymnasium is imported before
+or after it; Gymnasium reads no entry points, so a finder waits for it until then.
+Gymnasium itself imports hybridctl for an id that says so:
+`gymnasium.make("hybridctl:hybridctl/CartPoleBalance-v0")`.
 """
 
-import contextlib
 import dataclasses
 import functools
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
-
-from hybridctl.names import TASKS
 
 if TYPE_CHECKING:
     from hybridctl.controllers import Controller, Features
@@ -138,6 +138,8 @@ def register() -> None:
     """Register an id for every task with Gymnasium; those it has already stay."""
     import gymnasium
 
+    from hybridctl.names import TASKS
+
     for task in TASKS:
         if env_id(task) not in gymnasium.registry:
             gymnasium.register(
@@ -146,6 +148,37 @@ def register() -> None:
                 vector_entry_point="hybridctl.gym:make_vec",
                 kwargs={"task": task},
             )
+
+
+def announce() -> None:
+    """Register with Gymnasium: now, or once it is imported, but never import it."""
+    if "gymnasium" in sys.modules:
+        register()
+    elif _OnImport not in sys.meta_path:
+        sys.meta_path.insert(0, _OnImport)
+
+
+class _OnImport:
+    """Finds Gymnasium as Python does, and registers once it has been imported."""
+
+    @classmethod
+    def find_spec(
+        cls, name: str, path: Any = None, target: Any = None
+    ) -> ModuleSpec | None:
+        if name != "gymnasium":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        load = spec.loader.exec_module
+
+        def load_and_register(module: Any) -> None:
+            load(module)
+            sys.meta_path[:] = [f for f in sys.meta_path if f is not cls]
+            register()
+
+        spec.loader.exec_module = load_and_register
+        return spec
 
 
 def _require_gymnasium() -> None:
@@ -190,7 +223,3 @@ def _draw(task: "Task", x: Any, u: Any) -> Any:
     from hybridctl.show.figures.frame import frame
 
     return frame(task, x, u)
-
-
-with contextlib.suppress(ImportError):
-    register()

@@ -69,17 +69,28 @@ class Ports:
     by_name: bool = False
 
     def but(self, **changes: Any) -> "Ports":
-        """The same ports with other fields."""
+        """The same ports with other fields.
+
+        Args:
+            **changes: fields of `Ports`.
+        """
         return replace(self, **changes)
 
     def slower(self, every: int) -> "Ports":
-        """Of what steps every n-th period: dt is that of the loop."""
+        """Of what steps every n-th period: dt is that of the loop.
+
+        Args:
+            every: n.
+        """
         dt = None if self.dt is None else self.dt / every
         rows = tuple(d._replace(every=d.every * every) for d in self.designed)
         return self.but(dt=dt, designed=rows)
 
     def check_dt(self, dt: float) -> None:
         """Refuse another control period than some part was designed for.
+
+        Args:
+            dt: control period [s] of the loop.
 
         Raises:
             ValueError: names the part, both periods and the cure.
@@ -112,21 +123,31 @@ def of(part: Any) -> Ports:
         >>> [signal.name for signal in of(lqr).y]
         ['x', 'theta', 'dx', 'dtheta']
     """
-    if isinstance(part, Ports):
-        return part
-    declares = any("ports" in vars(cls) for cls in type(part).__mro__)
-    if not declares:  # isinstance would ask the part, and all within it, once more
+    found = declared(part)
+    if found is None:
         fail(
             f"a {type(part).__name__} has no ports; give a Plant, a Sensor or a "
             "Controller"
         )
-    found = part.ports
     if found.dt is not None and not found.designed:
         return found.but(designed=(Designed(type(part).__name__, found.dt),))
     return found
 
 
-class HasPorts(Protocol):
+def declared(part: Any) -> Ports | None:
+    """The ports of a part, or None where it is nothing that has some.
+
+    Args:
+        part: anything, also ports that are known already.
+    """
+    if isinstance(part, Ports):
+        return part
+    declares = any("ports" in vars(cls) for cls in type(part).__mro__)
+    found = part.ports if declares else None  # once: it asks all that is within
+    return found if isinstance(found, Ports) else None
+
+
+class _HasPorts(Protocol):
     """What declares its ports."""
 
     @property
@@ -136,14 +157,24 @@ class HasPorts(Protocol):
 
 
 def unnamed(n: int) -> Signals:
-    """So many signals of which nothing but the number is known."""
+    """So many signals of which nothing but the number is known.
+
+    Args:
+        n: how many.
+    """
     return (Signal(),) * n
 
 
 def signals(
     names: Iterable[str], units: Mapping[str, str], angles: Iterable[int] = ()
 ) -> Signals:
-    """Signals from names, units by name, and which of them are angles."""
+    """Signals from what a plant says of itself.
+
+    Args:
+        names: of the signals.
+        units: by name.
+        angles: places of those that are angles.
+    """
     turned = set(angles)
     return tuple(
         Signal(name, str(units.get(name, "")), i in turned)
@@ -156,13 +187,23 @@ Names = tuple[tuple[str, str], ...]
 
 
 def named(names: Names, n: int, angles: Iterable[int] = ()) -> Signals:
-    """So many signals; with their names and units where those of all are kept."""
+    """So many signals; with their names and units where those of all are kept.
+
+    Args:
+        names: names and units, n of them or none.
+        n: how many signals.
+        angles: places of those that are angles.
+    """
     turned, rows = set(angles), names if len(names) == n else (("", ""),) * n
     return tuple(Signal(*row, i in turned) for i, row in enumerate(rows))
 
 
-def names_of(part: HasPorts) -> tuple[Names, Names]:
-    """Names and units of what a part measures, and of its inputs."""
+def names_of(part: _HasPorts) -> tuple[Names, Names]:
+    """Names and units of what a part measures, and of its inputs.
+
+    Args:
+        part: a plant, or a controller that declares both.
+    """
     y, u = (
         [(s.name, s.unit) for s in row or ()] for row in (part.ports.y, part.ports.u)
     )
@@ -170,12 +211,20 @@ def names_of(part: HasPorts) -> tuple[Names, Names]:
 
 
 def words(signals: Signals | None) -> str:
-    """Names for a sentence."""
+    """Names for a sentence.
+
+    Args:
+        signals: of some port.
+    """
     return ", ".join(s.name or f"number {i}" for i, s in enumerate(signals or ()))
 
 
 def known(y: Signals | None) -> bool:
-    """Whether signals are declared and all of them have names."""
+    """Whether signals are declared and all of them have names.
+
+    Args:
+        y: signals; None where nothing is declared.
+    """
     return bool(y) and all(signal.name for signal in y or ())
 
 
@@ -207,17 +256,24 @@ def find(who: str, own: Signals, y: Signals, by_name: bool = True) -> tuple[int,
 
 
 def listed(signals: Signals | None) -> str:
-    """Names in brackets, for a sentence; "" where none is known."""
+    """Names in brackets, for a sentence; "" where none is known.
+
+    Args:
+        signals: of some port.
+    """
     names = [s.name for s in signals or () if s.name]
     return f" ({', '.join(names)})" if names else ""
 
 
-def merged(*parts: "HasPorts | Ports") -> Ports:
+def merged(*parts: "_HasPorts | Ports") -> Ports:
     """Ports of parts that see the same tick and act together.
 
     What one declares and another does not is taken as declared; of several, the one
     with most numbers stands, with names where some have them; and measurements that
     a part takes by name come to it.
+
+    Args:
+        *parts: plants or controllers, or ports that are known already.
     """
     known = [of(part) for part in parts]
     designed = tuple(row for p in known for row in p.designed)

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from hybridctl.checks import not_forked
+from hybridctl.cache import kept_programs
 
 Tree = TypeVar("Tree")
 
@@ -24,11 +24,14 @@ def float64(tree: Tree) -> Tree:
 
 @contextlib.contextmanager
 def float64_on_host() -> Iterator[None]:
-    """Float64 for the block only, on the CPU where the process has one."""
-    not_forked()
-    try:
-        host = jax.local_devices(backend="cpu")[0]
-    except RuntimeError:  # JAX_PLATFORMS names an accelerator alone
-        host = None
-    with jax.enable_x64(True), jax.default_device(host):
-        yield
+    """Float64 for the block only, on the CPU where the process has one.
+
+    What is compiled in it is kept.
+    """
+    with kept_programs():
+        try:
+            host = jax.local_devices(backend="cpu")[0]
+        except RuntimeError:  # JAX_PLATFORMS names an accelerator alone
+            host = None
+        with jax.enable_x64(True), jax.default_device(host):
+            yield

@@ -7,13 +7,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import zoo
 
 import hybridctl as hc
 from hybridctl.deploy import parity
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.recording import Recording, record
 from hybridctl.deploy.runtime import CEngine, Engine, PythonEngine
+from tests import zoo
 
 TASK = zoo.task("global")
 CONTROLLERS = zoo.controllers(TASK)

@@ -21,11 +21,13 @@ from gymnasium import wrappers
 from gymnasium.spaces import Box, Discrete
 
 import hybridctl as hc
+from hybridctl.controllers.foreign import is_learned
 from hybridctl.learn.brax.checkpoint import checkpoint_in
 from hybridctl.learn.brax.compat import ppo_networks
 from hybridctl.learn.brax.networks import on_host
 from hybridctl.store.container import pack, unpack
 from hybridctl.store.save import from_bytes, to_bytes
+from hybridctl.suites import Column
 from hybridctl.suites.keys import key_of
 
 TASK = zoo.task("global")
@@ -68,6 +70,13 @@ PLACES = {
     "filled": lambda c: hc.fill(MACHINE + 5.0 * hc.Slot(1), c),
     "held": lambda c: hc.fill(zoo.observer() >> hc.Hold(9.0 * hc.Slot(1), 4), c),
 }
+
+
+def test_a_foreign_policy_counts_as_learned():
+    assert is_learned(MACHINE + 10.0 * FOREIGN) and not is_learned(MACHINE)
+    assert Column("given", "theirs", controller=FOREIGN).decides_by_policy
+    law = dataclasses.replace(FOREIGN, learned=False)
+    assert not is_learned(law) and not Column("reference", "").decides_by_policy
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -1,7 +1,6 @@
 """Bounds by direct transcription: the program is the package's own closed loop."""
 
 import json
-import sys
 from pathlib import Path
 
 import jax
@@ -15,7 +14,6 @@ from hybridctl.contests.bounds import BOUNDS, Bound
 pytestmark = pytest.mark.numeric
 
 ROOT = Path(__file__).parent.parent
-sys.path.append(str(ROOT / "benchmarks"))  # behind python-control, our control.py
 TASK = hc.tasks.get("swingup")
 UP = np.asarray(TASK.target.x)
 START = UP + np.array([0.02, -0.01, 0.03, 0.02])
@@ -29,7 +27,7 @@ def _needed():
 
 @pytest.fixture(scope="module")
 def plan():
-    from transcription import Transcription
+    from benchmarks.lib.transcription import Transcription
 
     guess = np.tile(START, (STEPS + 1, 1)), np.zeros(STEPS)
     return Transcription(TASK, STEPS).solve(START, guess)
@@ -40,7 +38,7 @@ def plan():
     [hc.CartPole(0.8, 0.3, 0.7, 9.5, cart_friction=0.4, pole_friction=0.05)],
 )
 def test_casadi_has_the_dynamics_of_the_plant(plant):
-    from symbolic import casadi_of
+    from benchmarks.lib.symbolic import casadi_of
 
     rng = np.random.default_rng(0)
     known = casadi_of(lambda x, u: plant.ode(jnp.zeros(()), x, u), 4, 1)
@@ -52,7 +50,7 @@ def test_casadi_has_the_dynamics_of_the_plant(plant):
 
 
 def test_an_operation_without_casadi_is_a_sentence():
-    from symbolic import casadi_of
+    from benchmarks.lib.symbolic import casadi_of
 
     with pytest.raises(ValueError, match="no CasADi for sort; there is add, sub"):
         casadi_of(lambda x: jnp.sort(x), 3)
@@ -86,8 +84,9 @@ def test_a_plan_is_what_simulate_makes_of_its_forces(plan):
 
 def test_the_bound_for_noise_alone_is_met_by_simulation():
     """2000 linear closed loops with the filter's and regulator's textbook gains."""
-    import bounds
     import control
+
+    from benchmarks.questions import bounds
 
     A, B = hc.discretize(*hc.linearize(TASK.plant, TASK.target), 0.02)
     K = control.dlqr(A, B, np.diag([1.0, 10, 1, 1]), np.array([[0.1]]))[0]
@@ -126,7 +125,7 @@ def test_the_bounds_are_those_that_were_derived():
 
 
 def test_they_are_within_a_hundredth_of_what_the_tasks_quote_or_better():
-    import bounds
+    from benchmarks.questions import bounds
 
     rows = bounds.bounds()
     assert {"balance", "swingup", "short_track", "global"} <= set(rows)

@@ -1,9 +1,8 @@
-"""A short form of benchmarks/damage.py, and what it has found."""
+"""A short form of benchmarks/questions/damage.py, and what it has found."""
 
 import collections
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,14 +26,12 @@ from hybridctl.store.encode import encode
 from hybridctl.store.limits import STEPS, _traced, check_size
 from hybridctl.store.save import from_bytes, to_bytes
 
-sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
-
 N = 300
 
 
 @pytest.fixture(scope="module")
 def reader():
-    from damage import Reader, sources
+    from benchmarks.questions.damage import Reader, sources
 
     good = {k: v for k, v in sources().items() if k in ("filled", "slot", "run")}
     with tempfile.TemporaryDirectory() as folder:
@@ -42,7 +39,7 @@ def reader():
 
 
 def test_no_mutated_file_is_trusted(reader, monkeypatch):
-    from mutants import mutant
+    from benchmarks.lib.mutants import mutant
 
     monkeypatch.chdir(reader.folder)
     rows = [(i, reader.read(mutant(i, reader.good))) for i in range(N)]
@@ -55,8 +52,8 @@ def test_no_mutated_file_is_trusted(reader, monkeypatch):
 
 
 def test_the_harness_sees_what_goes_wrong(reader, monkeypatch):
-    from disguises import CANARY
-    from mutants import Mutant
+    from benchmarks.lib.disguises import CANARY
+    from benchmarks.lib.mutants import Mutant
 
     monkeypatch.chdir(reader.folder)
     other = to_bytes(hc.Slot(3))

@@ -485,8 +485,10 @@ def test_constructors_check_what_a_file_gives():
 
 def test_a_file_cannot_ask_for_all_memory():
     node = encode(Argmax(Hold(Slot(10**9), 2)), "controller", {})
-    refused(crafted(head(controller=node), Argmax(Slot(2))), "1000000000 numbers")
-    refused(crafted(put(size=10**12), Slot(1)), r"\(32, 1000000000000\)")
+    refused(
+        crafted(head(controller=node), Argmax(Slot(2))), "2000000008 steps to trace"
+    )
+    refused(crafted(put(size=10**12), Slot(1)), "00002 steps to trace")
 
 
 # ---------------------------------------------------------------- what is not saved

@@ -1,6 +1,7 @@
 """What objects say of themselves, in a terminal and in a notebook."""
 
 import copy
+import dataclasses
 import json
 import pickle
 from typing import ClassVar
@@ -164,11 +165,13 @@ def test_a_machine_is_drawn():
     assert LQR._repr_svg_() is None and "<svg" in (MACHINE + LQR)._repr_html_()
 
 
-def test_names_are_for_the_eye_only():
-    """They are in no leaf, no structure and no file."""
+def test_names_are_declared():
+    """They are in no leaf, and every field but the names is the same without them."""
     bare = hc.StateFeedback(LQR.K, LQR.x0, LQR.u0, LQR.X, None, LQR.angles, LQR.dt)
-    assert jax.tree.structure(bare) == jax.tree.structure(LQR)
-    assert "y[1] 51.36" in str(bare)
+    named = dataclasses.replace(bare, states=LQR.states, inputs=LQR.inputs)
+    assert jax.tree.structure(named) == jax.tree.structure(LQR)
+    assert len(jax.tree.leaves(bare)) == len(jax.tree.leaves(LQR))
+    assert "y[1] 51.36" in str(bare) and "theta 51.36" in str(named)
 
 
 DATA = {

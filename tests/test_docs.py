@@ -2,19 +2,19 @@
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-sys.path.append(str(ROOT / "benchmarks"))  # behind python-control, our control.py
 
 
 def test_page_and_readme_quote_the_benchmarks():
-    import measured
+    from benchmarks import measured
+    from benchmarks.lib import index
 
     assert measured.PAGE.read_text(encoding="utf-8") == measured.page()
+    assert index.PAGE.read_text(encoding="utf-8") == index.page()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert measured.measured() in readme
     assert len(readme.splitlines()) <= 200

@@ -78,12 +78,7 @@ def test_numpy_is_all_that_a_python_file_imports(folder, capsys):
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     quiet = {"PATH": "/usr/bin", "OPENBLAS_NUM_THREADS": "1"}
-    command = [
-        sys.executable,
-        "-I",
-        "-c",
-        f"import sys; sys.path.append({str(folder)!r})\n" + code,
-    ]
+    command = [sys.executable, "-s", "-c", code]
     subprocess.run(command, check=True, env=quiet, cwd=path.parent)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -20,7 +20,7 @@ from hybridctl.contests.falsify.perturbation import (
 )
 from hybridctl.tasks import Box, Either
 from hybridctl.tasks.evaluate import evaluate_tasks
-from hybridctl.tasks.margin import reach
+from hybridctl.tasks.margin import distance
 
 UP = np.pi
 TASK = hc.tasks.swingup(seconds=8.0)
@@ -190,16 +190,18 @@ def test_defaults_come_from_the_task():
     assert (fixed.high, fixed.nominal) == pytest.approx((2.0, 1.0))
 
 
-def test_reach_is_one_at_the_edge_of_a_guard():
+def test_distance_is_one_at_the_edge_of_a_guard():
     up = TASK.plant.upright()
     x = np.array([0.05, UP + 0.1, 0.0, 4.0])
-    assert float(reach(hc.near(up, x=0.1, theta=0.2), x)) == pytest.approx(0.5)
-    assert float(reach(hc.beyond(up, dtheta=8.0), x)) == pytest.approx(2.0)
+    assert float(distance(hc.near(up, x=0.1, theta=0.2), x)) == pytest.approx(0.5)
+    assert float(distance(hc.beyond(up, dtheta=8.0), x)) == pytest.approx(2.0)
     asked = abs(float(LQR.demand(x)[0]))
-    assert float(reach(hc.demands(LQR, 2 * asked), x)) == pytest.approx(2.0, rel=1e-5)
+    assert float(distance(hc.demands(LQR, 2 * asked), x)) == pytest.approx(
+        2.0, rel=1e-5
+    )
     V = float(LQR.V(x))
     both = hc.level(LQR.V < V / 4) | hc.near(up, x=0.01)
-    assert float(reach(both, x)) == pytest.approx(2.0, rel=1e-4)
+    assert float(distance(both, x)) == pytest.approx(2.0, rel=1e-4)
 
 
 def test_bad_requests(found, tmp_path):

@@ -1,4 +1,4 @@
-"""A short form of benchmarks/kills.py: what is on the disk survives."""
+"""A short form of benchmarks/questions/kills.py: what is on the disk survives."""
 
 import dataclasses
 import json

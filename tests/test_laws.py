@@ -225,7 +225,8 @@ def test_one_broken_lane_leaves_the_others_bitwise_unchanged(name):
             action[broken] = np.nan
         bad = step(bad, action)
         if i == 3:
-            assert bad.done[broken] == 1 and bad.reward[broken] == 0
+            assert bad.done[broken] == 1
+            assert bad.reward[broken] == task.failure_reward
             assert bad.metrics["not_finite"][broken] == 1
     others = np.arange(lanes) != broken
     for a, b in zip(jax.tree.leaves(good), jax.tree.leaves(bad), strict=True):

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,8 +70,7 @@ def test_a_target_is_confirmed_on_episodes_that_nothing_else_meets():
 
 
 TWICE = """
-import hashlib, json, sys
-sys.path.insert(0, sys.argv[1])
+import hashlib, json
 import zoo, hybridctl as hc
 from test_learn import TINY
 task = hc.tasks.get("swingup", seconds=4.0)
@@ -84,8 +84,9 @@ print(json.dumps([digest, table.to_dict()], sort_keys=True))
 
 @pytest.mark.slow
 def test_two_processes_with_one_seed_agree_bit_for_bit():
-    command = [sys.executable, "-c", TWICE, str(zoo.__file__.rsplit("/", 1)[0])]
-    runs = [subprocess.run(command, capture_output=True, check=True) for _ in range(2)]
+    command, here = [sys.executable, "-c", TWICE], Path(__file__).parent
+    run = lambda: subprocess.run(command, cwd=here, capture_output=True, check=True)  # noqa: E731
+    runs = [run() for _ in range(2)]
     first, second = (run.stdout.decode().splitlines()[-1] for run in runs)
     assert first == second
     assert json.loads(first)[1]["rows"]["residual"]["success"]["value"] >= 0

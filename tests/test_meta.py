@@ -149,6 +149,7 @@ GIVEN = {  # what they are called with
     "loop.Disturbance.impulse": (1.0,),
     "plants.MuJoCoPlant.rest": (hc.MuJoCoPlant.cartpole(),),
     "plants.Plant.rest": (PLANT,),
+    "ports.Ports.but": (hc.ports.Ports(),),
     "controllers.Tick.but": (hc.Tick(0.0, 0, X[0]),),
     "loop.Trace.plot": (TRACE,),
     "loop.Trace.settling_time": (TRACE, UP),

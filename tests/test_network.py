@@ -384,7 +384,7 @@ def observed(name: str) -> tuple:
 
     def look(x, u):
         slope = jax.grad(plant.energy)(x)
-        return plant.ode(0.0, x, u), plant.ports(x, u), slope
+        return plant.ode(0.0, x, u), plant.at_ports(x, u), slope
 
     with jax.enable_x64(True):
         found = jax.jit(jax.vmap(look))(x, u)

@@ -1,27 +1,23 @@
 """Law 10: the same rig told in other units of mass, length and time does the same."""
 
 import dataclasses
-import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
-import units as told  # benchmarks/units.py
-from units import Units
-
 import hybridctl as hc
+from benchmarks.questions import units as told
+from benchmarks.questions.units import Units
 from hybridctl.contests.falsify.perturbation import perturbed
 from hybridctl.controllers import Quadratic
 from hybridctl.design.trials import Trials
 from hybridctl.learn.presets import meant_for
 from hybridctl.learn.presets import told as told_preset
 from hybridctl.plants import own_units
+from hybridctl.plants.linearize import sizes
 from hybridctl.plants.scales import coordinate_units, natural_units
-from hybridctl.plants.sizes import sizes
 from hybridctl.store.container import pack, unpack
 from hybridctl.store.save import from_bytes, to_bytes
 from hybridctl.strategies import references

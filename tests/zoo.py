@@ -57,6 +57,7 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "lqr": lqr,
         "unlimited": dataclasses.replace(lqr, limit=None),
         "sum": lqr + hc.Constant([0.1]),
+        "probe": lqr + hc.Probe("residual", hc.Constant([0.1])),
         "scaled": 0.5 * lqr,
         "series": hc.StateFeedback(-np.eye(4), np.zeros(4), np.zeros(4)) >> lqr,
         "hold": hc.Hold(lqr, every=1) + hc.Hold(hc.Constant([0.2]), every=3),

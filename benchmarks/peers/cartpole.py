@@ -1,7 +1,7 @@
 """The `balance` task of hybridctl in NumPy, for peers that train without it.
 
 Pure NumPy, all lanes at once: a state is [x, theta, dx, dtheta] by lanes, [4, n].
-`benchmarks/learn.py` compares it with hybridctl before it measures.
+`benchmarks/questions/learn.py` compares it with hybridctl before it measures.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
 """Seconds until stable-baselines3's PPO holds the pole.
 
-`benchmarks/learn.py` runs this with the interpreter that `make bench-peers` makes,
-which has no hybridctl. The one argument is a JSON object: {"seed", "began", "target"}
-trains, {"K", "starts"} follows a state feedback, so that both tasks can be compared.
-Prints one line of JSON.
+`benchmarks/questions/learn.py` runs this with the interpreter that `make bench-peers`
+makes, which has no hybridctl. The one argument is a JSON object: {"seed", "began",
+"target"} trains, {"K", "starts"} follows a state feedback, so that both tasks can be
+compared. Prints one line of JSON.
 
 Tuned for the seconds until solved on seeds that the benchmark does not use.
 """
@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from cartpole import FORCE, PERIODS, UP, draw, failed, period
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecNormalize
-from vec_env import Balance
+
+from benchmarks.peers.cartpole import FORCE, PERIODS, UP, draw, failed, period
+from benchmarks.peers.vec_env import Balance
 
 IMPORTED = time.time()
 LANES, GAMMA, EVERY, MOST = 256, 0.99, 8192, 2_000_000

@@ -4,9 +4,10 @@
 from typing import Any
 
 import numpy as np
-from cartpole import FORCE, PERIODS, UP, draw, failed, period
 from gymnasium.spaces import Box
 from stable_baselines3.common.vec_env import VecEnv
+
+from benchmarks.peers.cartpole import FORCE, PERIODS, UP, draw, failed, period
 
 
 class Balance(VecEnv):

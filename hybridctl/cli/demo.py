@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hybridctl import show, strategies, tasks
 from hybridctl.cli import options
 from hybridctl.cli.comparing import compare_and_keep
-from hybridctl.cli.shared import console, saved, typed
+from hybridctl.cli.shared import console, draw, saved, typed
 from hybridctl.cli.train import write_run
 from hybridctl.contests.columns import VERBS
 from hybridctl.contests.table import Table
@@ -100,5 +100,4 @@ def _swingup_picture(table: Table, out: Path) -> Path:
     options: dict[str, Any] = {"signals": ("x", "theta", "force"), "size": (8, 4.5)}
     figure = show.plot_traces(traces, target=hanging.target, **options)
     figure.axes[-1].set_xlim(0, 8)
-    figure.savefig(out / "swingup.png", dpi=110)
-    return out / "swingup.png"
+    return draw(figure, out / "swingup.png", dpi=110)

@@ -5,13 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl import deploy, tasks
+from hybridctl import deploy, files, tasks
 from hybridctl.cli import options
 from hybridctl.cli.comparing import compare_on_tasks, report
 from hybridctl.cli.demo import demo
 from hybridctl.cli.lists import list_controllers, list_presets, list_tasks
 from hybridctl.cli.render import render
-from hybridctl.cli.shared import check_writable, console, controller_of, saved
+from hybridctl.cli.shared import (
+    check_writable,
+    console,
+    controller_of,
+    draw,
+    saved,
+)
 from hybridctl.cli.suite import compare_suite
 from hybridctl.cli.train import train
 from hybridctl.design.feedback import lqr
@@ -57,8 +63,8 @@ def simulate(command: options.Simulate) -> None:
     controller = controller_of(command.controller, task)
     trace = replay(task, controller, command.seed, command.episode)
     numbers, picture = command.out / "trace.json", command.out / "trace.png"
-    numbers.write_text(json.dumps(trace.to_dict()), encoding="utf-8")
-    trace.plot().savefig(picture, dpi=150)
+    files.write_text(numbers, json.dumps(trace.to_dict()))
+    draw(trace.plot(), picture)
     box = {"x": 0.1, "theta": 0.05, "dtheta": 0.1}
     settled = trace.settling_time(task.target, **box)
     console.print(

@@ -1,12 +1,14 @@
 """What several commands need: names of controllers, folders, lines on the screen."""
 
+import io
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from hybridctl import deploy, strategies
+from hybridctl import deploy, files, strategies
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller
 from hybridctl.runs.folder import CONTROLLER
@@ -73,6 +75,14 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         fail(f"cannot write to {folder}: {error.strerror}; choose another --out")
+
+
+def draw(figure: Any, path: Path, dpi: int = 150) -> Path:
+    """Write a figure as a picture, all of it or nothing."""
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=dpi)
+    files.write(path, picture.getvalue())
+    return path
 
 
 def saved(*paths: Path) -> None:

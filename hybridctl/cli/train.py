@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import io
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hybridctl import files, show
 from hybridctl.cli import options
 from hybridctl.cli.plan import Plan, begin, checkpoints, go_on
-from hybridctl.cli.shared import console, saved
+from hybridctl.cli.shared import console, draw, saved
 from hybridctl.cli.stop import Stopper
 from hybridctl.deploy import RunFolder, RunFolders
 from hybridctl.runs.folder import CHECKPOINT, CONTROLLER, CURVE, FACTS, LAST
@@ -121,6 +120,4 @@ def write_run(folder: Path, run: "Run", template: str | None = None) -> list[Pat
 
 
 def _draw(folder: Path, run: Any) -> None:
-    picture = io.BytesIO()
-    show.training_curve({folder.name: run}).savefig(picture, dpi=150)
-    files.write(folder / PICTURE, picture.getvalue())
+    draw(show.training_curve({folder.name: run}), folder / PICTURE)

@@ -12,10 +12,11 @@ from hybridctl.codegen.rules import control, elementwise, indexing, moves, sums
 from hybridctl.codegen.versions import expanded
 
 RULES = elementwise.RULES | moves.RULES | sums.RULES | indexing.RULES
-INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr")  # of primitives that only call
+INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")  # of primitives that only call
 CALLS = (
     "jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call",
-    "custom_vjp_call_jaxpr", "remat", "remat2", "checkpoint", "custom_lin",
+    "custom_vjp_call_jaxpr", "custom_vmap_call", "remat", "remat2", "checkpoint",
+    "custom_lin",
 )  # fmt: skip
 RANDOM = ("random_", "threefry", "rng_")
 HOST = ("callback", "infeed", "outfeed", "custom_call", "ffi_call")

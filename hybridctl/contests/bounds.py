@@ -17,8 +17,9 @@ from hybridctl.tasks import Box, Task
 class Bound:
     """The best that is possible on a task, as far as it was found.
 
-    Found by direct transcription (`benchmarks/bounds.py`): locally optimal force
-    sequences that know the future, so they may be beaten only by a better optimum.
+    Found by direct transcription (`benchmarks/questions/bounds.py`): locally optimal
+    force sequences that know the future, so they may be beaten only by a better
+    optimum.
 
     Attributes:
         J: least cost, a mean where starts differ; None: not known.

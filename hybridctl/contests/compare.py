@@ -8,9 +8,8 @@ import jax
 from hybridctl.checks import one_of
 from hybridctl.contests.table import Table, check_named
 from hybridctl.controllers import Controller
-from hybridctl.loop import simulate
 from hybridctl.tasks import Task
-from hybridctl.tasks.evaluate import check_pair, evaluate, start_of
+from hybridctl.tasks.evaluate import check_pair, play_from, scored, start_of
 
 
 def compare(
@@ -53,26 +52,24 @@ def compare(
     one_of("controller", against, controllers)
     for controller in controllers.values():
         check_pair(task, controller)
-    scores = {name: evaluate(task, c, n, seed) for name, c in controllers.items()}
+    scores = {name: scored(task, c, n, seed) for name, c in controllers.items()}
     times = {name: step_us(task, c) for name, c in controllers.items() if timing}
     return Table(task, dict(controllers), scores, n, seed, against, times)
 
 
 def step_us(task: Task, controller: Controller, repeats: int = 3) -> float:
-    """Time [µs] of one control period of the closed loop, simulated alone."""
+    """Time [µs] of one control period of the closed loop, simulated alone.
+
+    Args:
+        task: what counts.
+        controller: that fits it, as `compare` has checked.
+        repeats: of which the quickest counts.
+    """
     start = start_of(task, 0, 0)
 
     def once() -> float:
         began = time.perf_counter()
-        trace = simulate(
-            start.world,
-            controller,
-            start.x,
-            task.seconds,
-            loop=task.loop,
-            key=start.key,
-        )
-        jax.block_until_ready(trace.x)
+        jax.block_until_ready(play_from(task, controller, start).x)
         return time.perf_counter() - began
 
     once()

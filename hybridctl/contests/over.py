@@ -14,7 +14,7 @@ from hybridctl.checks import finite, one_of, require
 from hybridctl.contests.parameters import scaled
 from hybridctl.contests.table import check_named, write_json
 from hybridctl.controllers import Controller
-from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.controller import walk
 from hybridctl.describe import Shown, plain_data
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair, episode_keys, evaluate_tasks

@@ -44,7 +44,7 @@ def crossed_mean(values: np.ndarray, confidence: float = LEVEL) -> Crossed:
     twice. What there is only one of adds no variance: a controller that was designed
     is one seed, a task with one start has one episode. With one seed this is Student's
     t, whose A/A tests reject in 4 to 5 % of the cases; the percentile bootstrap rejects
-    in 5 to 10 % (`benchmarks/aa.py`).
+    in 5 to 10 % (`benchmarks/questions/aa.py`).
 
     Args:
         values: shape [S, n]; differences where they are paired.

@@ -12,16 +12,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from hybridctl import files
 from hybridctl.checks import fail, one_of, require
 from hybridctl.contests.columns import legend, lines, rates
 from hybridctl.contests.ranking import paired
 from hybridctl.contests.statistics import crossed_mean, rate
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
+from hybridctl.describe.numbers import (
+    NONE,
+    percents,
+    settling,
+    signed,
+    stacked,
+    tabular,
+)
 from hybridctl.loop import Trace
 from hybridctl.plants.signals import names
 from hybridctl.tasks import Task
-from hybridctl.tasks.evaluate import Scores, replay
+from hybridctl.tasks.evaluate import Scores, episode_keys, play
 from hybridctl.tasks.statistics import quantile
 
 
@@ -132,7 +141,8 @@ class Table(Shown):
         """One episode, simulated again."""
         one_of("controller", name, self.controllers)
         scores = self.scores[name]
-        trace = replay(self.task, self.controllers[name], self.seed, index)
+        key = episode_keys(self.seed, index + 1)[index]
+        trace = play(self.task, self.controllers[name], key)
         x0 = np.asarray(trace.x[0])
         cost, success = float(scores.cost[index]), bool(scores.success[index])
         return Episode(index, x0, cost, success, trace)
@@ -189,14 +199,8 @@ def write_json(path: str | Path, content: Any) -> Path:
     Raises:
         ValueError: the file cannot be written.
     """
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        told = json.dumps(plain_data(content), indent=1, allow_nan=False)
-        target.write_text(f"{told}\n", encoding="utf-8", newline="\n")
-    except OSError as error:
-        fail(f"cannot write {target}: {error.strerror}; choose another place")
-    return target
+    told = json.dumps(plain_data(content), indent=1, allow_nan=False)
+    return files.write_text(path, f"{told}\n")
 
 
 TERMINAL = (
@@ -205,32 +209,11 @@ TERMINAL = (
 CAPTION = "Below: 95 % intervals; of settle s the 95th percentile."
 
 
-def percents(rate: dict[str, float]) -> str:
-    """A share and its interval in percent, one above the other."""
-    return interval({key: 100 * value for key, value in rate.items()}, ".3g")
-
-
 def _two_lines(row: dict[str, Any]) -> list[str]:
     """A row for the terminal after its shares: every value above its interval."""
-    settle = [row["settle_median"], row["settle_p95"]]
-    median, p95 = ("never" if t is None else f"{t:.2f}" for t in settle)
     return [
-        f"{median}\n[dim]{p95}[/]",
-        interval(row["J"], ".3g"),
-        interval(row["difference"], "+.3g"),
-        "–" if row["step_us"] is None else f"{row['step_us']:.0f}",
+        settling(row),
+        stacked(row["J"], tabular),
+        stacked(row["difference"], signed),
+        NONE if row["step_us"] is None else f"{row['step_us']:.0f}",
     ]
-
-
-def number(value: float, form: str = ".3g") -> str:
-    """Three digits: whole from 1000 on, few decimals below 1."""
-    size, small = abs(value), ".2f" if form.startswith("+") else ".3f"
-    digits = ".0f" if size >= 1000 else small if 0 < size < 1 else ".3g"
-    return format(value, form.replace(".3g", digits))
-
-
-def interval(value: dict[str, float] | None, form: str) -> str:
-    if value is None:
-        return "–"
-    middle, low, high = (number(value[key], form) for key in ("value", "low", "high"))
-    return f"{middle}\n[dim]\\[{low}, {high}][/]"

@@ -1,7 +1,7 @@
 """`tune`: the gains, guards and weights of a controller, on a task's own episodes."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from hybridctl.checks import fail, require
 from hybridctl.contests.parameters import setter
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
+from hybridctl.progress import track
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair, evaluate_all
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
@@ -120,17 +121,10 @@ def tune(
         f"budget={budget} gives less than two rounds of population={population} (at "
         "least 5); raise the budget or lower the population",
     )
-    rounds = _bar(range(budget // population), progress)
+    count = budget // population
+    rounds = track(range(count), "tuning", count, progress)
     history = tuple(search.round(population) for _ in rounds)
     return search.result(history)
-
-
-def _bar(rounds: range, progress: bool) -> Iterable[int]:
-    if not progress:
-        return rounds
-    from rich.progress import track
-
-    return track(rounds, description="tuning", transient=True)
 
 
 class Search:

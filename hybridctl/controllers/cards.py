@@ -47,7 +47,7 @@ def _controller(c: Controller, known: Known) -> Card:
     skip = [*(name for name, _ in models), "columns", "angles"]
     found = fields_card(c, known, title, skip)
     told = [(name, label(plant, known)) for name, plant in models]
-    columns = getattr(c, "columns", None) or ()
+    columns = dict(fields_of(c)).get("columns") or ()
     seen = ", ".join(map(known.measured, columns)) if _are_places(columns) else ""
     told += [("measures", seen)] * bool(seen)
     return found._replace(rows=(*told, *found.rows, *_open(c)))
@@ -82,11 +82,12 @@ def _feedback(c: FEEDBACKS, known: Known) -> Card:
     rows = [*gains("K", c.K, c, known), _holds(c, known)]
     if isinstance(c, IntegralFeedback):
         rows[-1:-1] = [("K_i", number(c.K_i))]
-    for name in ("limit", "actuator_limit"):
-        rows += limits(name, getattr(c, name, None), known, len(np.shape(c.u0)))
+    rows += limits("limit", c.limit, known, len(np.shape(c.u0)))
     if isinstance(c, AugmentedFeedback):
+        more = limits("actuator_limit", c.actuator_limit, known, len(np.shape(c.u0)))
+        rows += more
         rows.append(("behind", f"{c.delay} periods{' and a lag' * c.lag}"))
-    if getattr(c, "X", None) is not None:
+    if not isinstance(c, IntegralFeedback) and c.X is not None:
         rows.append(("V", "cost-to-go of the design, for level(V < rho)"))
     return Card(f"{type(c).__name__}: {law}; {period}", tuple(rows))
 

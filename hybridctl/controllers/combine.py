@@ -16,10 +16,10 @@ from hybridctl.controllers.controller import (
     State,
     Tick,
     beside,
+    children,
     output_of,
 )
 from hybridctl.controllers.error import total
-from hybridctl.controllers.inspect import children
 from hybridctl.kinds import as_row
 from hybridctl.ports import Ports, Signal, merged, of
 

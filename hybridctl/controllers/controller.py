@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -9,7 +10,6 @@ import jax
 from jax import Array
 
 from hybridctl.checks import as_float, fail, finite
-from hybridctl.controllers.inspect import children
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, check_fields_first
 from hybridctl.ports import Ports, merged, of
@@ -226,6 +226,26 @@ def beside(*parts: dict[str, Array]) -> dict[str, Array]:
             number = sum(known.split("#")[0] == name for known in whole)
             whole[f"{name}#{number + 1}" if number else name] = value
     return whole
+
+
+def children(node: Any) -> list[Any]:
+    """What a pytree node holds, one level down."""
+    return jax.tree.leaves(node, is_leaf=lambda n: n is not node)
+
+
+def walk(node: Any, stop: Callable[[Any], bool] = lambda node: False) -> Iterator[Any]:
+    """Every part of a tree, the root first.
+
+    Args:
+        node: root of the tree.
+        stop: parts below which not to look.
+    """
+    yield node
+    if stop(node):
+        return
+    for child in children(node):
+        if child is not node:
+            yield from walk(child, stop)
 
 
 def inside(node: Any) -> list[Any]:

@@ -5,8 +5,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from hybridctl.controllers.controller import Controller
-from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.controller import Controller, walk
 from hybridctl.controllers.machine import StateMachine, Switch
 from hybridctl.describe import Known, draws, label
 

@@ -65,7 +65,7 @@ class StateFeedback(Controller):
         """The state, and the inputs that push it."""
         n_u, n_x = np.shape(self.u0)[-1], np.shape(self.x0)[-1]
         y, u = named(self.states, n_x, self.angles), named(self.inputs, n_u)
-        return Ports(y, (), u, self.dt)
+        return Ports(y, (), u, self.dt, applied=())
 
     @property
     def V(self) -> "Quadratic":

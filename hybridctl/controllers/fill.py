@@ -9,9 +9,15 @@ from jax import Array
 from hybridctl.checks import fail, require
 from hybridctl.controllers.basic import Constant, Slot
 from hybridctl.controllers.combine import Hold, paced
-from hybridctl.controllers.controller import Controller, Series, State, Tick
+from hybridctl.controllers.controller import (
+    Controller,
+    Series,
+    State,
+    Tick,
+    children,
+    walk,
+)
 from hybridctl.controllers.foreign import answered
-from hybridctl.controllers.inspect import children, walk
 from hybridctl.controllers.machine import age_of, mode_of
 from hybridctl.controllers.trial import blank_tick, count, tried
 from hybridctl.ports import Ports, merged, of

@@ -11,9 +11,9 @@ from jax import Array
 from numpy.typing import NDArray
 
 from hybridctl.checks import as_float, count, fail, is_concrete, require
-from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.controller import Controller, State, Tick, walk
 from hybridctl.controllers.features import Features
-from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.policy import Policy
 from hybridctl.ports import Ports, unnamed
 
 
@@ -33,6 +33,8 @@ class Foreign(Controller):
         batched: f also takes many observations [n, features.size] at once and gives
             as many actions [n, size]; it is then asked once a period for all episodes.
         dt: period [s] between two decisions that it was made for; None: any.
+        learned: it counts as learned where learned and classical are compared; False:
+            a law that somebody wrote.
 
     Raises:
         ValueError: f cannot be called, or answers with another shape.
@@ -51,6 +53,7 @@ class Foreign(Controller):
     size: int = eqx.field(static=True, default=1)
     batched: bool = eqx.field(static=True, default=False)
     dt: float | None = eqx.field(static=True, default=None)
+    learned: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self):
         if not callable(self.f):
@@ -144,6 +147,14 @@ def refusal(part: Foreign) -> str:
         "grad, training, save, embed and export cannot take; run it with hc.simulate, "
         "hc.evaluate or hc.compare outside of them, or make its network a Policy: "
         "hc.from_sb3, hc.from_brax"
+    )
+
+
+def is_learned(controller: Any) -> bool:
+    """Whether a policy decides something in a controller, a foreign one too."""
+    return any(
+        part.learned if isinstance(part, Foreign) else isinstance(part, Policy)
+        for part in walk(controller)
     )
 
 

@@ -9,9 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import as_int, require
-from hybridctl.controllers.controller import Controller, State, Tick, beside
+from hybridctl.controllers.controller import Controller, State, Tick, beside, children
 from hybridctl.controllers.guards import Guard, ticks
-from hybridctl.controllers.inspect import children
 from hybridctl.kinds import as_row, checked
 from hybridctl.plants.signals import names as unique
 from hybridctl.ports import Ports, Signal, merged, of

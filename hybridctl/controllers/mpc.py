@@ -1,6 +1,6 @@
 """Model-predictive control by iLQR within the input's limits."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -19,6 +19,15 @@ from hybridctl.ports import Ports, merged
 
 SWEEPS = 50  # over the inputs, where there are several
 SHARES = (1.0, 0.5, 0.2, 0.05, 0.0)  # of a step, tried side by side; 0 keeps the plan
+
+
+@runtime_checkable
+class LeastSquares(Protocol):
+    """A running cost that is a sum of squares, as a task's `Cost` is one."""
+
+    def residuals(self, x: Array, u: Array) -> Array:
+        """What is squared, at state x [n_x] and input u [n_u]."""
+        ...
 
 
 class Expansion(NamedTuple):
@@ -84,7 +93,7 @@ class MPC(Controller):
         for name in ("horizon", "iterations", "substeps"):
             count(name, getattr(self, name))
         require(
-            callable(getattr(self.residuals, "residuals", None)),
+            isinstance(self.residuals, LeastSquares),
             f"{type(self.residuals).__name__} has no residuals(x, u); give a Cost",
         )
         require(

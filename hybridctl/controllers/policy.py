@@ -87,7 +87,7 @@ class Policy(Controller):
     def ports(self) -> Ports:
         """What its features look at, and its actions."""
         seen = self.features.ports
-        return seen.but(u=unnamed(np.shape(self.biases[-1])[-1]))
+        return seen.but(u=unnamed(np.shape(self.biases[-1])[-1]), dt=self.dt)
 
     def _width(self, layer: Array) -> int:
         i = next(i for i, w in enumerate(self.weights) if w is layer)

@@ -1,5 +1,6 @@
 """A controller asked once with zeros, before anything compiles: what it gives."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from hybridctl.checks import fail, require
 from hybridctl.controllers.controller import Controller, Tick, output_of
 from hybridctl.ports import Ports, Signals
 
+FEW = 4  # references, where no part of a controller says how many it follows
 GUESSES = 32  # measurements, where no part of a controller says how many it takes
 
 
@@ -60,10 +62,11 @@ def sizes(controller: Controller, ports: Ports, n_y: int | None = None) -> Sizes
         >>> sizes(constant, constant.ports)
         Sizes(n_y=1, n_u=1, n_r=0, out=(1,), more=True)
     """
-    n_u, n_r = count(ports.applied), count(ports.r)
-    stated = count(ports.y) if n_y is None and ports.y is not None else n_y
+    n_u, stated = count(ports.applied), n_y if n_y or ports.y is None else len(ports.y)
+    rows = range(1, GUESSES) if stated is None else [stated]
+    asked = range(FEW) if ports.r is None else [len(ports.r)]
     errors = []
-    for n in range(1, GUESSES) if stated is None else [stated]:
+    for n_r, n in itertools.product(asked, rows):
         try:
             out = runs(output_of, controller, blank_tick(n, n_u or 1, n_r)).shape
         except ValueError as error:

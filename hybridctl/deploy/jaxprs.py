@@ -11,7 +11,7 @@ import numpy as np
 from hybridctl.checks import Rest, on_numbers, require, split
 from hybridctl.codegen.graph import kind_of
 from hybridctl.controllers import Controller, Tick
-from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.controller import walk
 from hybridctl.controllers.machine import mode_of
 from hybridctl.controllers.trial import Sizes, runs, sizes
 from hybridctl.plants import Plant

@@ -10,12 +10,12 @@ import jax
 import jax.extend
 from numpy.typing import NDArray
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import fail, require
 from hybridctl.codegen.simplify import plain
 from hybridctl.deploy.array_runtime import ArrayEngine
 from hybridctl.deploy.period import Whole, memory_names, precision, used, whole
 from hybridctl.deploy.program import Program
-from hybridctl.loop import enable_cache
 
 NEEDED = ("jax2onnx", "onnxruntime")
 MISSING = (
@@ -82,8 +82,7 @@ def _model(program: Program, made: Whole, memory: list[str], real: str) -> Any:
         return [u, *after]
 
     after = [name.replace("memory.", "after.", 1) for name in memory]
-    enable_cache()  # jax2onnx compiles small programs when it begins
-    with precision(real):
+    with kept_programs(), precision(real):  # jax2onnx compiles when it begins
         closed = jax.make_jaxpr(flat)(*shapes)
         closed = jax.make_jaxpr(lambda *args: _apart(plain(closed, *args)))(*shapes)
         return _convert(closed, shapes, [*memory, *tick], ["u", *after], real)

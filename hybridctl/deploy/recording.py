@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from hybridctl.checks import split
 from hybridctl.deploy.jaxprs import exact, verbs
 from hybridctl.deploy.program import Program
-from hybridctl.loop import enable_cache
 from hybridctl.plants.flow import fixed_step
+from hybridctl.plants.plant import Upright
 from hybridctl.precision import float64, float64_on_host
 
 SUBSTEPS, LARGE, FADE, REFERENCE = 2, 1e6, 0.9, 0.1
@@ -59,7 +59,6 @@ def record(
     x0[::2] = _rest(program) + 0.1 * x0[::2]
     r = REFERENCE * rng.standard_normal((runs, sizes.n_r))
     other = rng.standard_normal((runs, periods, sizes.n_u))
-    enable_cache()
     leaves = [exact(leaf) for leaf in program.traced.leaves]
     with float64_on_host():
         run = jax.jit(jax.vmap(_run(program), (None, 0, 0, 0, 0, 0)))
@@ -138,8 +137,8 @@ def _n_x(program: Program) -> int:
 
 
 def _rest(program: Program) -> Any:
-    upright = getattr(program.plant, "upright", None)
-    return 0.0 if upright is None else np.asarray(upright().x)
+    plant = program.plant
+    return np.asarray(plant.upright().x) if isinstance(plant, Upright) else 0.0
 
 
 def _limit(program: Program) -> NDArray:

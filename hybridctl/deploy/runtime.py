@@ -12,8 +12,7 @@ from hybridctl.checks import fail, require
 from hybridctl.deploy.c_file import CFile
 from hybridctl.deploy.c_library import build
 from hybridctl.deploy.program import Leaf, Program
-from hybridctl.deploy.python_file import python_text
-from hybridctl.deploy.python_guard import fields, held
+from hybridctl.deploy.python_file import fields, held, python_text
 
 Arrays = dict[str, NDArray]
 CURE = "give finite numbers, or embed with on_missing='hold'"

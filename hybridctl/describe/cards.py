@@ -8,6 +8,9 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hybridctl import ports
+from hybridctl.ports import Ports
+
 
 class Card(NamedTuple):
     """What one wants to know of an object.
@@ -75,10 +78,7 @@ def told(thing: Any, source: Any) -> Any:
         source: a plant, an equilibrium, or what is known.
     """
     if not isinstance(source, Known):
-        source = _TOLD.get(id(source)) or Known(
-            tuple(source.states), tuple(getattr(source, "inputs", ())),
-            dict(getattr(source, "units", {})), tuple(source.angles),
-        )  # fmt: skip
+        source = _TOLD.get(id(source)) or _source(source)
     if id(thing) not in _TOLD:  # beside it: in it, it would be of another structure
         weakref.finalize(thing, _TOLD.pop, id(thing), None).atexit = False
     _TOLD[id(thing)] = source
@@ -88,37 +88,43 @@ def told(thing: Any, source: Any) -> Any:
 def known_of(thing: Any) -> Known:
     """What the parts of an object know of its signals, and of its period."""
     nodes, known = list(_nodes(thing)), Known()
-    for node, _ in nodes:
-        found = _TOLD.get(id(node)) or _plant(node)
+    declared = [ports.declared(node) for node in nodes]
+    for node, own in zip(nodes, declared, strict=True):
+        found = _TOLD.get(id(node)) or _named(own)
         if found is not None and not known.inputs:
             known = found if found.inputs or not known.states else known
-    periods = ((getattr(node, "dt", None), every) for node, every in nodes)
-    dt = next((dt / every for dt, every in periods if isinstance(dt, float)), None)
-    return dataclasses.replace(known, dt=dt)
+    periods = (own.dt for own in declared if own is not None and own.dt is not None)
+    return dataclasses.replace(known, dt=next(periods, None))
 
 
-def _plant(node: Any) -> Known | None:
-    """The names of what has states, inputs and units."""
-    if not all(hasattr(type(node), name) for name in ("ode", "n_x", "n_u")):
+def _source(source: Any) -> Known:
+    """The names of a plant, or those of an equilibrium."""
+    named = _named(ports.declared(source))
+    return named or Known(tuple(source.states), angles=tuple(source.angles))
+
+
+def _named(own: Ports | None) -> Known | None:
+    """The names that ports declare, where all of them have one."""
+    y, u = (own.y, own.u) if own is not None else (None, None)
+    if not y or not u or not all(s.name for s in (*y, *u)):
         return None
-    return Known(
-        tuple(node.states), tuple(node.inputs), dict(node.units), tuple(node.angles)
-    )
+    angles = tuple(i for i, s in enumerate(y) if s.angle)
+    units = {s.name: s.unit for s in (*y, *u)}
+    return Known(tuple(s.name for s in y), tuple(s.name for s in u), units, angles)
 
 
-def _nodes(thing: Any, every: int = 1) -> Iterator[tuple[Any, int]]:
-    """What has fields in an object, with the number of periods between its steps."""
+def _nodes(thing: Any) -> Iterator[Any]:
+    """What has fields in an object, the outermost first."""
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        yield thing, every
-        slow = getattr(thing, "every", 1)
-        every = every * slow if isinstance(slow, int) else every
-        inside = [getattr(thing, f.name, None) for f in dataclasses.fields(thing)]
+        yield thing
+        names = (f.name for f in dataclasses.fields(thing))
+        inside = [vars(thing)[name] for name in names if name in vars(thing)]
     elif isinstance(thing, tuple | list):
         inside = list(thing)
     else:
         inside = list(thing.values()) if isinstance(thing, dict) else []
     for part in inside:
-        yield from _nodes(part, every)
+        yield from _nodes(part)
 
 
 @functools.cache
@@ -134,16 +140,12 @@ def _room(cls: type) -> None:
 
 @functools.singledispatch
 def _card(thing: Any, known: Known) -> Card:
-    from hybridctl.describe.fields import fields_card
-
-    return fields_card(thing, known)
+    raise NotImplementedError  # of any object: see `describe.fields`
 
 
 @functools.singledispatch
 def _label(thing: Any, known: Known) -> str:
-    from hybridctl.describe.fields import call
-
-    return call(thing, known)
+    raise NotImplementedError
 
 
 @functools.singledispatch

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from hybridctl.checks import is_tracer, plain
-from hybridctl.describe.cards import Card, Known, card, label
+from hybridctl.describe.cards import Card, Known, card, label, names, tells
 from hybridctl.describe.words import number, quantity
 
 LONG = 88  # letters of a line
@@ -147,3 +147,7 @@ def call(thing: Any, known: Known) -> str:
         kept += [told] if left > 0 else []
     more = ["..."] if len(kept) < len(fields_of(thing)) else []
     return f"{type(thing).__name__}({', '.join([*kept, *more])})"
+
+
+tells(object, fields_card)
+names(object, call)

@@ -140,9 +140,9 @@ def closed_loop(
         [0.973+0.002j 0.973-0.002j 0.939+0.j    0.9  +0.j   ]
     """
     loop = loop or Loop(ports.of(controller).dt or 0.02)
-    check_fit(plant, controller, loop)
     r = np.zeros(0) if r is None else np.atleast_1d(as_float(r))
     finite("r", r)
+    check_fit(plant, controller, loop, len(r))
     controller = bind(controller, loop.measured(plant))
     at = rest_point(plant, controller, loop, _near(plant, equilibrium), r)
     return LinearLoop(

@@ -62,7 +62,8 @@ def lqr(
     linearized plant; with dt, exactly so for an input that is held over dt; with a
     loop, for the input that its actuator applies after its delay and lag. The cost
     is that of the applied input, so a lag is simply inverted, as far as limits and
-    noise allow, and a delay is bridged by predicting the state.
+    noise allow, and a delay is bridged by predicting the state. The gain alone, of
+    matrices, is `hybridctl.design.lqr(A, B, Q, R)`.
 
     Args:
         plant: linearized by autodiff in float64.

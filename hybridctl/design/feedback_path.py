@@ -11,6 +11,7 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 from numpy.typing import NDArray
 
+from hybridctl.cache import kept_programs
 from hybridctl.controllers import Controller
 from hybridctl.design.discretize import discretize
 from hybridctl.loop import Loop, LoopState, Sensor, begin, step
@@ -54,6 +55,7 @@ class Local(NamedTuple):
     D: NDArray
 
 
+@kept_programs()
 def expand(plant: Plant, chain: Chain, z: NDArray, r: NDArray, k: int = 0) -> Local:
     state = ravel_pytree(chain.numbers())[1](jnp.asarray(z))
     x, u = np.asarray(state.x), np.asarray(state.u)

@@ -16,10 +16,11 @@ from hybridctl.design.matrices import real
 from hybridctl.design.riccati import dlqr
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.linearize import float64_on_host, linearize
+from hybridctl.plants.linearize import linearize
 from hybridctl.plants.scales import natural_units
 from hybridctl.plants.signals import Outputs, function_of, pairs
 from hybridctl.ports import names_of
+from hybridctl.precision import float64_on_host
 
 
 @checked

@@ -16,9 +16,8 @@ from hybridctl.controllers.machine import mode_names, mode_of, switches
 from hybridctl.design.feedback_path import Chain, Local, calm, expand, settled
 from hybridctl.loop import Loop, LoopState
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
-from hybridctl.plants.linearize import slopes
+from hybridctl.plants.linearize import sizes, slopes, spread
 from hybridctl.plants.scales import natural_units
-from hybridctl.plants.sizes import sizes, spread
 from hybridctl.precision import float64, float64_on_host
 
 STEPS = 30  # of Newton's method

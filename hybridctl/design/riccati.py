@@ -19,6 +19,9 @@ def lqr(
     semidefinite and see every mode, over all inputs. Either may be indefinite, as long
     as the least is finite.
 
+    Of matrices, without a plant. `hybridctl.lqr` linearizes a plant at an equilibrium,
+    calls this, and makes a controller of it.
+
     K = R⁻¹(B'X + N'), where X is the stabilizing solution of::
 
         A'X + XA + Q - (XB + N) R⁻¹ (XB + N)' = 0

@@ -28,7 +28,7 @@ from hybridctl.controllers import (
     TrajectoryFeedback,
 )
 from hybridctl.controllers.combine import paced
-from hybridctl.controllers.inspect import walk
+from hybridctl.controllers.controller import walk
 from hybridctl.controllers.machine import mode_of
 from hybridctl.controllers.trial import count
 from hybridctl.kinds import checked

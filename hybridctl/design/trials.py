@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import cast, positive, require
 from hybridctl.controllers import (
     AugmentedFeedback,
@@ -19,7 +20,7 @@ from hybridctl.controllers import (
 )
 from hybridctl.controllers.bind import bind
 from hybridctl.controllers.trial import blank_tick, count
-from hybridctl.loop import Loop, enable_cache
+from hybridctl.loop import Loop
 from hybridctl.loop.fit import check_fit
 from hybridctl.loop.loop import begin, step
 from hybridctl.plants import Plant
@@ -80,7 +81,6 @@ class Trials:
         self._root = np.linalg.inv(np.linalg.cholesky(np.asarray(self.V.P))).T
         spread = np.linalg.norm(self._root, axis=1)[list(self.V.angles)]
         self.top = float(np.min((np.pi / spread) ** 2, initial=np.inf))
-        enable_cache()
 
     @property
     def first(self) -> float:
@@ -114,6 +114,7 @@ class Trials:
         self._tried += len(z)
         return z[~np.concatenate(good)]
 
+    @kept_programs()
     def _good(self, z: NDArray, first: int, rho: float) -> NDArray:
         """Of one chunk, filled up so that all have one shape."""
         x0 = np.resize(self.states(z, rho), (SCOUTS, z.shape[1]))

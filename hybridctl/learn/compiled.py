@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import split
 from hybridctl.controllers.machine import mode_of
 from hybridctl.learn.env import Env
 from hybridctl.learn.gymnasium.spaces import observation_limits
-from hybridctl.loop import enable_cache
 from hybridctl.tasks import Box, holds
 
 
@@ -60,13 +61,12 @@ class Compiled:
     """
 
     def __init__(self, env: Env):
-        enable_cache()
         self.env, self.limits = env, observation_limits(env)
         shapes = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
         self.tree = jax.tree.structure(shapes)
-        self.reset, self.step = jax.jit(self._reset), jax.jit(self._step)
-        self.reset_all = jax.jit(jax.vmap(self._reset))
-        self.step_all = jax.jit(self._step_all)
+        self.reset, self.step = _kept(self._reset), _kept(self._step)
+        self.reset_all = _kept(jax.vmap(self._reset))
+        self.step_all = _kept(self._step_all)
 
     def _reset(self, seed: Array, x0: Array | None = None) -> tuple[list, Seen]:
         """The episode that a seed stands for, from x0 where that is given."""
@@ -125,6 +125,11 @@ class Compiled:
             success=holds(env.task.settled, loop.x) & ~failed,
         )
         return jax.tree.leaves(state), seen
+
+
+def _kept(f: Callable) -> Callable:
+    """Compiled when first used; the program is kept."""
+    return kept_programs()(jax.jit(f))
 
 
 def _starting_at(env: Env, x0: Array) -> Env:

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.describe import told
@@ -21,11 +22,11 @@ from hybridctl.learn.config import Config
 from hybridctl.learn.devices import shortfall
 from hybridctl.learn.engine import Offer, engine
 from hybridctl.learn.env import Env
-from hybridctl.learn.progress import Bar
+from hybridctl.learn.progress import Watched
 from hybridctl.learn.run import Run
 from hybridctl.learn.tally import Totals
 from hybridctl.tasks import Task
-from hybridctl.tasks.evaluate import Scores, check_pair, evaluate
+from hybridctl.tasks.evaluate import Scores, scored
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
 
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
@@ -73,11 +74,10 @@ class Session:
         template: Controller,
         config: Config,
         seed: int,
-        bar: Bar,
+        bar: Watched,
         listeners: tuple[Listener, ...] = (),
         resume: Run | None = None,
     ):
-        check_pair(task, template)
         self.task, self.template, self.config = task, template, config
         self.seed, self.bar, self.listeners = seed, bar, listeners
         self.curve = [] if resume is None else list(resume.curve)
@@ -95,6 +95,7 @@ class Session:
         self.train_seconds: list[float] = []
         self.eval_seconds: list[float] = []
 
+    @kept_programs()
     def run(self, env: Env) -> Run:
         """Train until the end, the target, Ctrl-C or divergence."""
         idle = shortfall(self.config)
@@ -216,7 +217,7 @@ class Session:
     def validate(self, policy: Policy, seed: Any) -> Scores:
         """Scores of the filled template on the episodes of a seed or key."""
         filled = fill(self.template, policy)
-        return evaluate(self.task, filled, self.config.num_eval_envs, seed)
+        return scored(self.task, filled, self.config.num_eval_envs, seed)
 
     def point(self, offer: Offer, scores: Scores) -> dict[str, float]:
         """One row of the learning curve."""

@@ -13,15 +13,15 @@ import numpy as np
 from hybridctl.cache import cores
 from hybridctl.checks import fail, require
 from hybridctl.controllers import Controller, Features, StateFeedback
+from hybridctl.controllers.controller import walk
 from hybridctl.controllers.fill import held
-from hybridctl.controllers.inspect import walk
 from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
 from hybridctl.learn.presets import meant_for, preset, told
-from hybridctl.learn.progress import Watch
+from hybridctl.learn.progress import Watched
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
-from hybridctl.loop import enable_cache
+from hybridctl.progress import Bars
 from hybridctl.tasks import Goal, Task
 
 
@@ -87,11 +87,10 @@ def train(
     listeners = on_validation if several else (on_validation,)
     numbers = range(seed, seed + (seeds or 1))
     env = Env(_with_goal(task, template, config), template, features)
-    enable_cache()
-    with _prepared(listeners, numbers, resume), Watch(progress) as watch:
+    with _prepared(listeners, numbers, resume), Bars(progress) as bars:
 
         def session(number: int, name: str) -> Session:
-            bar = watch.bar(name, config.steps)
+            bar = Watched(bars, name, config.steps)
             parts = (task, template, config, number, bar, listeners, resume)
             return Session(*parts)
 

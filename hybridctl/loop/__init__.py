@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from hybridctl.lazy import open_room
 
 if TYPE_CHECKING:
-    from hybridctl.cache import enable_cache as enable_cache
     from hybridctl.loop.loop import Loop as Loop
     from hybridctl.loop.loop import LoopState as LoopState
     from hybridctl.loop.loop import begin as begin

@@ -38,7 +38,7 @@ def _loop(loop: Loop, known: Known) -> Card:
 
 def loop_rows(loop: Loop, known: Known = Known()) -> tuple[tuple[str, str], ...]:  # noqa: B008
     """A row for each part that there is."""
-    parts = ((name, getattr(loop, name, None)) for name in PARTS)
+    parts = zip(PARTS, (loop.sensor, loop.actuator, loop.disturbance), strict=True)
     return tuple((n, _settings(part, known)) for n, part in parts if part is not None)
 
 

@@ -16,6 +16,7 @@ from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import answered
 from hybridctl.controllers.trial import blank_tick, check_memory, count, tried
 from hybridctl.loop.loop import Loop, begin, step
+from hybridctl.loop.parts import Disturbance
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Moved
 from hybridctl.ports import Ports, words
@@ -53,13 +54,16 @@ def steps_of(seconds: Any, dt: float, row: int = 0) -> int:
     return round(steps)
 
 
-def check_fit(plant: Plant, controller: Controller, loop: Loop | None = None) -> Ports:
+def check_fit(
+    plant: Plant, controller: Controller, loop: Loop | None = None, n_r: int = 0
+) -> Ports:
     """Refuse a controller that does not fit the plant's state or input.
 
     Args:
         plant: the plant.
         controller: that decides its input.
         loop: what is between them; a Sensor may give another number of measurements.
+        n_r: references that are given, where the controller declares none.
 
     Returns:
         The controller's ports.
@@ -89,7 +93,8 @@ def check_fit(plant: Plant, controller: Controller, loop: Loop | None = None) ->
         f"{words((loop or Loop()).measured(plant))}",
     )
     bare = answered(controller)
-    tick = blank_tick(n_y, plant.n_u, count(known.r))
+    n_r = n_r if known.r is None else len(known.r)
+    tick = blank_tick(n_y, plant.n_u, n_r)
     memory, after, given = tried(bare, tick)
     check_memory(memory, after)
     require(
@@ -99,7 +104,7 @@ def check_fit(plant: Plant, controller: Controller, loop: Loop | None = None) ->
         "; give an array [n_u], as jnp.stack([u]) or jnp.reshape(u, (-1,)) does",
     )
     if loop is not None:
-        _check_parts(loop, bare, plant, count(known.r))
+        _check_parts(loop, bare, plant, n_r)
     return known
 
 
@@ -112,23 +117,24 @@ def _check_sizes(loop: Loop, plant: Plant) -> None:
         (loop.actuator, ("limit", "lag", "step", "response"), given.u),
     )
     for part, fields, names in rows:
-        for field in fields:
+        for field in fields if part else ():
             given, n = _shape(part, field), len(names or ())
             require(
                 given in ((), (n,)),
                 f"{type(part).__name__}({field}=...) has shape {given}, expected one "
                 f"number or ({n},): {words(names)}",
             )
-    _check_pushes(loop.disturbance)
+    if loop.disturbance is not None:
+        _check_pushes(loop.disturbance)
 
 
 def _shape(part: Any, field: str) -> tuple[int, ...]:
     """Of what a part has in a field; that of a number where there is nothing."""
-    value: Any = getattr(part, field, None)
+    value: Any = getattr(part, field)
     return () if value is None else np.shape(value)
 
 
-def _check_pushes(push: Any) -> None:
+def _check_pushes(push: Disturbance) -> None:
     """One size, duration and period for all pushes, or one for each."""
     times = _shape(push, "at")
     for name in ("force", "duration", "every"):
@@ -212,7 +218,8 @@ def explain(plant: Plant, error: Exception) -> None:
     x, u = jnp.zeros(n), jnp.zeros(plant.n_u)
     try:
         given = jax.eval_shape(lambda: plant.ode(jnp.zeros(()), x, u))
-        told = f"gives {getattr(given, 'shape', type(given).__name__)}"
+        array = isinstance(given, jax.ShapeDtypeStruct)
+        told = f"gives {given.shape if array else type(given).__name__}"
         if told == f"gives {(n,)}":
             return
     except Exception as reason:  # the user's own code may raise anything

@@ -14,10 +14,9 @@ from hybridctl.checks import is_concrete, require
 from hybridctl.controllers import Controller, Features
 from hybridctl.controllers.bind import bind
 from hybridctl.controllers.combine import paced
-from hybridctl.controllers.controller import Series
+from hybridctl.controllers.controller import Series, walk
 from hybridctl.controllers.fill import Filled, observed
 from hybridctl.controllers.foreign import Foreign, answered, asks, refusal
-from hybridctl.controllers.inspect import walk
 from hybridctl.loop.integrate import motion_of
 from hybridctl.loop.loop import Loop, LoopState, Sample, begin, step
 

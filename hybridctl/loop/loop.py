@@ -17,7 +17,7 @@ from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
 from hybridctl.plants.hybrid.plant import Hits
-from hybridctl.ports import Signals, unnamed
+from hybridctl.ports import Ports, Signals, unnamed
 
 
 def _dt(value: Any) -> float:
@@ -59,10 +59,14 @@ class Loop(Shown, eqx.Module):
         )
 
     @property
+    def ports(self) -> Ports:
+        """Its period; what is measured depends on the plant: see `measured`."""
+        return Ports(dt=self.dt)
+
+    @property
     def random(self) -> bool:
         """Whether some part draws random numbers, so that a key is needed."""
-        parts = (self.sensor, self.disturbance)
-        return any(getattr(part, "random", False) for part in parts)
+        return any(part.random for part in (self.sensor, self.disturbance) if part)
 
     def measured(self, plant: Plant) -> Signals:
         """What a controller sees of a plant: the plant's states without a sensor.

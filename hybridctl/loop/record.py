@@ -1,4 +1,4 @@
-"""A trace from what `Trace.to_dict` gave, checked as what comes from a file."""
+"""What `Trace.to_dict` gave, checked as what comes from a file."""
 
 import math
 from collections.abc import Mapping
@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from hybridctl.checks import fail, require
-from hybridctl.loop.trace import Trace
 
 KEYS = ("t", "mode", "modes", "units", "angles", "events")
 HINT = "give what Trace.to_dict gave"
 
 
-def trace_of(values: Any) -> Trace:
-    """See `Trace.from_dict`."""
+def fields_of(values: Any) -> dict[str, Any]:
+    """The fields of the trace that was told; see `Trace.from_dict`."""
     if not isinstance(values, Mapping):
         fail(f"a trace is a dict of signals, not a {type(values).__name__}; {HINT}")
     t = _numbers("t", values.get("t"))
@@ -42,10 +41,11 @@ def trace_of(values: Any) -> Trace:
     mode, modes = _modes(values.get("mode"), values.get("modes", []), periods)
     x: Any = np.stack([signals[name] for name in states], axis=-1)
     u: Any = np.stack([signals[name] for name in inputs], axis=-1)
-    return Trace(
-        t=t, x=x, u=u, asked=u, mode=mode, states=states, inputs=inputs, modes=modes,
-        units=units, angles=tuple(states.index(name) for name in angles),
-    )  # fmt: skip
+    return {
+        "t": t, "x": x, "u": u, "asked": u, "mode": mode, "states": states,
+        "inputs": inputs, "modes": modes, "units": units,
+        "angles": tuple(states.index(name) for name in angles),
+    }  # fmt: skip
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.cache import enable_cache
+from hybridctl.cache import kept_programs
 from hybridctl.checks import (
     as_float,
     as_key,
@@ -31,6 +31,8 @@ from hybridctl.loop.loop import Loop, begin, step
 from hybridctl.loop.trace import Trace
 from hybridctl.plants import HybridPlant, Plant
 from hybridctl.ports import Ports
+
+USUAL = ("rk4", 1e-6, 1e-8)  # solver, rtol, atol
 
 
 def simulate(
@@ -87,7 +89,7 @@ def simulate(
     x0, key = _start(plant, x0), as_key(key)
     named = {"plant": plant, "controller": controller, "loop": loop}
     system = tuple(cast(part, name) for name, part in named.items())
-    ports = _check(plant, controller, x0, loop)
+    ports = _check(plant, controller, x0, loop, r)
     one_of("solver", solver, SOLVERS)
     require(
         key is not None or not loop.random,
@@ -98,16 +100,46 @@ def simulate(
     kept = plant.n_x + 2 * plant.n_u + 1
     steps = steps_of(seconds, loop.dt, kept * (len(x0) if x0.ndim == 2 else 1))
     r = None if r is None else _reference(ports, r)
-    enable_cache()
+    return run_checked(system, x0, steps, ports, key, r, (solver, *tolerances))
+
+
+@kept_programs()
+def run_checked(
+    system: tuple[Plant, Controller, Loop],
+    x0: Array,
+    steps: int,
+    ports: Ports,
+    key: Array | None = None,
+    r: Array | None = None,
+    method: tuple = USUAL,
+) -> Trace:
+    """`simulate` for those who have checked what they give.
+
+    Args:
+        system: plant, controller and loop, cast.
+        x0: start [n_x], or many [N, n_x].
+        steps: control periods.
+        ports: of the controller.
+        key: of the loop's draws.
+        r: reference [n_r] or [T, n_r].
+        method: solver, rtol and atol.
+
+    Returns:
+        The trace.
+
+    Raises:
+        ValueError: a plant whose events chatter.
+    """
+    plant, controller, loop = system
     run = host.run if asks(controller) else _run
     try:
-        x, sample = run(system, x0, key, r, steps=steps, method=(solver, *tolerances))
+        x, sample = run(system, x0, key, r, steps=steps, method=method)
     except Exception as error:
         explain(plant, error)
         raise
     t = np.arange(steps + 1) * loop.dt
     names = plant.events if isinstance(plant, HybridPlant) else ()
-    x = settle_chatter(x, sample.hits, loop, solver, names)
+    x = settle_chatter(x, sample.hits, loop, method[0], names)
     return Trace(
         t, x, sample.u, sample.asked, sample.mode, plant.states, plant.inputs,
         ports.mode, tuple(plant.units.items()), plant.angles,
@@ -152,7 +184,7 @@ def one_loop(loop: Loop | None, dt: float | None) -> Loop:
 
 def _start(plant: Any, x0: Any) -> Array:
     if isinstance(x0, Mapping):
-        states = ", ".join(getattr(plant, "states", ()))
+        states = ", ".join(plant.states) if isinstance(plant, Plant) else "the states"
         fail(f"x0 is a {type(x0).__name__}; give a list in this order: {states}")
     return jnp.asarray(as_float(x0), float)
 
@@ -169,7 +201,9 @@ def _reference(ports: Ports, r: Any) -> Array:
     return r
 
 
-def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> Ports:
+def _check(
+    plant: Plant, controller: Controller, x0: Array, loop: Loop, r: Any
+) -> Ports:
     if not isinstance(plant, Plant):
         fail(f"expected a Plant, got {type(plant).__name__}; for example hc.CartPole()")
     require(
@@ -178,4 +212,5 @@ def _check(plant: Plant, controller: Controller, x0: Array, loop: Loop) -> Ports
         f"{', '.join(plant.states)}",
     )
     finite("x0", x0)
-    return check_fit(plant, controller, loop)
+    n_r = 0 if r is None else (np.shape(r) or (1,))[-1]
+    return check_fit(plant, controller, loop, n_r)

@@ -8,6 +8,7 @@ from jax import Array
 
 from hybridctl.checks import fail, require
 from hybridctl.describe import Shown, plain_data
+from hybridctl.loop.record import fields_of
 from hybridctl.plants import Equilibrium
 from hybridctl.plants.hybrid.plant import Hits
 
@@ -66,7 +67,8 @@ class Trace(Shown, eqx.Module):
         part, _, state = name.rpartition(".")
         if part in self.shown and state in self.states:
             return self.shown[part][..., self.states.index(state)]
-        known = ", ".join((*self.states, *self.inputs, "t", "mode", *self.shown))
+        names = dict.fromkeys((*self.states, *self.inputs, "t", "mode", *self.shown))
+        known = ", ".join(names)
         raise KeyError(f"no signal {name!r}; the signals are {known}")
 
     def _lane(self, i: int | np.integer) -> "Trace":
@@ -173,9 +175,7 @@ class Trace(Shown, eqx.Module):
             >>> Trace.from_dict(trace.to_dict())["theta"].shape
             (6,)
         """
-        from hybridctl.loop.record import trace_of  # which needs this class
-
-        return trace_of(values)
+        return Trace(**fields_of(values))
 
     def plot(self, **options: Any) -> Any:
         """Draw the signals over time; see `hybridctl.loop.plot.plot_trace`."""

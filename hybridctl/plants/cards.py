@@ -105,7 +105,7 @@ def _name_network(plant: Network, known: Known) -> str:
 
 @names
 def _name_made(plant: FunctionPlant | LagrangianPlant, known: Known) -> str:
-    f = getattr(plant, "f", None)
+    f = plant.f if isinstance(plant, FunctionPlant) else None
     by = f"{getattr(f, '__name__', type(f).__name__)}, " if f is not None else ""
     return f"{type(plant).__name__}({by}states={', '.join(plant.states)})"
 

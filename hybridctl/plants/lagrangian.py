@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import as_float, optional_float, require, shape
-from hybridctl.plants.function import title, traced
+from hybridctl.plants.callables import title, traced
 from hybridctl.plants.plant import Equilibrium, MechanicalPlant
 from hybridctl.plants.signals import Table, columns, limits_of, names, units_of
 

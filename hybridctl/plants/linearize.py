@@ -8,11 +8,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.cache import enable_cache
 from hybridctl.checks import finite_entries, is_concrete, require, shape
 from hybridctl.kinds import checked
 from hybridctl.plants.plant import Equilibrium, Plant
-from hybridctl.plants.sizes import sizes
 from hybridctl.precision import float64, float64_on_host
 
 Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
@@ -51,7 +49,6 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
-    enable_cache()
     dx, (A, B) = slopes(plant, x, u)
     shape(f"the derivative of {type(plant).__name__}", dx, (plant.n_x,))
     for name, matrix in (("A", A), ("B", B)):
@@ -102,3 +99,50 @@ def _at_rest(plant: Plant, dx: NDArray, moved: NDArray) -> None:
         f"{name} does not rest at this equilibrium: its derivative there is {dx}, "
         f"expected 0 within {RESTS * moved}; correct x and u",
     )
+
+
+def sizes(plant: Plant, at: Equilibrium, A: NDArray, B: NDArray) -> NDArray[np.float64]:
+    """How large each state of a plant is by nature, shape [n_x]; NaN where unknown.
+
+    An angle is 1 rad and a state that is not 0 at rest is as large as it is there.
+    From those the others follow by the linear model ė = A e + B v and its fastest
+    mode ω: |A[i, j]| times the size of j is ω times that of i. Where these tell
+    nothing, the input at rest does, then the plant's limits.
+
+    Args:
+        plant: names, angles and limits.
+        at: where it rests.
+        A: shape [n_x, n_x].
+        B: shape [n_x, n_u].
+
+    Example:
+        >>> from hybridctl.plants import CartPole
+        >>> plant = CartPole(L=4.0)
+        >>> up = plant.upright()
+        >>> print(sizes(plant, up, *linearize(plant, up)).round(2))
+        [0.36 1.   0.6  1.64]
+    """
+    A = np.block([[A, B], [np.zeros((B.shape[1], A.shape[1] + B.shape[1]))]])
+    rate = float(np.abs(np.linalg.eigvals(A)).max(initial=0.0))
+    rate = rate if rate > 0 else 1.0
+    n, names = plant.n_x, (*plant.states, *plant.inputs)
+    resting = np.abs(np.concatenate([at.x, at.u]).astype(np.float64))
+    limits = np.array([plant.limits.get(name, 0.0) for name in names])
+    turned = np.isin(np.arange(len(names)), plant.angles)
+    known = np.where(turned, 1.0, np.where(np.arange(len(names)) < n, resting, 0.0))
+    for more in (known, resting, limits):
+        known = spread(np.where(known > 0, known, more), np.abs(A) / rate)
+    return np.where(known > 0, known, np.nan)[:n]
+
+
+def spread(known: NDArray, A: NDArray) -> NDArray:
+    """Sizes of what is not known (0) from what is, a step along A [n, n] at a time."""
+    while True:
+        unknown, reached = known == 0, A * known
+        forth = reached.max(axis=1, initial=0.0)
+        ratio = np.divide(known[:, None], A, out=np.zeros_like(A), where=A > 0)
+        back = ratio.max(axis=0, initial=0.0)
+        found = np.where(unknown, np.where(forth > 0, forth, back), 0.0)
+        if not found.any():
+            return known
+        known = known + found

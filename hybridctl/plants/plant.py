@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -203,6 +203,22 @@ class Plant(Shown, eqx.Module):
         from hybridctl.plants.function import FunctionPlant
 
         return FunctionPlant(f, states, inputs, units, angles, limits, parameters)
+
+
+@runtime_checkable
+class Parametrized(Protocol):
+    """A plant whose parameters are not fields of their own."""
+
+    parameters: Any
+
+
+@runtime_checkable
+class Upright(Protocol):
+    """A plant that knows the position that controllers are asked to hold."""
+
+    def upright(self) -> Equilibrium:
+        """The unstable equilibrium."""
+        ...
 
 
 class MechanicalPlant(Plant):

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import as_float, is_concrete, require
 from hybridctl.plants.bodies.cartpole import CartPole
+from hybridctl.plants.linearize import sizes
 from hybridctl.plants.plant import Equilibrium, MechanicalPlant, Plant
-from hybridctl.plants.sizes import sizes
 from hybridctl.precision import float64, float64_on_host
 
 

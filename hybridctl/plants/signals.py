@@ -9,6 +9,7 @@ from jax import Array
 
 from hybridctl.checks import fail, positive, require
 from hybridctl.kinds import check_kind
+from hybridctl.plants.callables import title, traced
 from hybridctl.ports import Signals, signals, unnamed
 
 if TYPE_CHECKING:
@@ -202,8 +203,6 @@ class Outputs(NamedTuple):
 
     def _given(self, plant: "Plant") -> Signals:
         """What a function gives."""
-        from hybridctl.plants.function import title, traced  # few measure so
-
         h: Any = self.h
         given = traced(h, (jnp.zeros(plant.n_x),), "y = h(x)").shape
         require(

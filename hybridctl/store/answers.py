@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import Rest, cast, fail, on_numbers, require, split
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.controller import output_of
 from hybridctl.controllers.machine import age_of, mode_of
 from hybridctl.controllers.trial import Sizes, blank_tick, runs, sizes
-from hybridctl.loop import enable_cache
 from hybridctl.ports import Ports
 from hybridctl.store.encode import Arrays
 
@@ -96,6 +96,7 @@ def verify(controller: Controller, ports: Ports, dt: float, arrays: Arrays) -> N
     )
 
 
+@kept_programs()
 def replay(
     controller: Controller,
     known: Sizes,
@@ -115,7 +116,6 @@ def replay(
     Raises:
         ValueError: the controller does not run, is too large, or has other outputs.
     """
-    enable_cache()
     host, rest = split(on_numbers(np.asarray, controller))
     with _cpu(), jax.default_matmul_precision("highest"):
         arguments = runs(cast, host), rest, known, jnp.asarray(y, float), dt

@@ -13,6 +13,7 @@ import equinox as eqx
 
 from hybridctl import controllers, plants
 from hybridctl.checks import fail, require
+from hybridctl.loop import Actuator, Disturbance, Loop, Sensor
 from hybridctl.tasks import cost
 
 USER = "user:"  # users' names live apart, so the toolkit may grow
@@ -99,9 +100,10 @@ def class_of(name: str) -> type:
 
 @functools.cache
 def toolkit() -> dict[str, type]:
-    """Every final class of plants, controllers and costs by its name."""
+    """Every final class that a file may hold, by its name."""
     modules = [*_modules(controllers), *_modules(plants), cost]
-    return {cls.__name__: cls for cls in _classes(modules)}
+    found = {cls.__name__: cls for cls in _classes(modules)}
+    return found | {cls.__name__: cls for cls in (Actuator, Disturbance, Loop, Sensor)}
 
 
 def _modules(room: ModuleType) -> list[ModuleType]:

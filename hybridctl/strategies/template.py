@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -131,9 +132,8 @@ def _held(task: Task, size: int = 1) -> Controller:
 
 def _must_stay_up(task: Task) -> bool:
     """Whether leaving the target, cart in the middle, is already a failure."""
-    fallen = task.target.x.copy()
-    for i in task.target.angles:
-        fallen[i] = 0.0
+    turns = np.isin(np.arange(task.plant.n_x), task.target.angles)
+    fallen: Any = np.where(turns, 0.0, task.target.x)
     return bool(holds(task.failure, fallen))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from hybridctl import strategies, tasks
 from hybridctl.checks import fail, one_of, require
 from hybridctl.controllers import Controller
+from hybridctl.controllers.foreign import is_learned
 from hybridctl.tasks import Box, Task
 from hybridctl.tasks.evaluate import start_of
 
@@ -70,6 +71,11 @@ class Column:
     def learned(self) -> bool:
         """Whether it is trained by the suite."""
         return self.kind == "template"
+
+    @property
+    def decides_by_policy(self) -> bool:
+        """Whether something learned decides in it, whoever trained that."""
+        return self.learned or is_learned(self.controller)
 
     def on(self, title: str) -> dict[str, Any]:
         """Training settings on an entry."""

@@ -1,7 +1,6 @@
 """What a suite found: rows with intervals, differences, ratios to the bounds."""
 
 import functools
-import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ import jax
 import numpy as np
 from rich.table import Table as RichTable
 
-from hybridctl import files
 from hybridctl.contests.bounds import bound_of
 from hybridctl.contests.ranking import Met, contest, paired, ranked, share, verdict
 from hybridctl.contests.statistics import SURE, crossed_mean, holm, interquartile
-from hybridctl.contests.table import Table
+from hybridctl.contests.table import Table, write_json
 from hybridctl.describe import plain_data
 from hybridctl.suites import text
 from hybridctl.suites.plan import Suite
@@ -72,7 +70,7 @@ class Result:
 
     def _contest(self, title: str) -> dict[str, Any] | None:
         met = {name: Met.of(self.scores[title, name]) for name in self.columns(title)}
-        learned = [name for name in met if self.suite.columns[name].learned]
+        learned = [name for name in met if self.suite.columns[name].decides_by_policy]
         return contest(met, learned, self.suite.against)
 
     def _rows(self, title: str) -> dict[str, dict[str, Any]]:
@@ -257,8 +255,4 @@ class Result:
         Raises:
             ValueError: the file cannot be written.
         """
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        told = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        files.write(target, f"{told}\n".encode())
-        return target
+        return write_json(path, self.to_dict())

@@ -5,23 +5,15 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import jax
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from hybridctl.cache import cores
 from hybridctl.checks import fail, require
+from hybridctl.progress import Bar, Bars
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.result import Result
 from hybridctl.suites.shelf import Shelf
@@ -63,7 +55,11 @@ def run(
     shelf = Shelf(folder)
     phases = [trainings(suite), scorings(suite)]
     missing = [[job for job in phase if not job.done(shelf)] for phase in phases]
-    with _bar(progress, missing, sum(map(len, phases))) as bar, _Pool(jobs) as pool:
+    with Bars(progress and any(missing)) as bars, _Pool(jobs) as pool:
+        bar = bars.bar("starting", sum(job.cost for phase in missing for job in phase))
+        left, total = (sum(map(len, each)) for each in (missing, phases))
+        if progress and left < total:
+            bars.say(f"{total - left} of {total} trainings and scorings are kept")
         for phase in missing:
             pool.work(phase, shelf.folder, bar)
     return Result(suite, shelf)
@@ -88,13 +84,13 @@ class _Pool:
         for process in own if error else ():
             process.kill()
 
-    def work(self, todo: list, folder: Path, bar: "_Bar") -> None:
+    def work(self, todo: list, folder: Path, bar: Bar) -> None:
         """Do jobs, telling the bar after each."""
         if self.jobs == 1 or len(todo) < 2:
             for job in todo:
                 bar.name(str(job))
                 job.run(folder)
-                bar.add(job.cost)
+                bar.advance(job.cost)
             return
         if self.pool is None:
             context = multiprocessing.get_context("spawn")
@@ -105,7 +101,7 @@ class _Pool:
         _watch(waiting, bar)
 
 
-def _watch(waiting: dict[Future, Any], bar: "_Bar") -> None:
+def _watch(waiting: dict[Future, Any], bar: Bar) -> None:
     """Until all have ended or one has failed; wakes up for Ctrl-C."""
     undone = set(waiting)
     while undone:
@@ -114,7 +110,7 @@ def _watch(waiting: dict[Future, Any], bar: "_Bar") -> None:
             job, error = waiting[future], future.exception()
             if error is not None:
                 raise ValueError(f"{job}: {type(error).__name__}: {error}") from error
-            bar.add(job.cost)
+            bar.advance(job.cost)
             left = [str(waiting[f]) for f in undone if f.running()]
             bar.name("; ".join(sorted(left)[:2]))
 
@@ -136,45 +132,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-class _Bar:
-    """Work done, of what was missing, in guessed seconds."""
-
-    def __init__(self, progress: Progress, total: float, text: str):
-        self.progress = progress
-        self.task = progress.add_task(text, total=total)
-
-    def name(self, text: str) -> None:
-        """What is under way."""
-        self.progress.update(self.task, description=text[:70])
-
-    def add(self, cost: float) -> None:
-        """Something is done."""
-        self.progress.advance(self.task, cost)
-
-    def __enter__(self) -> "_Bar":
-        self.progress.start()
-        return self
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self.progress.stop()
-
-
-def _bar(visible: bool, missing: Iterable[list], count: int) -> _Bar:
-    jobs = [job for phase in missing for job in phase]
-    total = sum(job.cost for job in jobs)
-    progress = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=16),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        console=Console(stderr=True),
-        disable=not visible or not jobs,
-        speed_estimate_period=600.0,
-    )
-    if visible and count > len(jobs):
-        known = f"{count - len(jobs)} of {count} trainings and scorings are kept"
-        progress.console.print(known, highlight=False)
-    return _Bar(progress, total, "starting")

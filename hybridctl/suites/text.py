@@ -9,7 +9,16 @@ from rich.table import Table as RichTable
 
 from hybridctl.contests.columns import VERBS, legend, lines, rates
 from hybridctl.contests.ranking import eligible, ranked
-from hybridctl.contests.table import interval, percents
+from hybridctl.describe.numbers import (
+    NONE,
+    percent,
+    percents,
+    ranged,
+    settling,
+    signed,
+    stacked,
+    tabular,
+)
 from hybridctl.suites.plan import Suite
 from hybridctl.tasks import Task
 
@@ -55,19 +64,14 @@ def sheet(suite: Suite, title: str, rows: Mapping[str, dict]) -> RichTable:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    median, p95 = (_seconds(row[key]) for key in ("settle_median", "settle_p95"))
     gap, bound = row["difference"], row["to_bound"]
     mark = "*" if gap and gap["verdict"] != "open" else ""
     return [
-        f"{median}\n[dim]{p95}[/]",
-        interval(row["J"], ".3g"),
-        interval(gap, "+.3g").replace("\n", f"{mark}\n", 1),
-        "–" if bound is None else f"{bound:.2f}",
+        settling(row),
+        stacked(row["J"], tabular),
+        stacked(gap, signed, mark),
+        NONE if bound is None else f"{bound:.2f}",
     ]
-
-
-def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.2f}"
 
 
 def sentence(told: Mapping[str, Any], task: Task) -> str:
@@ -77,16 +81,14 @@ def sentence(told: Mapping[str, Any], task: Task) -> str:
         f"{told['learned']}, the best learned strategy, {word[told['verdict']]} "
         f"{told['classical']}, the best classical one"
     )
-    mine, theirs = (f"{share:.1%}" for share in told["success"])
+    mine, theirs = map(percent, told["success"])
     if mine != theirs:
         verb, _ = VERBS[task.criterion]
         lead += f"; it {verb} in {mine} of the episodes against {theirs}"
-    value, low, high = (f"{told[k]:+.3g}" for k in ("value", "low", "high"))
-    sure = "" if low == high else f" [{low}, {high}]"
     pairs = "pair" if told["episodes"] == 1 else "pairs"
     return (
-        f"{lead}: ΔJ = {value}{sure} ({told['share']:+.1%}) in {told['episodes']} "
-        f"{pairs} a seed."
+        f"{lead}: ΔJ = {ranged(told, '{:+.3g}'.format)} ({told['share']:+.1%}) in "
+        f"{told['episodes']} {pairs} a seed."
     )
 
 
@@ -113,22 +115,13 @@ def verdict(
     ]
     if any(told["halved"] for told in contests.values()):
         parts.append(PICKED)
-    ranges = {name: _range(v) for name, v in sorted(overall.items(), key=_value)}
-    shown = ", ".join(f"{name} {told}" for name, told in ranges.items())
+    order = sorted(overall.items(), key=lambda pair: pair[1]["value"])
+    shown = ", ".join(f"{name} {ranged(v, '{:.3g}'.format)}" for name, v in order)
     parts.append(
         f"J as a share of {against}'s, interquartile mean over tasks and training "
         f"seeds: {shown}."
     )
     return " ".join(parts)
-
-
-def _value(pair: tuple[str, Mapping[str, float]]) -> float:
-    return pair[1]["value"]
-
-
-def _range(value: Mapping[str, float]) -> str:
-    middle, low, high = (f"{value[key]:.3g}" for key in ("value", "low", "high"))
-    return middle if low == high else f"{middle} [{low}, {high}]"
 
 
 def _listed(titles: list[str]) -> str:

@@ -9,6 +9,7 @@ from hybridctl.controllers import beyond, near
 from hybridctl.kinds import check_kind
 from hybridctl.loop import Actuator, Loop
 from hybridctl.plants import CartPole, Network, Plant
+from hybridctl.plants.plant import Upright
 from hybridctl.tasks.cost import Cost
 from hybridctl.tasks.gains import tuned_on
 from hybridctl.tasks.reach import changed
@@ -171,7 +172,7 @@ def cartpole(name: str, plant: Pole | None) -> Pole | CartPole:
     check_kind("plant", plant, Plant)
     missing = [state for state in WEIGHTS if state not in plant.states]
     require(
-        not missing and hasattr(plant, "upright"),
+        not missing and isinstance(plant, Upright),
         f"task {name!r} is about a cart-pole, and {type(plant).__name__} has no "
         f"{', '.join(missing) or 'upright()'} among {', '.join(plant.states)}; for "
         "this plant make a task by hc.tasks.reach(plant)",

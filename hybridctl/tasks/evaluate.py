@@ -10,15 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl import ports
+from hybridctl.cache import kept_programs
 from hybridctl.checks import as_key, cast, fail, require, split
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import answered, asks
 from hybridctl.describe import html, plain_data, text
-from hybridctl.loop import LoopState, Trace, enable_cache, simulate, step
+from hybridctl.loop import LoopState, Trace, step
 from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
+from hybridctl.loop.simulate import run_checked
 from hybridctl.tasks.tally import Tally, count, nothing_yet
 from hybridctl.tasks.task import Task, start_episode
 
@@ -107,8 +110,13 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
         True
     """
     check_pair(task, controller)
+    return scored(task, controller, n, seed)
+
+
+@kept_programs()
+def scored(task: Task, controller: Controller, n: int, seed: Any) -> Scores:
+    """`evaluate` for those who have checked the pair."""
     whole("n", n)
-    enable_cache()
     keys = episode_keys(seed, n)
     if asks(controller):
         sums = _hosted(cast(task), cast(controller), keys)
@@ -117,6 +125,7 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
     return _scores(task, jax.tree.map(np.asarray, sums))
 
 
+@kept_programs()
 def evaluate_all(
     task: Task, controllers: Sequence[Controller], n: int = 128, seed: int = 0
 ) -> list[Scores]:
@@ -132,10 +141,11 @@ def evaluate_all(
         The scores of each.
     """
     require(n > 0 and len(controllers) > 0, f"n={n} episodes of {len(controllers)}")
-    if not _alike(controllers):
-        return [evaluate(task, controller, n, seed) for controller in controllers]
-    check_pair(task, controllers[0])
-    enable_cache()
+    alike = _alike(controllers)
+    for controller in controllers[:1] if alike else controllers:
+        check_pair(task, controller)
+    if not alike:
+        return [scored(task, controller, n, seed) for controller in controllers]
     parts = [split(controller) for controller in controllers]
     stacked = parts[0][1](map(np.stack, zip(*(p[0] for p in parts), strict=True)))
     system: tuple[Task, Controller] = cast((task, stacked))
@@ -145,6 +155,7 @@ def evaluate_all(
     return [_scores(task, lane(i)) for i in range(len(controllers))]
 
 
+@kept_programs()
 def evaluate_tasks(
     tasks: Task, controller: Controller, keys: Any, margins: bool = False
 ) -> Scores:
@@ -159,7 +170,6 @@ def evaluate_tasks(
     Returns:
         Scores, [m, n] each.
     """
-    enable_cache()
     sums = _of_all_tasks(*cast((tasks, controller, keys)), margins=margins)
     return _scores(tasks, jax.tree.map(np.asarray, sums))
 
@@ -213,15 +223,20 @@ def replay(task: Task, controller: Controller, seed: int, index: int) -> Trace:
     Returns:
         Its trace over the whole horizon, beyond a failure too.
     """
+    check_pair(task, controller)
     return play(task, controller, episode_keys(seed, index + 1)[index])
 
 
 def play(task: Task, controller: Controller, key: Array) -> Trace:
-    """The episode of a key, simulated over the whole horizon."""
-    start = begin_episode(task, key)
-    return simulate(
-        start.world, controller, start.x, task.seconds, loop=task.loop, key=start.key
-    )
+    """The episode of a key over the whole horizon, of a pair that was checked."""
+    return play_from(task, controller, begin_episode(task, key))
+
+
+def play_from(task: Task, controller: Controller, start: LoopState) -> Trace:
+    """The same from its start."""
+    system = cast((start.world, controller, task.loop))
+    known = ports.of(controller)
+    return run_checked(system, start.x, task.steps, known, start.key)
 
 
 def check_pair(task: Any, controller: Any) -> None:

@@ -1,4 +1,4 @@
-"""The numbers that benchmarks/tune.py found, by what they were tuned on."""
+"""The numbers that benchmarks/questions/tune.py found, by what they were tuned on."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ from hybridctl.tasks.task import holds
 LEAST, MOST = 1e-6, 1e6  # so that no guard is infinitely near or far
 
 
-def reach(guard: Guard, x: Array) -> Array:
+def distance(guard: Guard, x: Array) -> Array:
     """A positive number that is at most 1 where a guard holds, and grows outside.
 
     Of `near` the largest |eᵢ| / toleranceᵢ, of `level` √(V / ρ), of `demands` limit /
@@ -37,14 +37,14 @@ def reach(guard: Guard, x: Array) -> Array:
         >>> from hybridctl.plants import CartPole
         >>> up = CartPole().upright()
         >>> guard = near(up, x=0.1, theta=0.2) & beyond(up, dtheta=1.0)
-        >>> print(reach(guard, np.array([0.05, np.pi + 0.1, 0.0, 4.0])))
+        >>> print(distance(guard, np.array([0.05, np.pi + 0.1, 0.0, 4.0])))
         0.5
     """
     if isinstance(guard, And | Or):
-        both = reach(guard.a, x), reach(guard.b, x)
+        both = distance(guard.a, x), distance(guard.b, x)
         return jnp.maximum(*both) if isinstance(guard, And) else jnp.minimum(*both)
     if isinstance(guard, Not):
-        return 1.0 / reach(guard.a, x)
+        return 1.0 / distance(guard.a, x)
     return jnp.nan_to_num(jnp.clip(_own(guard, x), LEAST, MOST), nan=MOST)
 
 

@@ -23,6 +23,7 @@ from hybridctl.checks import (
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row, check_fields, check_fields_first
 from hybridctl.plants import Plant
+from hybridctl.plants.plant import Parametrized
 from hybridctl.plants.signals import names as unique
 
 CHOICE = 31  # stream of a start's key that chooses between two distributions
@@ -205,5 +206,5 @@ def _entry(name: str) -> tuple[str, tuple[int, ...]]:
 def _parameter(plant: Any, name: str) -> Any:
     """A parameter by its name, also of a part ("motor.R") or of a plant's dict."""
     found = functools.reduce(lambda p, n: getattr(p, n, None), name.split("."), plant)
-    own = getattr(plant, "parameters", None)
+    own = plant.parameters if isinstance(plant, Parametrized) else None
     return own.get(name) if found is None and isinstance(own, dict) else found

@@ -7,7 +7,7 @@ from jax import Array
 
 from hybridctl.loop import LoopState
 from hybridctl.loop.loop import Sample
-from hybridctl.tasks.margin import reach
+from hybridctl.tasks.margin import distance
 from hybridctl.tasks.task import Task, holds, judge
 
 
@@ -63,7 +63,7 @@ def _margins(task: Task, x: Array, tally: Tally) -> dict[str, Array]:
     """How near to failing and how far from settled, where it is asked for."""
     if tally.peak is None:
         return {}
-    peak, rest = 1.0 / reach(task.failure, x), reach(task.settled, x)
+    peak, rest = 1.0 / distance(task.failure, x), distance(task.settled, x)
     return {
         "peak": jnp.maximum(tally.peak, jnp.where(tally.live, peak, 0.0)),
         "rest": jnp.where(tally.live, rest, tally.rest),

@@ -15,7 +15,10 @@ PLAIN = {
         *("cbrt", "abs", "floor", "ceil"),
     )
 } | {"add_any": "add", "is_finite": "finite", "lt_to": "lt", "le_to": "le"}
-SAME = ("copy", "copy_p", "optimization_barrier", "pvary", "reduce_precision")
+SAME = (
+    "copy", "copy_p", "optimization_barrier", "pvary", "reduce_precision",
+    "stop_gradient",
+)  # fmt: skip
 
 
 def out_kind(eqn: Any) -> str:

@@ -1,9 +1,9 @@
 """tanh in C, as one fraction that compilers turn into vector code.
 
 tanh(x) = x P(x²) / Q(x²), the fraction of least relative error up to where tanh rounds
-to 1; benchmarks/tanh.py finds the coefficients. All are positive, so that nothing
-cancels: within 9e-16 of tanh in double, 4e-7 in float. The tanh of a C library takes
-branches, and a policy spends most of its time there.
+to 1; benchmarks/questions/tanh.py finds the coefficients. All are positive, so that
+nothing cancels: within 9e-16 of tanh in double, 4e-7 in float. The tanh of a C library
+takes branches, and a policy spends most of its time there.
 """
 
 import textwrap

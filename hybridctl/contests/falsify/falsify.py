@@ -16,7 +16,7 @@ from hybridctl.contests.falsify.perturbation import (
     push_axes,
     start_axes,
 )
-from hybridctl.contests.falsify.search import Hunt, margins, unsuccessful
+from hybridctl.contests.falsify.search import FailureSearch, margins, unsuccessful
 from hybridctl.contests.table import write_json
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
@@ -159,15 +159,17 @@ def falsify(
     count("population", population)
     _check(delays, axes, budget, population)
     space = Space(task, axes, delays)
-    hunt = Hunt(space, controller, population, seed, broken, objective or margins(task))
+    search = FailureSearch(
+        space, controller, population, seed, broken, objective or margins(task)
+    )
     rounds = budget // population // len(delays)
     for late in delays:
-        if not (stop and hunt.found):
-            hunt.search(late, rounds, stop)
+        if not (stop and search.found):
+            search.run(late, rounds, stop)
     ranges = {a.name: (a.low, a.high, a.nominal) for a in axes}
     return Falsified(
-        task.name, hunt.counterexamples(), hunt.evaluations, hunt.drawn, hunt.first,
-        ranges,
+        task.name, search.counterexamples(), search.evaluations, search.drawn,
+        search.first, ranges,
     )  # fmt: skip
 
 

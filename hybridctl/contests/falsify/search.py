@@ -23,7 +23,7 @@ SMALLEST = 4  # failures around which smaller ones are looked for
 WORTH, PATIENCE = 0.99, 6  # an improvement, and rounds without one
 STEP, DECADES = 0.6, 3.0  # largest step towards a smaller one, and how much smaller
 
-Climbed = Callable[[Scores], NDArray]
+Measure = Callable[[Scores], NDArray]
 
 
 def unsuccessful(scores: Scores) -> NDArray:
@@ -31,7 +31,7 @@ def unsuccessful(scores: Scores) -> NDArray:
     return ~scores.settled
 
 
-def margins(task: Task) -> Climbed:
+def margins(task: Task) -> Measure:
     """How near an episode came to breaking, in four ways, [N, 4]; 1 is broken.
 
     How near to failing, how far from settled at the end, how late it settled, and what
@@ -49,7 +49,7 @@ def margins(task: Task) -> Climbed:
     return near
 
 
-class Hunt:
+class FailureSearch:
     """Episodes simulated so far, and where to look next."""
 
     def __init__(
@@ -58,8 +58,8 @@ class Hunt:
         controller: Controller,
         population: int,
         seed: int,
-        broken: Climbed,
-        danger: Climbed,
+        broken: Measure,
+        danger: Measure,
     ):
         self.space, self.controller, self.population = space, controller, population
         self.broken, self.danger = broken, danger
@@ -70,7 +70,7 @@ class Hunt:
         self.radius = np.inf
         self.first: int | None = None
 
-    def search(self, delay: int, rounds: int, stop: bool) -> None:
+    def run(self, delay: int, rounds: int, stop: bool) -> None:
         """Spend that many rounds on a delay: find failures, and smaller ones.
 
         Args:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -14,6 +13,18 @@ NEVER = 2.0  # share of a step that is not reached
 NONE = -1  # index where no event happens
 
 Stepper = Callable[[HybridPlant, Array, Array, Array, Array], Array]
+
+
+@jax.custom_batching.custom_vmap
+def in_any_lane(here: Array) -> Array:
+    """Whether it holds in any lane of a batch, the same answer in all: bool scalar."""
+    return here
+
+
+@in_any_lane.def_vmap
+def _(size: int, batched: list[bool], here: Array) -> tuple[Array, bool]:
+    del size, batched
+    return in_any_lane(jnp.any(here)), False
 
 
 def crossing_step(
@@ -41,7 +52,7 @@ def crossing_step(
     a, b = look(plant, t, x, u), look(plant, t + h, free, u)
     crosses = (b.g < 0) & ((a.g > 0) | (b.rate < 0))
     # nearly always no lane of a batch is near an event, and then none pays for it
-    near = eqxi.unvmap_any(jnp.any(crosses | a.falls() | (a.g <= 0)))
+    near = in_any_lane(jnp.any(crosses | a.falls() | (a.g <= 0)))
 
     def locate() -> tuple[Array, Array]:
         shares = jnp.where(crosses, _root(a, b, h), NEVER)

@@ -219,7 +219,7 @@ class Network(Plant):
             stored += part.energy([values[s] for s in self._states_of(name)])
         return jnp.asarray(stored)
 
-    def ports(self, x: Array, u: Array, t: Any = 0.0) -> dict[str, Array]:
+    def at_ports(self, x: Array, u: Array, t: Any = 0.0) -> dict[str, Array]:
         """Across and through variable of every port at a state and input.
 
         Args:
@@ -242,10 +242,10 @@ class Network(Plant):
             trace: as `simulate` returns it, one or a batch.
 
         Returns:
-            Signals by name as in `ports`, each [..., T]: at the start of every
+            Signals by name as in `at_ports`, each [..., T]: at the start of every
             control period, under the input that was applied in it.
         """
-        along = jax.vmap(lambda t, x, u: self.ports(x, u, t))
+        along = jax.vmap(lambda t, x, u: self.at_ports(x, u, t))
         if trace.x.ndim == 3:
             along = jax.vmap(along, (None, 0, 0))
         return jax.jit(along)(trace.t[:-1], trace.x[..., :-1, :], trace.u)

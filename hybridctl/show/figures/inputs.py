@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import cast, one_of, require
 from hybridctl.controllers import Controller, StateMachine, Switch, Tick
 from hybridctl.controllers.bind import bind
@@ -121,6 +122,7 @@ def in_mode(controller: Controller, mode: str | None) -> Controller:
     return Switch(supervisor, controller.modes, controller.names)
 
 
+@kept_programs()
 def answers(
     controller: Controller, plant: Plant, x: NDArray
 ) -> tuple[NDArray, NDArray | None]:

@@ -8,12 +8,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridctl.cache import kept_programs
 from hybridctl.checks import cast, fail, one_of, require
 from hybridctl.controllers import Guard
 from hybridctl.loop.plot import COLOURS
 from hybridctl.plants import Equilibrium
 from hybridctl.show.style import Look
-from hybridctl.tasks.margin import reach
+from hybridctl.tasks.margin import distance
 
 FINE, FINER = 241, 401  # points on each side of a picture
 SHADES = (COLOURS[2], COLOURS[4], COLOURS[5])
@@ -80,13 +81,14 @@ def shade(
     axis.set(xlim=limits[0], ylim=limits[1])
 
 
+@kept_programs()
 def within(guard: Guard, x: NDArray) -> NDArray:
-    """`reach` of a guard at states [n, m, n_x]: at most 1 where it holds."""
+    """`distance` of a guard at states [n, m, n_x]: at most 1 where it holds."""
     rows = x.reshape(-1, x.shape[-1])
     guard, rows = cast((guard, rows))
-    return np.asarray(_reaches(guard, rows), np.float64).reshape(x.shape[:-1])
+    return np.asarray(_distances(guard, rows), np.float64).reshape(x.shape[:-1])
 
 
 @eqx.filter_jit
-def _reaches(guard: Guard, rows: Any) -> Any:
-    return jax.vmap(lambda x: reach(guard, x))(rows)
+def _distances(guard: Guard, rows: Any) -> Any:
+    return jax.vmap(lambda x: distance(guard, x))(rows)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hybridctl.checks import fail, require
-from hybridctl.plants import CartPole, EndStops, Pendulum, Plant, Port
+from hybridctl.plants import CartPole, EndStops, Network, Pendulum, Plant, Port
 from hybridctl.plants.bodies.links import TwoLinks
 
 CART = 0.2  # half the length of the cart [m]
@@ -114,7 +114,8 @@ def body_of(plant: Any) -> Any:
     """What moves: the plant within stops, or in the one port of a network."""
     if isinstance(plant, EndStops):
         return plant.plant
-    ports = [c for c in getattr(plant, "components", ()) if isinstance(c, Port)]
+    parts = plant.components if isinstance(plant, Network) else ()
+    ports = [c for c in parts if isinstance(c, Port)]
     if len(ports) != 1:
         return plant
     inner = ports[0].plant

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from hybridctl.describe.numbers import spoken
 from hybridctl.show.film.play import Moment
 from hybridctl.show.film.window import FLOOR
-from hybridctl.show.words import number
 
 INK, QUIET, GROOVE, WARN = "#1f2933", "#7b8794", "#dfe3e8", "#a61b1b"
 EDGE = "#f3f4f6"
@@ -62,7 +62,7 @@ class Overlay:
         for i, (x, (across, down)) in enumerate(self.marks):
             unit = " m" if i == len(self.marks) - 1 else ""
             place = (across, down + 0.5 * self.letter)
-            label = number(x) if x else "0"
+            label = spoken(x) if x else "0"
             half = _length(label, small) / 2
             text((place[0] - half, place[1]), label + unit, QUIET, small)
 

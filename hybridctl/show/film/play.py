@@ -70,8 +70,9 @@ def world_of(given: Plant | Task | None, trace: Trace) -> World:
             limits[plant.inputs[0]] = given.input_limit
     else:
         plant: Any = given
-        limits, target = dict(getattr(plant, "limits", {})), None
+        limits, target = {}, None
     check_signals(plant, trace)
+    limits = limits or dict(plant.limits)
     return World(plant, shape_of(plant, limits), limits, target)
 
 

@@ -10,6 +10,7 @@ from hybridctl import files
 from hybridctl.checks import not_negative, positive, require
 from hybridctl.loop import Trace
 from hybridctl.plants import Plant
+from hybridctl.progress import track
 from hybridctl.show.film import encode
 from hybridctl.show.film.film import Chart, Film, check_size, film_of
 from hybridctl.tasks import Task
@@ -270,11 +271,8 @@ def _watched(
 ) -> Iterator[np.ndarray]:
     """The pictures of a film, with a bar in a terminal."""
     from rich.console import Console
-    from rich.progress import track
 
     console = Console(stderr=True)
-    quiet = not (progress and console.is_terminal and not console.is_jupyter)
-    yield from track(
-        film.frames(times), f"drawing by {film.renderer}", total=len(times),
-        console=console, transient=True, disable=quiet,
-    )  # fmt: skip
+    seen = progress and console.is_terminal and not console.is_jupyter
+    name = f"drawing by {film.renderer}"
+    yield from track(film.frames(times), name, len(times), seen)

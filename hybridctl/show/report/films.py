@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from hybridctl.contests import Table
+from hybridctl.describe.numbers import listed
 from hybridctl.show.film import animation
 from hybridctl.show.report.parts import start_text
-from hybridctl.show.words import listed
 from hybridctl.suites import Result
 
 SECONDS, WIDTH, HEIGHT = 8.0, 360, 270  # length [s] and size of a picture [pixels]

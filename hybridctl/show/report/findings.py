@@ -11,9 +11,8 @@ from hybridctl.contests import Table
 from hybridctl.contests.columns import VERBS
 from hybridctl.contests.ranking import ALL, ODD, Met, contest, eligible, paired, ranked
 from hybridctl.contests.statistics import crossed_mean
-from hybridctl.controllers import Controller, Policy
-from hybridctl.controllers.inspect import walk
-from hybridctl.show.words import number
+from hybridctl.controllers.foreign import is_learned
+from hybridctl.describe.numbers import percent, ranged, spoken
 from hybridctl.tasks import Scores
 
 FIRST = slice(0, 1)
@@ -98,10 +97,13 @@ class Findings:
         values = np.subtract(*self._pair(name, other))
         return crossed_mean(values[None]).interval
 
+    def percent(self, share: dict[str, float]) -> str:
+        """A rate with its interval, where there is more than one kind of episode."""
+        return ranged(share, percent, point=not self.alike)
 
-def is_learned(controller: Controller) -> bool:
-    """Whether a policy decides something in a controller."""
-    return any(isinstance(node, Policy) for node in walk(controller))
+    def amount(self, size: dict[str, float]) -> str:
+        """A mean with its interval, where there is more than one kind of episode."""
+        return ranged(size, spoken, point=not self.alike)
 
 
 def part_of(scores: Scores, episodes: slice) -> Scores:
@@ -114,16 +116,7 @@ def rate(row: dict[str, Any]) -> float:
     return row["success"]["value"]
 
 
-def percent(found: Findings, share: dict[str, float]) -> str:
-    """A rate with its interval."""
-    value, low, high = (f"{share[k]:.1%}" for k in ("value", "low", "high"))
-    return value if found.alike else f"{value} [{low}, {high}]"
-
-
-def amount(found: Findings, size: dict[str, float], signed: bool = True) -> str:
-    """A mean with its interval; unsigned where words say more or less."""
-    values = [size[k] for k in ("value", "low", "high")]
-    if not signed:
-        values = [abs(values[0]), *sorted(abs(v) for v in values[1:])]
-    value, low, high = (number(v) for v in values)
-    return value if found.alike else f"{value} [{low}, {high}]"
+def unsigned(size: dict[str, float]) -> dict[str, float]:
+    """A difference and its interval where words say more or less."""
+    low, high = sorted(abs(size[key]) for key in ("low", "high"))
+    return {"value": abs(size["value"]), "low": low, "high": high}

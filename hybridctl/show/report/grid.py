@@ -1,5 +1,6 @@
 """A task's facts and its table."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,9 +8,9 @@ import numpy as np
 
 from hybridctl.contests.columns import VERBS, legend, rates
 from hybridctl.controllers.guards import Guard, Near, Not
+from hybridctl.describe.numbers import Form, brackets, percent, spoken
 from hybridctl.show.report.findings import Findings
 from hybridctl.show.style import Look, in_turns
-from hybridctl.show.words import number
 from hybridctl.tasks import Task
 
 _COLUMNS = {
@@ -119,20 +120,19 @@ def _texts(found: Findings, key: str, value: Any) -> tuple[str, str]:
     if value is None:
         return {"difference": "reference", "step_us": "–"}.get(key, "never"), ""
     if isinstance(value, dict):
-        shape = _SHAPES.get(key, number)
-        size, low, high = (shape(value[k]) for k in ("value", "low", "high"))
-        return size, "" if found.alike else f"[{low}, {high}]"
+        form = _FORMS.get(key, spoken)
+        return form(value["value"]), brackets(value, form, not found.alike)
     plant = found.table.task.plant
     unit = plant.units.get(plant.states[0], "") if key == "peak_x" else "s"
     if key in ("peak_x", "settle_median", "settle_p95"):
         return f"{value:.2f} {unit}".strip(), ""
-    return number(value), ""
+    return spoken(value), ""
 
 
-_SHAPES = {
-    "survived": lambda v: f"{v:.1%}",
-    "settled": lambda v: f"{v:.1%}",
-    "difference": lambda v: number(v, sign=True),
+_FORMS: dict[str, Form] = {
+    "survived": percent,
+    "settled": percent,
+    "difference": functools.partial(spoken, sign=True),
 }
 
 

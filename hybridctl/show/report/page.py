@@ -1,22 +1,23 @@
 """`report`: a comparison as one HTML file for people."""
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hybridctl import files
 from hybridctl.checks import fail, require
 from hybridctl.contests import Table
+from hybridctl.controllers.foreign import is_learned
+from hybridctl.describe.numbers import listed
 from hybridctl.show.figures.training import check_runs, training_curve
 from hybridctl.show.report import provenance
-from hybridctl.show.report.findings import Findings, is_learned
+from hybridctl.show.report.findings import Findings
 from hybridctl.show.report.grid import facts, grid
 from hybridctl.show.report.parts import overview, worst
 from hybridctl.show.report.verdict import tell
 from hybridctl.show.style import Look, looks_of
 from hybridctl.show.svg import to_svg
-from hybridctl.show.words import listed
 
 
 def report(
@@ -65,7 +66,7 @@ def report(
         runs=[_run(n, r, looks, f"r{i}") for i, (n, r) in enumerate(runs.items())],
         made=provenance.rows(found, runs, command, timestamp),
     )
-    return write_page(target, html)
+    return files.write_text(target, html)
 
 
 def _findings(tables: Any) -> list[Findings]:
@@ -140,15 +141,3 @@ def place_of(path: str | Path) -> Path:
             return target
     except OSError as error:
         fail(f"cannot write {target}: {error.strerror}; choose another place")
-
-
-def write_page(target: Path, text: str) -> Path:
-    """All of the file or nothing."""
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        fail(f"cannot write {target}: {error.strerror}; choose another place")
-    return target

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from hybridctl.contests import Episode
+from hybridctl.describe.numbers import listed, spoken
 from hybridctl.loop import Trace
 from hybridctl.show.figures.phase import phase_portrait
 from hybridctl.show.figures.time import MOST_BANDS, plot_traces, settling_curve
 from hybridctl.show.report.findings import Findings
 from hybridctl.show.style import Look
 from hybridctl.show.svg import to_svg
-from hybridctl.show.words import listed, number
 
 
 def overview(found: Findings, looks: Mapping[str, Look], key: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _few(trace: Trace) -> tuple[str, ...]:
 
 def _end(found: Findings, name: str, episode: Episode, trace: Trace) -> str:
     scores, i = found.table.scores[name], episode.index
-    J = number(episode.cost)
+    J = spoken(episode.cost)
     if scores.failed[i]:
         end = f"failed after {float(trace.t[-1]):.2f} s, charged J = {J}"
     elif scores.settled[i]:
@@ -103,7 +103,7 @@ def _end(found: Findings, name: str, episode: Episode, trace: Trace) -> str:
 def start_text(episode: Episode) -> str:
     """A start in words, as x = 0.1 m, theta = 3 rad."""
     units = dict(episode.trace.units)
-    values = (number(float(v)) for v in episode.x0)
+    values = (spoken(float(v)) for v in episode.x0)
     pairs = zip(episode.trace.states, values, strict=True)
     return ", ".join(
         f"{n}\u00a0=\u00a0{v}\u00a0{units.get(n, '')}".strip() for n, v in pairs

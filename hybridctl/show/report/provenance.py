@@ -8,9 +8,9 @@ from typing import Any
 
 import jax
 
+from hybridctl.describe.numbers import spoken
 from hybridctl.show.figures.training import best_of
 from hybridctl.show.report.findings import Findings
-from hybridctl.show.words import number
 
 PACKAGES = ("hybridctl", "jax", "brax", "numpy", "mujoco")
 
@@ -74,7 +74,7 @@ def story(run: Any) -> str:
 
 
 def _kept(best: Mapping[str, float]) -> str:
-    score = f"score {number(best['score'], 4)}"
+    score = f"score {spoken(best['score'], 4)}"
     if best["steps"] == 0:
         return f"kept what it began with, {score}, as no later policy scored higher"
     return f"kept the policy of {best['steps']:,.0f} with {score}"

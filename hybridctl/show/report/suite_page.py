@@ -1,21 +1,23 @@
 """`suite_report`: what a suite found, as one HTML file for people."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hybridctl import files
 from hybridctl.contests.columns import legend, rates
 from hybridctl.contests.ranking import eligible, ranked
+from hybridctl.describe.numbers import Form, brackets, percent, seconds, spoken
 from hybridctl.show.figures.forest import forest
 from hybridctl.show.figures.training import training_curve
 from hybridctl.show.report import provenance
 from hybridctl.show.report.findings import Findings
 from hybridctl.show.report.grid import facts
-from hybridctl.show.report.page import place_of, template, write_page
+from hybridctl.show.report.page import place_of, template
 from hybridctl.show.report.parts import overview, worst
 from hybridctl.show.style import Look, looks_of
 from hybridctl.show.svg import to_svg
-from hybridctl.show.words import number
 from hybridctl.suites import Result
 
 HEADINGS = (
@@ -69,7 +71,7 @@ def suite_report(
         sections=sections,
         made=_made(result, command, timestamp),
     )
-    return write_page(target, html)
+    return files.write_text(target, html)
 
 
 def _section(result: Result, title: str, looks: Mapping, key: str) -> dict[str, Any]:
@@ -137,10 +139,9 @@ def _share(result: Result, title: str, name: str, best: str) -> dict[str, Any]:
     if name not in result.rows[title]:
         return {"value": "–", "interval": "", "best": False}
     row = result.rows[title][name]
-    success = f"{row['success']['value']:.1%}"
     return {
         "value": f"{row['share']['value']:.2f}",
-        "interval": success,
+        "interval": percent(row["success"]["value"]),
         "best": name == best,
     }
 
@@ -174,19 +175,15 @@ def _cells(
 ) -> list[dict[str, Any]]:
     gap, bound = row["difference"], row["to_bound"]
     sure = "*" if gap and gap["verdict"] != "open" else ""
-    median, p95 = (
-        "never" if row[key] is None else f"{row[key]:.2f} s"
-        for key in ("settle_median", "settle_p95")
-    )
-    percent = lambda v: f"{v:.1%}"  # noqa: E731
-    signed = lambda v: number(v, sign=True)  # noqa: E731
+    median, p95 = (seconds(row[key], "s") for key in ("settle_median", "settle_p95"))
+    change = functools.partial(spoken, sign=True)
     return [
         *(_cell(row[share], percent) for share in shares),
         _plain(median) | {"interval": p95},
-        _cell(row["J"], number) | {"best": best},
-        _plain("reference") if gap is None else _cell(gap, signed, sure),
+        _cell(row["J"], spoken) | {"best": best},
+        _plain("reference") if gap is None else _cell(gap, change, sure),
         _plain("–") if bound is None else _plain(f"{bound:.2f}"),
-        _plain(number(row["effort"])),
+        _plain(spoken(row["effort"])),
         _plain(f"{row['n']}"),
     ]
 
@@ -195,10 +192,9 @@ def _plain(shown: str) -> dict[str, Any]:
     return {"value": shown, "interval": "", "best": False}
 
 
-def _cell(value: dict[str, Any], shape: Any, mark: str = "") -> dict[str, Any]:
-    size, low, high = (shape(value[key]) for key in ("value", "low", "high"))
-    interval = "" if low == high else f"[{low}, {high}]"
-    return {"value": f"{size}{mark}", "interval": interval, "best": False}
+def _cell(value: dict[str, Any], form: Form, mark: str = "") -> dict[str, Any]:
+    told = f"{form(value['value'])}{mark}"
+    return {"value": told, "interval": brackets(value, form), "best": False}
 
 
 def _made(result: Result, command: str | None, timestamp: str | None) -> list:

@@ -5,14 +5,13 @@ from typing import Any
 from hybridctl.contests import Table
 from hybridctl.contests.ranking import separate
 from hybridctl.contests.ranking import verdict as decided
+from hybridctl.controllers.foreign import is_learned
+from hybridctl.describe.numbers import listed
 from hybridctl.show.report.findings import (
     Findings,
-    amount,
-    is_learned,
-    percent,
     rate,
+    unsigned,
 )
-from hybridctl.show.words import listed
 
 FEW = 50  # episodes below which intervals are called rough
 WORDS = {
@@ -59,7 +58,7 @@ def tell(found: Findings) -> str:
 def _alone(found: Findings) -> str:
     name = found.order[0]
     row = found.rows[name]
-    rates, J = percent(found, row["success"]), amount(found, row["J"])
+    rates, J = found.percent(row["success"]), found.amount(row["J"])
     return (
         f"{name} {found.verbs[0]} in {rates} of the episodes, with a mean J of {J}; "
         "there is nothing to compare it with."
@@ -69,12 +68,12 @@ def _alone(found: Findings) -> str:
 def _lead(found: Findings) -> str:
     """Who has the lowest J among those that do most often what is asked for."""
     lead, top = found.order[0], found.top
-    J = amount(found, found.rows[lead]["J"])
+    J = found.amount(found.rows[lead]["J"])
     if not any(map(rate, found.rows.values())):
         never = f"None {found.verbs[0]} in any of the {found.table.n} episodes"
         return f"{never}; {lead} has the lowest J, {J}."
     if len(top) == 1:
-        success = percent(found, found.rows[lead]["success"])
+        success = found.percent(found.rows[lead]["success"])
         return f"{lead} {found.verbs[0]} most often, in {success}; its mean J is {J}."
     same = [lead, *(name for name in top[1:] if found.same(name, lead))]
     if len(same) == len(top):
@@ -88,7 +87,7 @@ def _lead(found: Findings) -> str:
 def _among(found: Findings) -> str:
     """Which several do most often what is asked for, and how often."""
     top = found.top
-    shares = [percent(found, found.rows[name]["success"]) for name in top]
+    shares = [found.percent(found.rows[name]["success"]) for name in top]
     apart = "" if len(set(shares)) == 1 else ", which the data do not tell apart"
     success = listed(shares if apart else shares[:1])
     if len(top) < len(found.order):
@@ -123,7 +122,7 @@ def _relation(found: Findings, name: str, other: str) -> str:
         return _costs(found, name, other, called)
     more = "more" if a["value"] > b["value"] else "less"
     sure = "" if separate(a, b) else " (the intervals overlap)"
-    rates = f"{percent(found, a)} against {percent(found, b)}{sure}"
+    rates = f"{found.percent(a)} against {found.percent(b)}{sure}"
     costs = _costs(found, name, other)
     return f"{found.verbs[0]} {more} often than {called}: {rates}, and {costs}"
 
@@ -134,11 +133,11 @@ def _costs(found: Findings, name: str, other: str, called: str = "") -> str:
     if found.same(name, other):
         return f"costs the same{called and f' as {called}'} in every episode"
     if gap["low"] <= 0 <= gap["high"]:
-        apart = f"differs{called and f' from {called}'} by {amount(found, gap)} in J"
+        apart = f"differs{called and f' from {called}'} by {found.amount(gap)} in J"
         return f"{apart}, which may as well be nothing"
     more = "more" if gap["value"] > 0 else "less"
     than = called and f" than {called}"
-    size, ratio = amount(found, gap, signed=False), abs(gap["value"]) / max(base, 1e-12)
+    size, ratio = found.amount(unsigned(gap)), abs(gap["value"]) / max(base, 1e-12)
     share = f" ({ratio:.0%})" if ratio < 1 else ""  # many times as much says nothing
     return f"costs {size}{share} {more}{than}{_charged(found, name)}"
 
@@ -168,8 +167,8 @@ def _cheaper(found: Findings) -> str:
     rest = [name for name in found.order if name not in found.top]
     cheap = [n for n in rest if rows[n]["J_mean"] < rows[lead]["J_mean"]]
     return " ".join(
-        f"{name} has a lower mean J, {amount(found, rows[name]['J'])}, but "
-        f"{found.verbs[0]} less often, {percent(found, rows[name]['success'])}."
+        f"{name} has a lower mean J, {found.amount(rows[name]['J'])}, but "
+        f"{found.verbs[0]} less often, {found.percent(rows[name]['success'])}."
         for name in cheap
     )
 

@@ -1,0 +1,1 @@
+"""What is measured of hybridctl: `python -m benchmarks.questions.speed`, say."""

@@ -1,0 +1,1 @@
+"""One script a question; each writes its own file of benchmarks/results."""

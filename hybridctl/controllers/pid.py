@@ -63,7 +63,8 @@ class PID(Controller):
             is asked for.
         limit: largest |u|, scalar, or None.
         angle: whether the measurement is an angle (errors are wrapped to ±π); of one
-            given by name, what is measured says so too.
+            given by name, what is measured says so too, but a file or a pilot has only
+            what stands here.
         follow: add the first reference `tick.r[0]` to the setpoint.
         measures: the measurement's name, "" of one by number.
 

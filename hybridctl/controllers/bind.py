@@ -85,6 +85,16 @@ def bind(part: Any, y: Signals) -> Any:
     return _rebuilt(part, y)
 
 
+def on_its_own(controller: Controller, known: Ports) -> Controller:
+    """A controller on exactly what its ports take, as a file or a pilot runs it.
+
+    Args:
+        controller: the controller.
+        known: its ports.
+    """
+    return bind(controller, known.y) if known.y else controller
+
+
 @bind.register
 def _(part: Seeing, y: Signals) -> Controller:
     """Bound anew, to something else perhaps."""

@@ -20,7 +20,7 @@ from hybridctl.codegen.graph import (
 from hybridctl.codegen.lower import lower
 from hybridctl.codegen.operands import Operand, boxed, known, numbers, whole
 from hybridctl.controllers import Controller
-from hybridctl.controllers.bind import bind
+from hybridctl.controllers.bind import on_its_own
 from hybridctl.controllers.trial import GUESSES, Sizes
 from hybridctl.deploy.jaxprs import (
     Traced,
@@ -180,7 +180,7 @@ def program(
     if known.y is None and plant is not None:
         known = known.but(y=plant.ports.y)
     plant = plant_of(controller) if plant is None else plant
-    controller = bind(controller, known.y) if known.y else controller
+    controller = on_its_own(controller, known)
     traced = trace(controller, known)
     if traced.sizes.more:  # as far as it looks, which JAX does not check
         wide = trace(controller, known, GUESSES)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from hybridctl.controllers import AugmentedFeedback, StateFeedback
-from hybridctl.describe import told
 from hybridctl.design.actuated import delayed, lag_share, lagged
 from hybridctl.design.riccati import held, lqrd
 from hybridctl.design.riccati import lqr as continuous_lqr
@@ -111,7 +110,7 @@ def lqr(
         design.K, x0, u0, design.X, limit, equilibrium.angles, period,
         *names_of(plant),
     )  # fmt: skip
-    return told(made, plant)
+    return made
 
 
 def _behind(
@@ -134,4 +133,4 @@ def _behind(
         made.K, x0, u0, made.X, actuator.delay, share is not None, limit,
         actuator.limit, equilibrium.angles, dt, *names_of(plant),
     )  # fmt: skip
-    return told(feedback, plant)
+    return feedback

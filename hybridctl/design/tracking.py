@@ -13,7 +13,6 @@ from hybridctl.controllers import (
     Shift,
 )
 from hybridctl.controllers.follow import rows
-from hybridctl.describe import told
 from hybridctl.design.discretize import period
 from hybridctl.design.matrices import weight
 from hybridctl.design.riccati import held, regulator
@@ -160,7 +159,7 @@ def lqi(
         K[:, :n], K[:, n:], C, equilibrium.x, equilibrium.u, dt, limit,
         equilibrium.angles, *names_of(plant),
     )  # fmt: skip
-    return Shift(N_x, names_of(plant)[0]) >> told(inner, plant)
+    return Shift(N_x, names_of(plant)[0]) >> inner
 
 
 def _integrating(p: Problem, C: NDArray, Qi: NDArray, dt: float) -> NDArray:

@@ -4,7 +4,6 @@ import os
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from hybridctl.runs.folder import Curve, RunFolder
@@ -75,10 +74,5 @@ class RunFolders:
     def __enter__(self) -> "RunFolders":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

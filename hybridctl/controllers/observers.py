@@ -25,8 +25,8 @@ from hybridctl.controllers.error import deviation, total, wrap
 from hybridctl.kinds import check_fields, check_kind, real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
+from hybridctl.plants.outputs import Outputs, function_of, pairs
 from hybridctl.plants.scales import natural_units
-from hybridctl.plants.signals import Outputs, function_of, pairs
 from hybridctl.ports import Names, Ports, named
 
 DRIFT = 1e-4  # of a state in a period, in its natural unit

@@ -8,6 +8,7 @@ from jax import Array
 
 from hybridctl.checks import fail, require
 from hybridctl.describe import Shown, plain_data
+from hybridctl.loop.plot import plot_trace
 from hybridctl.loop.record import fields_of
 from hybridctl.plants import Equilibrium
 from hybridctl.plants.hybrid.plant import Hits
@@ -180,8 +181,6 @@ class Trace(Shown, eqx.Module):
     def plot(self, **options: Any) -> Any:
         """Draw the signals over time; see `hybridctl.loop.plot.plot_trace`."""
         self._single()
-        from hybridctl.loop.plot import plot_trace  # matplotlib is heavy
-
         return plot_trace(self, **options)
 
     def _single(self) -> None:

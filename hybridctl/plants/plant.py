@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -10,32 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, shape
+from hybridctl.checks import as_float, require, shape
 from hybridctl.describe import Shown, told
 from hybridctl.kinds import check_fields, check_fields_first
-from hybridctl.plants.signals import names, signal_names
+from hybridctl.plants.callables import check_call, title, traced
+from hybridctl.plants.linearize import Equilibrium
+from hybridctl.plants.signals import (
+    columns,
+    limits_of,
+    names,
+    signal_names,
+    units_of,
+)
+from hybridctl.plants.trim import trim
 from hybridctl.ports import Ports, signals
-
-if TYPE_CHECKING:
-    from hybridctl.plants.function import FunctionPlant
-
-
-class Equilibrium(Shown, eqx.Module):
-    """A state and input at which a plant rests (trim point).
-
-    Attributes:
-        x: state, shape [n_x].
-        u: input, shape [n_u].
-        states: names of the coordinates of x.
-        angles: which coordinates of x are angles (errors are wrapped to ±π).
-    """
-
-    CURE: ClassVar[str] = "; give plant.upright(), or plant.equilibrium(x, u)"
-
-    x: Array = eqx.field(converter=as_float)
-    u: Array = eqx.field(converter=as_float)
-    states: tuple[str, ...] = eqx.field(static=True, default=())
-    angles: tuple[int, ...] = eqx.field(static=True, default=())
 
 
 class Plant(Shown, eqx.Module):
@@ -73,7 +61,7 @@ class Plant(Shown, eqx.Module):
         """State derivative ẋ, shape [n_x], at time t [s], state x, input u."""
 
     def to_control(
-        self, equilibrium: "Equilibrium | None" = None, dt: float | None = None
+        self, equilibrium: Equilibrium | None = None, dt: float | None = None
     ) -> Any:
         """This plant as a system of python-control, in float64.
 
@@ -158,8 +146,6 @@ class Plant(Shown, eqx.Module):
             >>> print(at.x.round(3), at.u.round(3))
             [0.524 0.   ] [5.]
         """
-        from hybridctl.plants.trim import trim  # which needs this module
-
         return trim(self, near, held)
 
     @staticmethod
@@ -200,9 +186,63 @@ class Plant(Shown, eqx.Module):
             >>> print(plant.ode(0.0, np.array([1.0, 0.0]), np.array([0.5])))
             [ 0.  -3.5]
         """
-        from hybridctl.plants.function import FunctionPlant
-
         return FunctionPlant(f, states, inputs, units, angles, limits, parameters)
+
+
+class FunctionPlant(Plant):
+    """ẋ = f(t, x, u) or f(t, x, u, parameters); made by `Plant.from_function`.
+
+    Attributes:
+        f: the function; compiled programs are kept by its identity, so define it
+            once and not anew for every plant.
+        parameters: its last argument, any pytree of numbers, or None.
+    """
+
+    f: Callable[..., Any] = eqx.field(static=True)
+    states: tuple[str, ...] = eqx.field(static=True)
+    inputs: tuple[str, ...] = eqx.field(static=True)
+    units: Mapping[str, str] = eqx.field(static=True)
+    angles: tuple[int, ...] = eqx.field(static=True)
+    limits: Mapping[str, float] = eqx.field(static=True)
+    parameters: Any
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        states: Sequence[str],
+        inputs: Sequence[str],
+        units: Mapping[str, str] | None = None,
+        angles: Sequence[str] = (),
+        limits: Mapping[str, float] | None = None,
+        parameters: Any = None,
+    ):
+        self.f = f
+        self.states, self.inputs = names("states", states), names("inputs", inputs)
+        signals = (*self.states, *self.inputs)
+        names("states and inputs together", signals)
+        self.units, self.limits = units_of(units, signals), limits_of(limits, signals)
+        self.angles = columns("angles", angles, self.states)
+        self.parameters = jax.tree.map(as_float, parameters)
+
+    def __check_init__(self):
+        check_call(self.f, self._arguments(0.0, np.zeros(0), np.zeros(0)), "ẋ = f")
+        t, x, u = (jnp.zeros(n) for n in ((), self.n_x, self.n_u))
+        given = traced(self.f, self._arguments(t, x, u), "ẋ = f")
+        require(
+            given.shape == (self.n_x,),
+            f"{title(self.f)} returns a derivative of shape {given.shape}, expected "
+            f"({self.n_x},), one entry for each of {', '.join(self.states)}",
+        )
+
+    def ode(self, t: Array, x: Array, u: Array) -> Array:
+        """State derivative f(t, x, u) [n_x]."""
+        given = jnp.asarray(self.f(*self._arguments(t, x, u)))
+        real = jnp.issubdtype(given.dtype, jnp.floating)
+        return given if real else given.astype(jnp.zeros(()).dtype)
+
+    def _arguments(self, t: Any, x: Any, u: Any) -> tuple:
+        rest = () if self.parameters is None else (self.parameters,)
+        return t, x, u, *rest
 
 
 @runtime_checkable

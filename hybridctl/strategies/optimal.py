@@ -1,0 +1,204 @@
+"""A task as an optimal-control problem, which a value of the state solves."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.checks import as_float, fail, require
+from hybridctl.controllers import Guard, StateFeedback
+from hybridctl.controllers.error import wrap
+from hybridctl.controllers.guards import Level
+from hybridctl.describe import Shown
+from hybridctl.loop import Loop
+from hybridctl.plants import HybridPlant, Plant
+from hybridctl.plants.flow import rk4
+from hybridctl.plants.scales import natural_units, own_second
+from hybridctl.strategies.reference import build_lqr
+from hybridctl.tasks import Box, Cost, Start, Task, holds
+
+FENCE = 0.6  # share of a limit at which the soft fence begins
+STEEP = 46.0  # rate of the fence at twice that distance, in worths per own second
+LEFT = 4.0  # charged for a failure, in worths
+INSIDE = 0.8  # share of the limits that wide starts fill
+SPIN, PACE = 7.0, 3.0  # fastest wide starts of angles and of others, in own units
+WORTH = 1.25  # mean cost of wide starts for an own second, times this, is one worth
+DRAWS = 1024  # wide starts that are looked at to tell it
+
+
+class OptimalControl(Shown, eqx.Module):
+    """Minimize ∫ c(x, u) dt until the lock, from where the LQR's cost-to-go is known.
+
+    Attributes:
+        plant: nominal, undisturbed.
+        cost: running cost c.
+        lock: level set in which an episode ends, charged its V.
+        failure: guard on the state that ends an episode badly.
+        limit: largest |u|, shape [n_u].
+        start: where the task starts in training.
+        wide: box of starts that also reaches what the task only passes through.
+        columns: states with a limit.
+        bounds: their limits, as distances from the target, shape [n].
+        second: the plant's own [s].
+        worth: a typical cost-to-go, in the unit of J.
+    """
+
+    plant: Plant
+    cost: Cost
+    lock: Level
+    failure: Guard
+    limit: Array = eqx.field(converter=as_float)
+    start: Start
+    wide: Box
+    columns: tuple[int, ...] = eqx.field(static=True)
+    bounds: Array = eqx.field(converter=as_float)
+    second: Array = eqx.field(converter=as_float)
+    worth: Array = eqx.field(converter=as_float)
+
+    @property
+    def left(self) -> Array:
+        """J charged where an episode fails: a cliff that a network can fit."""
+        return LEFT * self.worth
+
+    def rate(self, x: Array, u: Array) -> Array:
+        """Cost rate with a soft fence before the limits, scalar."""
+        apart = self.cost.x0 - x
+        rate, steep = self.cost(x, u), STEEP * self.worth / self.second
+        for i, column in enumerate(self.columns):
+            e = apart[column]
+            e = wrap(e) if column in self.plant.angles else e
+            over = jnp.maximum(jnp.abs(e) / self.bounds[i] - FENCE, 0.0)
+            rate = rate + steep * over**2
+        return rate
+
+    def advance(self, x: Array, u: Array, h: Any) -> tuple[Array, Array]:
+        """State after h [s] of an input that is held, and what that cost.
+
+        Two steps of RK4, and Simpson's rule.
+        """
+        now = jnp.zeros((), x.dtype)
+        middle = rk4(self.plant, now, x, u, 0.5 * h)
+        after = rk4(self.plant, now, middle, u, 0.5 * h)
+        rates = self.rate(x, u) + 4.0 * self.rate(middle, u) + self.rate(after, u)
+        return after, h * rates / 6.0
+
+    def failed(self, x: Array) -> Array:
+        """Whether a state ends an episode badly."""
+        return holds(self.failure, x) | ~jnp.all(jnp.isfinite(x))
+
+
+def optimal_control(task: Task, *, undisturbed: bool = True) -> OptimalControl:
+    """The optimal-control problem that a task poses.
+
+    Args:
+        task: with a `Cost` of inputs, an LQR about its target, and an input limit.
+        undisturbed: refuse a task whose loop a value of the state cannot know; False:
+            whoever asks sees to that, by observers and predictors.
+
+    Returns:
+        The problem of the nominal plant.
+
+    Raises:
+        ValueError: says what stands in the way.
+
+    Example:
+        >>> from hybridctl import tasks
+        >>> optimal_control(tasks.get("global")).columns
+        (0,)
+    """
+    cost = _checked_cost(task)
+    _check_plant(task)
+    if undisturbed:
+        check_known(task)
+    lqr: StateFeedback = build_lqr(task)
+    limits, states = task.limits, task.plant.states
+    wide, second = _wide(task), own_second(task.plant)
+    keys = jax.random.split(jax.random.PRNGKey(0), DRAWS)
+    rates = jax.vmap(lambda x: cost(x, jnp.zeros(task.plant.n_u)))
+    mean = float(jnp.mean(rates(jax.vmap(wide)(keys))))
+    return OptimalControl(
+        plant=task.plant,
+        cost=cost,
+        lock=Level(lqr.V, lqr.unsaturated(task.input_limit)),
+        failure=task.failure,
+        limit=np.full(task.plant.n_u, task.input_limit),
+        start=task.train_start or task.start,
+        wide=wide,
+        columns=tuple(states.index(name) for name in limits),
+        bounds=list(limits.values()),
+        second=second,
+        worth=WORTH * second * mean,
+    )
+
+
+def _checked_cost(task: Task) -> Cost:
+    cost = task.cost
+    if not isinstance(cost, Cost):
+        fail(
+            f"the cost of {task.name!r} is a {type(cost).__name__}; the best input "
+            "follows from a value in closed form for an hc.tasks.Cost"
+        )
+    require(
+        bool(np.all(np.asarray(cost.r) > 0)),
+        f"the inputs of {task.name!r} cost nothing (r={np.asarray(cost.r)}), so that "
+        "the best one is at its limit always; give r above 0",
+    )
+    return cost
+
+
+def _check_plant(task: Task) -> None:
+    """A limit, no events, and a rate that is affine in the input."""
+    plant = task.plant
+    require(
+        not isinstance(plant, HybridPlant),
+        f"{type(plant).__name__} has events, at which a value of the state jumps; "
+        'learn a policy instead: algorithm="ppo"',
+    )
+    task.input_limit  # noqa: B018  (or its sentence)
+
+
+def check_known(task: Task) -> None:
+    """Refuse a loop or a plant of which the state does not tell everything.
+
+    Raises:
+        ValueError: says what it is that a value of the state cannot know.
+    """
+    hidden = ", ".join(unknown_parts(task))
+    require(
+        not hidden,
+        f"a value of the state cannot know the {hidden} of {task.name!r}; learn a "
+        'policy instead (algorithm="ppo"), or put an observer in front',
+    )
+
+
+def unknown_parts(task: Task) -> list[str]:
+    """What the state of a task does not tell: its sensor's noise, delay, parameters."""
+    loop: Loop = task.loop
+    sensor, actuator = loop.sensor, loop.actuator
+    late = actuator is not None and (bool(actuator.delay) or actuator.lag is not None)
+    found = {
+        "sensor": sensor is not None,
+        "late actuator": late,
+        "varied parameters": task.vary is not None,
+    }
+    return [name for name, there in found.items() if there]
+
+
+def _wide(task: Task) -> Box:
+    """Positions all over the limits, at speeds that can still be stopped there."""
+    plant, n = task.plant, task.plant.n_x // 2
+    unit = np.asarray(natural_units(plant), float)
+    second, limits = own_second(plant), task.limits
+    half = np.zeros(plant.n_x)
+    for i, name in enumerate(plant.states):
+        turns = i in plant.angles
+        free = np.pi if turns else PACE * unit[i]
+        half[i] = INSIDE * limits[name] if name in limits else free
+    for i in range(n) if 2 * n == plant.n_x else ():
+        turns = i in plant.angles
+        fast = (SPIN if turns else PACE) * unit[n + i]
+        half[n + i] = min(fast, SPIN / np.pi * half[i] / second if turns else fast)
+    return Box.around(task.target.x, half)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl import names
 from hybridctl.checks import as_float, fail, one_of, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.features import Features
@@ -21,6 +22,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "swish": jax.nn.swish,
     "elu": jax.nn.elu,
 }
+names.check_listed("ActivationName", names.ACTIVATIONS, ACTIVATIONS)
 
 
 def _arrays(values: Any) -> tuple:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl import names
 from hybridctl.checks import as_float, fail, one_of, positive, require
@@ -55,8 +56,8 @@ class Policy(Controller):
     features: Features
     weights: tuple[Array, ...] = eqx.field(converter=_arrays)
     biases: tuple[Array, ...] = eqx.field(converter=_arrays)
-    mean: Array = eqx.field(converter=as_float)
-    std: Array = eqx.field(converter=as_float)
+    mean: Float[Array, " features.size"] = eqx.field(converter=as_float)
+    std: Float[Array, " features.size"] = eqx.field(converter=as_float)
     activation: str = eqx.field(static=True, default="tanh")
     dt: float | None = eqx.field(static=True, default=None)
     squash: str | None = eqx.field(static=True, default=None)

@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 from jax import Array
+from jaxtyping import Float, Int
 
 from hybridctl.checks import fail, require
 from hybridctl.describe import Shown, plain_data
@@ -39,11 +40,11 @@ class Trace(Shown, eqx.Module):
     one of them, `trace["theta"]` a signal by name.
     """
 
-    t: Array | np.ndarray
-    x: Array
-    u: Array
-    asked: Array
-    mode: Array | None
+    t: Float[Array | np.ndarray, " T+1"]
+    x: Float[Array, "*N T+1 n_x"]
+    u: Float[Array, "*N T n_u"]
+    asked: Float[Array, "*N T n_u"]
+    mode: Int[Array, "*N T"] | None
     states: tuple[str, ...] = eqx.field(static=True)
     inputs: tuple[str, ...] = eqx.field(static=True)
     modes: tuple[str, ...] = eqx.field(static=True)

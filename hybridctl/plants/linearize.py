@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from hybridctl.checks import as_float, finite_entries, is_concrete, require, shape
@@ -33,8 +34,8 @@ class Equilibrium(Shown, eqx.Module):
 
     CURE: ClassVar[str] = "; give plant.upright(), or plant.equilibrium(x, u)"
 
-    x: Array = eqx.field(converter=as_float)
-    u: Array = eqx.field(converter=as_float)
+    x: Float[Array, " n_x"] = eqx.field(converter=as_float)
+    u: Float[Array, " n_u"] = eqx.field(converter=as_float)
     states: tuple[str, ...] = eqx.field(static=True, default=())
     angles: tuple[int, ...] = eqx.field(static=True, default=())
 
@@ -62,7 +63,9 @@ class Dynamics(Protocol):
 
 
 @checked
-def linearize(plant: Dynamics, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
+def linearize(
+    plant: Dynamics, equilibrium: Equilibrium
+) -> tuple[Float[np.ndarray, "n_x n_x"], Float[np.ndarray, "n_x n_u"]]:
     """Linear model of a plant at an equilibrium, by automatic differentiation.
 
     With e = x - x₀ and v = u - u₀: ė = A e + B v, where A = ∂f/∂x and B = ∂f/∂u at

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import as_float, require, shape
 from hybridctl.describe import Shown, told
@@ -57,7 +58,9 @@ class Plant(Shown, eqx.Module):
         signal_names(names("states", self.states), self.inputs)
 
     @abc.abstractmethod
-    def ode(self, t: Array, x: Array, u: Array) -> Array:
+    def ode(
+        self, t: Float[Array, ""], x: Float[Array, " n_x"], u: Float[Array, " n_u"]
+    ) -> Float[Array, " n_x"]:
         """State derivative ẋ, shape [n_x], at time t [s], state x, input u."""
 
     def to_control(
@@ -276,11 +279,13 @@ class MechanicalPlant(Plant):
     actuated: eqx.AbstractVar[tuple[int, ...]]
 
     @abc.abstractmethod
-    def kinetic(self, q: Array, dq: Array) -> Array:
+    def kinetic(
+        self, q: Float[Array, " n_q"], dq: Float[Array, " n_q"]
+    ) -> Float[Array, ""]:
         """Kinetic energy T(q, q̇) [J], scalar."""
 
     @abc.abstractmethod
-    def potential(self, q: Array) -> Array:
+    def potential(self, q: Float[Array, " n_q"]) -> Float[Array, ""]:
         """Potential energy V(q) [J], scalar."""
 
     @abc.abstractmethod
@@ -292,13 +297,13 @@ class MechanicalPlant(Plant):
         """Indices of the coordinates of q that no input pushes."""
         return tuple(i for i in range(self.n_x // 2) if i not in self.actuated)
 
-    def dissipated(self, x: Array) -> Array:
+    def dissipated(self, x: Float[Array, " n_x"]) -> Float[Array, ""]:
         """Power [W] that friction takes at state x [n_x]: -d(T + V)/dt at input 0."""
         x = jnp.asarray(x)
         dx = self.ode(jnp.zeros(()), x, jnp.zeros(self.n_u, x.dtype))
         return -jax.jvp(self.energy, (x,), (dx,))[1]
 
-    def energy(self, x: Array) -> Array:
+    def energy(self, x: Float[Array, " n_x"]) -> Float[Array, ""]:
         """Total energy T + V [J] of state x [n_x]."""
         q, dq = jnp.split(jnp.asarray(x), 2)
         return self.kinetic(q, dq) + self.potential(q)

@@ -1,10 +1,9 @@
 """A plant near an equilibrium is a linear model."""
 
-# ruff: noqa: D102  (of a Protocol, whose parts `Plant` documents)
-
+import abc
 import functools
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -40,26 +39,33 @@ class Equilibrium(Shown, eqx.Module):
     angles: tuple[int, ...] = eqx.field(static=True, default=())
 
 
-@runtime_checkable
-class Dynamics(Protocol):
+class Dynamics(Shown, eqx.Module):
     """What has to be known of a `Plant` to linearize it and to find where it rests."""
 
     CURE: ClassVar[str] = "; give a Plant, for example hc.CartPole()"
 
+    states: eqx.AbstractVar[tuple[str, ...]]
+    inputs: eqx.AbstractVar[tuple[str, ...]]
+    angles: eqx.AbstractVar[tuple[int, ...]]
+    limits: eqx.AbstractVar[Mapping[str, float]]
+
     @property
-    def states(self) -> tuple[str, ...]: ...
+    def n_x(self) -> int:
+        """Number of states."""
+        return len(self.states)
+
     @property
-    def inputs(self) -> tuple[str, ...]: ...
-    @property
-    def angles(self) -> tuple[int, ...]: ...
-    @property
-    def limits(self) -> Mapping[str, float]: ...
-    @property
-    def n_x(self) -> int: ...
-    @property
-    def n_u(self) -> int: ...
-    def ode(self, t: Array, x: Array, u: Array) -> Array: ...
-    def equilibrium(self, x: Any, u: Any = None) -> Equilibrium: ...
+    def n_u(self) -> int:
+        """Number of inputs."""
+        return len(self.inputs)
+
+    @abc.abstractmethod
+    def ode(self, t: Array, x: Array, u: Array) -> Array:
+        """State derivative ẋ [n_x]."""
+
+    @abc.abstractmethod
+    def equilibrium(self, x: Any, u: Any = None) -> Equilibrium:
+        """A state [n_x] and input [n_u] with its names."""
 
 
 @checked

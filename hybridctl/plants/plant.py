@@ -12,10 +12,10 @@ from jax import Array
 from jaxtyping import Float
 
 from hybridctl.checks import as_float, require, shape
-from hybridctl.describe import Shown, told
+from hybridctl.describe import told
 from hybridctl.kinds import check_fields, check_fields_first
 from hybridctl.plants.callables import check_call, title, traced
-from hybridctl.plants.linearize import Equilibrium
+from hybridctl.plants.linearize import Dynamics, Equilibrium
 from hybridctl.plants.signals import (
     columns,
     limits_of,
@@ -27,7 +27,7 @@ from hybridctl.plants.trim import trim
 from hybridctl.ports import Ports, signals
 
 
-class Plant(Shown, eqx.Module):
+class Plant(Dynamics):
     """What the world is: ẋ = f(t, x, u).
 
     Subclasses give `ode` and the names; every numeric field is a parameter
@@ -93,20 +93,10 @@ class Plant(Shown, eqx.Module):
         return to_control(self, equilibrium, dt)
 
     @property
-    def n_x(self) -> int:
-        """Number of states."""
-        return len(self.states)
-
-    @property
     def ports(self) -> Ports:
         """What it gives, its states, and the inputs that it takes."""
         y = signals(self.states, self.units, self.angles)
         return Ports(y=y, r=(), u=signals(self.inputs, self.units))
-
-    @property
-    def n_u(self) -> int:
-        """Number of inputs."""
-        return len(self.inputs)
 
     def equilibrium(self, x: Any, u: Any = None) -> Equilibrium:
         """A state and input of this plant, which names its coordinates.

@@ -1,6 +1,7 @@
 """What is chosen by name, as types: known to type checkers, and without JAX.
 
-Who registers a task or a template adds its name here; the registries compare.
+Who registers a task, a template or an activation adds its name here; the registries
+compare.
 """
 
 from collections.abc import Iterable
@@ -14,15 +15,17 @@ TemplateName = Literal[
     "ppo", "residual", "residual_lqr", "residual_machine", "early_catch", "swing",
     "modes", "gate", "schedule",
 ]  # fmt: skip
+ActivationName = Literal["tanh", "relu", "swish", "elu"]
 TASKS: tuple[str, ...] = get_args(TaskName)
 TEMPLATES: tuple[str, ...] = get_args(TemplateName)
+ACTIVATIONS: tuple[str, ...] = get_args(ActivationName)
 
 
 def check_listed(kind: str, listed: tuple[str, ...], registered: Iterable[str]) -> None:
     """Refuse a registry that is not what is listed here.
 
     Args:
-        kind: of the names, as it is called here: TaskName, TemplateName.
+        kind: of the names, as it is called here: TaskName, ...
         listed: here, in order.
         registered: by the toolkit's own modules, in order.
 

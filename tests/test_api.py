@@ -21,7 +21,7 @@ def test_the_names_of_the_design_exist(name):
     assert name in dir(hc)
 
 
-ROOMS = "plants controllers loop design contests store runs deploy".split()
+ROOMS = "plants controllers loop design learn contests store runs deploy".split()
 
 
 def test_an_unknown_name_says_what_there_is():
@@ -56,6 +56,7 @@ def test_work_imports_what_it_needs():
         "print(sum(m.startswith('hybridctl') for m in sys.modules) < 40); "
         "task = hc.tasks.get('swingup'); "
         "hc.reference('machine', task); hc.simulate; hc.compare; hc.save; "
+        "hc.learn.preset('quick').replace(steps=1); "
         "print([m for m in ('brax', 'mujoco', 'matplotlib') if m in sys.modules])"
     )
     run = [sys.executable, "-c", code]

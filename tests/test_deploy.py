@@ -44,6 +44,7 @@ from hybridctl.controllers import (
 from hybridctl.controllers.trial import sizes
 from hybridctl.store import answers, load, register, registry, save
 from hybridctl.store.container import HEADER_CAP, pack, unpack
+from hybridctl.store.decode import decode
 from hybridctl.store.encode import DEPTH, encode
 from hybridctl.store.save import from_bytes, to_bytes
 
@@ -116,6 +117,12 @@ class Holder(Controller):
 
     def step(self, state, tick):
         return state, jnp.zeros(1)
+
+
+@register
+def tip(x):
+    """Where the pole ends: a user's output equation."""
+    return jnp.stack([x[0] + jnp.sin(x[1])])
 
 
 @register(name="inside")
@@ -582,6 +589,28 @@ def test_only_classes_that_can_be_rebuilt_are_registered():
     with pytest.raises(ValueError, match=r"'inside' is taken by .*\.Inside"):
         register(name="inside")(Stranger)
     assert register(Integral) is Integral
+
+
+def test_a_function_is_kept_by_the_name_it_is_registered_by():
+    def local(x):
+        return x[:1]
+
+    kept = hc.EKF(hc.CartPole(), 0.02, 0.01, outputs=tip, names=("tip",))
+    arrays = {}
+    node = encode(kept, "c", arrays)
+    assert node["fields"]["outputs"] == {"function": "user:tip"}
+    assert eqx.tree_equal(decode(node, "c", arrays), kept, typematch=True)
+    with pytest.raises(ValueError, match="no function 'user:Inside' is registered"):
+        decode({"function": "user:Inside"}, "c", {})
+    with pytest.raises(ValueError, match="no class 'user:tip' is registered"):
+        decode({"class": "user:tip", "fields": {}}, "c", {})
+    with pytest.raises(ValueError, match=r"c\.outputs: local is not registered"):
+        encode(hc.EKF(hc.CartPole(), 0.02, 0.01, outputs=local), "c", {})
+    with pytest.raises(ValueError, match="expected one that a module defines"):
+        register(local)
+    plant = hc.Plant.from_function(lambda t, x, u: [u[0]], ["a"], ["f"])
+    with pytest.raises(ValueError, match="is a plant made of functions"):
+        encode(hc.EKF(plant, 0.02, 0.01), "c", {})
 
 
 # ---------------------------------------------------------------- the disk

@@ -17,12 +17,6 @@ ORDER = (
 FILES = sorted(ROOT.rglob("*.py"))
 NAMES = {".".join(p.relative_to(ROOT.parent).with_suffix("").parts): p for p in FILES}
 MODULES = {name.removesuffix(".__init__"): path for name, path in NAMES.items()}
-DOORS = {  # methods that open a later file of their room: plant.rest(), ...
-    "hybridctl.plants.plant": {
-        "hybridctl.plants.function", "hybridctl.plants.interop",
-        "hybridctl.plants.trim",
-    },
-}  # fmt: skip
 
 
 def room_of(path: Path) -> str:
@@ -35,24 +29,14 @@ def tree(path: Path) -> ast.Module:
 
 
 @functools.cache
-def imports(path: Path, late: bool = True) -> list[tuple[str, str]]:
-    """Module and name of every import, also of those within functions.
-
-    Args:
-        path: of the file.
-        late: also of those below `if TYPE_CHECKING`.
-    """
-    found, todo = [], list[ast.AST]([tree(path)])
-    while todo:
-        node = todo.pop()
+def imports(path: Path) -> list[tuple[str, str]]:
+    """Module and name of every import, also of those that only types need."""
+    found = []
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found += [(a.name, "") for a in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [(node.module, a.name) for a in node.names]
-        elif late or not (
-            isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        ):
-            todo += ast.iter_child_nodes(node)
     return [pair for pair in found if pair[0].split(".")[0] == "hybridctl"]
 
 
@@ -69,9 +53,11 @@ def home(module: str, name: str) -> str:
 
 
 def used(module: str) -> set[str]:
-    """Files that a file imports when it runs."""
-    found = {home(*pair) for pair in imports(MODULES[module], late=False)}
-    return found - {module} - DOORS.get(module, set())
+    """Files that a file imports; a room that opens late waits until it is asked."""
+    found = imports(MODULES[module])
+    if ("hybridctl.lazy", "open_room") in found:
+        return set()
+    return {home(*pair) for pair in found} - {module}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -91,7 +91,8 @@ WORDS = re.compile(
     r"\bunits?\b|factor|share|relative|\bcost\b|\bJ\b|\bω\b|max \|S\||origin|"
     r"slow motion"
 )
-ARRAY = re.compile(r"<class '.*[aA]rray'>|.*\bA?rray \| None")
+ARRAY = re.compile(r"<class '.*[aA]rray'>|.*[aA]rray \| None")
+SHAPED = re.compile(r"\w+\[[\w.]*[aA]rray, '(.*?)'\]")  # Float[Array, "n_u n_x"]
 NUMBER = re.compile(r"<class 'float'>|float( \| None)?")
 PHYSICAL = ("plants", "controllers", "loop", "design", "tasks")
 
@@ -110,10 +111,25 @@ def test_arrays_have_a_shape_and_quantities_a_unit():
         measured = thing.__module__.split(".")[1] in PHYSICAL
         for argument, kind in kinds(thing).items():
             text = explained(thing)[argument]
-            array, quantity = ARRAY.match(kind), measured and NUMBER.fullmatch(kind)
+            array = ARRAY.match(kind) and not SHAPED.search(kind)
+            quantity = measured and NUMBER.fullmatch(kind)
             told = BRACKETS.search(text) or (quantity and WORDS.search(text))
             if (array or quantity) and not told:
                 wrong[f"{name}: {argument}"] = text
+    assert not wrong
+
+
+def test_the_shape_that_words_tell_is_annotated():
+    """Of arrays that are kept; what takes lists, too, says so in words alone."""
+    wrong = {}
+    for name, thing in PUBLIC.items():
+        for argument, kind in kinds(thing).items():
+            told = re.search(r"shape \[(.*?)\]", explained(thing)[argument])
+            noted = SHAPED.search(kind)
+            if told and (noted or ARRAY.match(kind)):
+                said = told[1].replace(",", "")
+                if noted is None or noted[1] != said:
+                    wrong[f"{name}: {argument}"] = kind, said
     assert not wrong
 
 

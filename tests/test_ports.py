@@ -117,7 +117,7 @@ def test_what_cannot_be_measured_is_refused(options, told):
         hc.simulate(PLANT, hc.Constant([0.0]), X0, 1.0, loop=loop, key=0)
 
 
-PHI = {"dt": DT, "setpoint": np.pi}
+PHI = {"dt": DT, "setpoint": np.pi, "angle": True}
 PAIR_ONLY, POLE = hc.Sensor(outputs=["theta", "x"]), hc.Sensor(outputs=["theta"])
 
 
@@ -133,14 +133,17 @@ def test_names_find_their_places():
 
 def test_a_pid_by_name_is_the_one_by_number():
     named = hc.PID("theta", kp=-60.0, kd=-15.0, **PHI)
-    assert named.ports.y == (("theta", "", False),) and named.ports.by_name
+    assert named.ports.y == (("theta", "", True),) and named.ports.by_name
     assert hc.PID(-60.0, 0.0, -15.0, column="theta", **PHI).measures == "theta"
-    numbered = hc.PID(-60.0, 0.0, -15.0, column=1, angle=True, **PHI)
+    numbered = hc.PID(-60.0, 0.0, -15.0, column=1, **PHI)
     np.testing.assert_array_equal(run(named, PAIR_ONLY), run(numbered))
     both = named + hc.PID("x", 2.0, dt=DT)
     assert names(both.ports.y) == ["theta", "x"]
     there = bind(both, PLANT.ports.y)
     assert (there.a.places, there.b.places) == ((1,), (0,)) and there.a.inner.angle
+    plain = hc.PID("theta", -60.0, dt=DT)  # what a file and a pilot would believe
+    with pytest.raises(ValueError, match="'theta', which is an angle; give angle=True"):
+        run(plain)
 
 
 def test_a_lead_of_python_control_reads_one_of_four_states():

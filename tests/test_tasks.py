@@ -12,6 +12,7 @@ import hybridctl as hc
 from hybridctl.contests.bounds import BOUNDS, bound_of
 from hybridctl.learn.presets import meant_for
 from hybridctl.loop.loop import Sample
+from hybridctl.names import TASKS
 from hybridctl.strategies.reference import tuned
 from hybridctl.tasks import Box, Cost, Either, Vary, holds, judge, registry
 
@@ -22,9 +23,7 @@ def draws(start, n=4000):
 
 
 def test_names_and_unknown_names():
-    names = ("balance", "swingup", "global", "weak", "short_track", "push")
-    names += ("unknown_plant", "noisy")
-    assert hc.tasks.names() == names
+    assert hc.tasks.names() == TASKS
     with pytest.raises(ValueError, match="unknown task 'balanse'; choose one of"):
         hc.tasks.get("balanse")
     with pytest.raises(ValueError, match=r"a Task has no \['lenght'\]; it has"):

@@ -9,6 +9,7 @@ from rich.table import Table
 from hybridctl import strategies, tasks
 from hybridctl.cli import options
 from hybridctl.cli.shared import console
+from hybridctl.learn import PRESETS, presets
 
 HOW = (
     "Wherever a controller is asked for, the folder of a run or a file that was saved "
@@ -39,8 +40,6 @@ def list_controllers(command: options.Controllers) -> None:
 
 def list_presets(command: options.Presets) -> None:
     """Print the presets and in what they differ."""
-    from hybridctl.learn import PRESETS, presets  # imports brax
-
     if command.json:
         return _as_json({name: vars(config) for name, config in PRESETS.items()})
     _print("preset", presets.ABOUT)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hybridctl.checks import fail, one_of, require
+from hybridctl.learn import Config
 
 FLAGS = ("algorithm", "steps")  # that have a flag of their own
 WORDS = {
@@ -27,8 +28,6 @@ def settings_of(texts: Iterable[str]) -> dict[str, Any]:
         >>> settings_of(["learning_rate=1e-3", "hidden=64,64", "max_grad_norm=none"])
         {'learning_rate': 0.001, 'hidden': (64, 64), 'max_grad_norm': None}
     """
-    from hybridctl.learn import Config  # imports brax
-
     hints, found = typing.get_type_hints(Config), {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))

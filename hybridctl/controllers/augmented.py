@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import as_float, finite, optional_float, positive, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
@@ -47,10 +48,10 @@ class AugmentedFeedback(Controller):
         1
     """
 
-    K: Array = eqx.field(converter=as_float)
-    x0: Array = eqx.field(converter=as_float)
-    u0: Array = eqx.field(converter=as_float)
-    X: Array = eqx.field(converter=as_float)
+    K: Float[Array, "n_u n_z"] = eqx.field(converter=as_float)
+    x0: Float[Array, " n_x"] = eqx.field(converter=as_float)
+    u0: Float[Array, " n_u"] = eqx.field(converter=as_float)
+    X: Float[Array, "n_z n_z"] = eqx.field(converter=as_float)
     delay: int = eqx.field(static=True, default=0)
     lag: bool = eqx.field(static=True, default=False)
     limit: Array | None = eqx.field(converter=optional_float, default=None)

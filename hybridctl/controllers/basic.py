@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import as_float, finite, require
 from hybridctl.controllers.controller import Controller, State, Tick
@@ -21,7 +22,7 @@ class Constant(Controller):
         array([1.5])
     """
 
-    u: Array = eqx.field(converter=as_float)
+    u: Float[Array, " n_u"] = eqx.field(converter=as_float)
 
     def __check_init__(self):
         require(
@@ -55,7 +56,7 @@ class Sequence(Controller):
         ValueError: u has another number of dimensions or is not finite.
     """
 
-    u: Array = eqx.field(converter=as_float)
+    u: Float[Array, "T n_u"] = eqx.field(converter=as_float)
 
     def __check_init__(self):
         require(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 from jax import Array
+from jaxtyping import Float, Int
 
 from hybridctl.checks import as_float, fail, finite
 from hybridctl.describe import Shown
@@ -33,14 +34,14 @@ class Tick(Shown, eqx.Module):
             may still be on its way through the actuator.
     """
 
-    t: Array
-    k: Array
-    y: Array
-    r: Array | None = None
-    u_applied: Array | None = None
-    mode: Array | None = None
-    age: Array | None = None
-    u_asked: Array | None = None
+    t: Float[Array, ""]
+    k: Int[Array, ""]
+    y: Float[Array, " n_y"]
+    r: Float[Array, " n_r"] | None = None
+    u_applied: Float[Array, " n_u"] | None = None
+    mode: Int[Array, ""] | None = None
+    age: Int[Array, ""] | None = None
+    u_asked: Float[Array, " n_u"] | None = None
 
     def seeing(self, y: Array) -> "Tick":
         """The same tick with another measurement."""
@@ -92,7 +93,7 @@ class Controller(Shown, eqx.Module):
         """Memory at the first tick."""
 
     @abc.abstractmethod
-    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+    def step(self, state: State, tick: Tick) -> tuple[State, Float[Array, " n_u"]]:
         """Memory after this period, and the input u [n_u] to ask for in it."""
 
     def shows(self, state: State) -> dict[str, Array]:

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import as_float, finite, optional_float, positive, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
@@ -36,10 +37,12 @@ class StateFeedback(Controller):
         array([[1., 2.]])
     """
 
-    K: Array = eqx.field(converter=as_float)
-    x0: Array = eqx.field(converter=as_float)
-    u0: Array = eqx.field(converter=as_float)
-    X: Array | None = eqx.field(converter=optional_float, default=None)
+    K: Float[Array, "n_u n_x"] = eqx.field(converter=as_float)
+    x0: Float[Array, " n_x"] = eqx.field(converter=as_float)
+    u0: Float[Array, " n_u"] = eqx.field(converter=as_float)
+    X: Float[Array, "n_x n_x"] | None = eqx.field(
+        converter=optional_float, default=None
+    )
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     dt: float | None = eqx.field(static=True, default=None)

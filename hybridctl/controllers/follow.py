@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import as_float, fail, finite, optional_float, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
@@ -189,9 +190,9 @@ class TrajectoryFeedback(Controller):
         2
     """
 
-    K: Array = eqx.field(converter=as_float)
-    x: Array = eqx.field(converter=as_float)
-    u: Array = eqx.field(converter=as_float)
+    K: Float[Array, "n_u n_x"] = eqx.field(converter=as_float)
+    x: Float[Array, "N n_x"] = eqx.field(converter=as_float)
+    u: Float[Array, "N n_u"] = eqx.field(converter=as_float)
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     dt: float | None = eqx.field(static=True, default=None)

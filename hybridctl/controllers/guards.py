@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import as_float, as_int, fail, finite, positive, require
 from hybridctl.controllers.controller import Controller, Tick
@@ -121,8 +122,8 @@ class Quadratic(Shown, eqx.Module):
         angles: coordinates that are angles.
     """
 
-    P: Array = eqx.field(converter=as_float)
-    x0: Array = eqx.field(converter=as_float)
+    P: Float[Array, "n n"] = eqx.field(converter=as_float)
+    x0: Float[Array, " n"] = eqx.field(converter=as_float)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
 
     def __call__(self, y: Array) -> Array:

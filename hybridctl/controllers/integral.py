@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import as_float, finite, optional_float, positive, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
@@ -40,11 +41,11 @@ class IntegralFeedback(Controller):
         array([[0.5]])
     """
 
-    K: Array = eqx.field(converter=as_float)
-    K_i: Array = eqx.field(converter=as_float)
-    C: Array = eqx.field(converter=as_float)
-    x0: Array = eqx.field(converter=as_float)
-    u0: Array = eqx.field(converter=as_float)
+    K: Float[Array, "n_u n_x"] = eqx.field(converter=as_float)
+    K_i: Float[Array, "n_u n_q"] = eqx.field(converter=as_float)
+    C: Float[Array, "n_q n_x"] = eqx.field(converter=as_float)
+    x0: Float[Array, " n_x"] = eqx.field(converter=as_float)
+    u0: Float[Array, " n_u"] = eqx.field(converter=as_float)
     dt: float = eqx.field(static=True, converter=real_number)
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     angles: tuple[int, ...] = eqx.field(static=True, default=())

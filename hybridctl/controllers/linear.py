@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import as_float, finite, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
@@ -36,12 +37,12 @@ class LinearController(Controller):
         array([[0.9]])
     """
 
-    A: Array = eqx.field(converter=as_float)
-    B: Array = eqx.field(converter=as_float)
-    C: Array = eqx.field(converter=as_float)
-    D: Array = eqx.field(converter=as_float)
-    x0: Array = eqx.field(converter=as_float)
-    u0: Array = eqx.field(converter=as_float)
+    A: Float[Array, "n_z n_z"] = eqx.field(converter=as_float)
+    B: Float[Array, "n_z n_y"] = eqx.field(converter=as_float)
+    C: Float[Array, "n_u n_z"] = eqx.field(converter=as_float)
+    D: Float[Array, "n_u n_y"] = eqx.field(converter=as_float)
+    x0: Float[Array, " n_y"] = eqx.field(converter=as_float)
+    u0: Float[Array, " n_u"] = eqx.field(converter=as_float)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     dt: float | None = eqx.field(static=True, default=None)
     measures: Names = eqx.field(static=True, default=())

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import (
     as_float,
@@ -25,8 +26,8 @@ from hybridctl.controllers.error import deviation, total, wrap
 from hybridctl.kinds import check_fields, check_kind, real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
+from hybridctl.plants.outputs import Outputs, function_of, pairs
 from hybridctl.plants.scales import natural_units
-from hybridctl.plants.signals import Outputs, function_of, pairs
 from hybridctl.ports import Names, Ports, named
 
 DRIFT = 1e-4  # of a state in a period, in its natural unit
@@ -76,18 +77,20 @@ class KalmanFilter(Controller):
         turned: coordinates of y that are angles, with C.
     """
 
-    A: Array = eqx.field(converter=as_float)
-    B: Array = eqx.field(converter=as_float)
-    L: Array = eqx.field(converter=as_float)
-    x0: Array = eqx.field(converter=as_float)
-    u0: Array = eqx.field(converter=as_float)
+    A: Float[Array, "n_x n_x"] = eqx.field(converter=as_float)
+    B: Float[Array, "n_x n_u"] = eqx.field(converter=as_float)
+    L: Float[Array, "n_x n_y"] = eqx.field(converter=as_float)
+    x0: Float[Array, " n_x"] = eqx.field(converter=as_float)
+    u0: Float[Array, " n_u"] = eqx.field(converter=as_float)
     columns: tuple[int, ...] = eqx.field(static=True)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
     dt: float | None = eqx.field(static=True, default=None)
     states: Names = eqx.field(static=True, default=())
     inputs: Names = eqx.field(static=True, default=())
-    C: Array | None = eqx.field(converter=optional_float, default=None)
-    y0: Array | None = eqx.field(converter=optional_float, default=None)
+    C: Float[Array, "n_y n_x"] | None = eqx.field(
+        converter=optional_float, default=None
+    )
+    y0: Float[Array, " n_y"] | None = eqx.field(converter=optional_float, default=None)
     outputs: Names = eqx.field(static=True, default=())
     turned: tuple[int, ...] = eqx.field(static=True, default=())
 
@@ -231,16 +234,16 @@ class EKF(Controller):
     plant: Plant
     dt: float = eqx.field(static=True, converter=real_number)
     noise: Array = eqx.field(converter=as_float)
-    disturbance: Array = eqx.field(converter=as_float)
-    process: Array = eqx.field(converter=as_float)
+    disturbance: Float[Array, " n_u"] = eqx.field(converter=as_float)
+    process: Float[Array, " n_x"] = eqx.field(converter=as_float)
     columns: tuple[int, ...] | None = eqx.field(static=True)
     substeps: int = eqx.field(static=True)
-    unseen: Array = eqx.field(converter=as_float)
+    unseen: Float[Array, " n_x"] = eqx.field(converter=as_float)
     outputs: tuple[str, ...] | Callable[[Array], Array] | None = eqx.field(static=True)
     names: tuple[str, ...] = eqx.field(static=True)
     units: Names = eqx.field(static=True)
     angles: tuple[str, ...] = eqx.field(static=True)
-    x0: Array = eqx.field(converter=as_float)
+    x0: Float[Array, " n_x"] = eqx.field(converter=as_float)
 
     def __init__(
         self,

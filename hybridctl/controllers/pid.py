@@ -1,6 +1,5 @@
 """PID on one measurement, with what a PID needs in practice."""
 
-import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -47,7 +46,7 @@ class PID(Controller):
 
     Args:
         given: kp, ki and kd in this order, behind the measurement's name where that
-            is given: `PID("theta", 60.0, 0.0, 15.0, dt=0.02)`.
+            is given: `PID("theta", 60.0, 0.0, 15.0, dt=0.02, angle=True)`.
         kp: proportional gain, scalar.
         ki: integral gain [1/s].
         kd: derivative gain [s].
@@ -62,9 +61,9 @@ class PID(Controller):
             a quantization step, in the input's unit, scalar; None: a millionth of what
             is asked for.
         limit: largest |u|, scalar, or None.
-        angle: whether the measurement is an angle (errors are wrapped to ±π); of one
-            given by name, what is measured says so too, but a file or a pilot has only
-            what stands here.
+        angle: whether the measurement is an angle (errors are wrapped to ±π); a
+            measurement given by name is asked, and refused where it is one and this
+            says no.
         follow: add the first reference `tick.r[0]` to the setpoint.
         measures: the measurement's name, "" of one by number.
 
@@ -76,7 +75,8 @@ class PID(Controller):
     Example:
         >>> import hybridctl as hc
         >>> plant = hc.CartPole()
-        >>> pole = PID("theta", kp=60.0, kd=15.0, dt=0.02, setpoint=3.14159)
+        >>> upright = {"setpoint": 3.14159, "angle": True}
+        >>> pole = PID("theta", kp=60.0, kd=15.0, dt=0.02, **upright)
         >>> trace = hc.simulate(plant, pole, [0, 3.2, 0, 0], 2.0, 0.02)
         >>> bool(abs(trace["theta"][-1] - 3.14159) < 0.01)
         True
@@ -227,10 +227,13 @@ def _split(given: tuple, name: str) -> tuple[str, list[Any]]:
 
 @bind.register
 def _(part: PID, y: Signals) -> Controller:
-    """By its name; an angle is then wrapped."""
+    """By its name; that it is an angle, a file and a pilot have to know as well."""
     if not part.measures:
         return part
     (place,) = find("PID", part.ports.y or (), y)
-    angle = part.angle or y[place].angle
-    shown = part if angle == part.angle else dataclasses.replace(part, angle=angle)
-    return seeing(shown, part.ports, y)
+    require(
+        part.angle or not y[place].angle,
+        f"a PID controls {part.measures!r}, which is an angle; give angle=True, so "
+        "that errors are wrapped to ±π here as in a file or a pilot",
+    )
+    return seeing(part, part.ports, y)

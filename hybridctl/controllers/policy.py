@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
+from hybridctl import names
 from hybridctl.checks import as_float, fail, one_of, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.features import Features
@@ -21,6 +23,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "swish": jax.nn.swish,
     "elu": jax.nn.elu,
 }
+names.check_listed("ActivationName", names.ACTIVATIONS, ACTIVATIONS)
 
 
 def _arrays(values: Any) -> tuple:
@@ -53,8 +56,8 @@ class Policy(Controller):
     features: Features
     weights: tuple[Array, ...] = eqx.field(converter=_arrays)
     biases: tuple[Array, ...] = eqx.field(converter=_arrays)
-    mean: Array = eqx.field(converter=as_float)
-    std: Array = eqx.field(converter=as_float)
+    mean: Float[Array, " features.size"] = eqx.field(converter=as_float)
+    std: Float[Array, " features.size"] = eqx.field(converter=as_float)
     activation: str = eqx.field(static=True, default="tanh")
     dt: float | None = eqx.field(static=True, default=None)
     squash: str | None = eqx.field(static=True, default=None)

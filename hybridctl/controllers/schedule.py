@@ -8,6 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import as_float, fail, finite, is_concrete, one_of, require
 from hybridctl.controllers.combine import Mix
@@ -41,7 +42,7 @@ class Hat(Controller):
         [0.75 0.25 0.  ]
     """
 
-    points: Array = eqx.field(converter=as_float)
+    points: Float[Array, " n"] = eqx.field(converter=as_float)
     column: int = eqx.field(static=True, default=0)
     source: str = eqx.field(static=True, default="y")
     angle: bool = eqx.field(static=True, default=False)

@@ -3,7 +3,8 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Complex, Float
+from numpy.typing import ArrayLike
 
 from hybridctl.checks import fail, require
 from hybridctl.describe import html, plain_data, text
@@ -31,9 +32,9 @@ class LQRDesign(NamedTuple):
             ẋ = (A - BK)x for `lqr` and `care`, of x⁺ = (A - BK)x for the others.
     """
 
-    K: NDArray[np.float64]
-    X: NDArray[np.float64]
-    poles: NDArray[np.complex128]
+    K: Float[np.ndarray, "n_u n_x"]
+    X: Float[np.ndarray, "n_x n_x"]
+    poles: Complex[np.ndarray, " n_x"]
 
     def __str__(self) -> str:
         return text(self)

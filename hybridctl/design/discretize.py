@@ -1,6 +1,7 @@
 """A continuous model under an input that is held between samples."""
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
 from hybridctl.checks import positive, require, shape
@@ -8,7 +9,9 @@ from hybridctl.design.matrices import real, system
 from hybridctl.design.wellposed import Problem
 
 
-def discretize(A: ArrayLike, B: ArrayLike, dt: float) -> tuple[NDArray, NDArray]:
+def discretize(
+    A: ArrayLike, B: ArrayLike, dt: float
+) -> tuple[Float[np.ndarray, "n_x n_x"], Float[np.ndarray, "n_x n_u"]]:
     """Exact model of ẋ = A x + B u at samples dt apart, u held in between.
 
     x⁺ = A_d x + B_d u with A_d = e^(A dt) and B_d = ∫₀^dt e^(A s) ds B, both out

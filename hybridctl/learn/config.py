@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hybridctl.checks import one_of, require
-from hybridctl.controllers.policy import ACTIVATIONS
 from hybridctl.describe import Shown
+from hybridctl.names import ACTIVATIONS
 
 ALGORITHMS = ("ppo", "sac")
 _POSITIVE = (
@@ -26,7 +26,7 @@ _NOT_NEGATIVE = ("entropy_cost", "normalize_observations_std_eps", "min_replay_s
 _FLAGS = ("normalize_advantage", "normalize_observations")
 _CHOICES = {
     "algorithm": ALGORITHMS,
-    "activation": tuple(ACTIVATIONS),
+    "activation": ACTIVATIONS,
     "learning_rate_schedule": ("ADAPTIVE_KL",),
     "normalize_observations_mode": ("welford", "ema"),
 }

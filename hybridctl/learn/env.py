@@ -4,7 +4,6 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from brax.envs import base
 from jax import Array
 
 from hybridctl import ports
@@ -20,6 +19,7 @@ from hybridctl.controllers.fill import (
 )
 from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.describe import Shown
+from hybridctl.learn.brax.compat import base
 from hybridctl.loop import LoopState, step
 from hybridctl.loop.fit import check_fit
 from hybridctl.ports import words

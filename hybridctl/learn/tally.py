@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from brax.envs import base
 from jax import Array
 
+from hybridctl.learn.brax.compat import base
 from hybridctl.learn.env import METRICS
 
 KEY, STATE = "tally", "state"

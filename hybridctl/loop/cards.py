@@ -18,6 +18,7 @@ from hybridctl.describe import (
 from hybridctl.describe.fields import fields_of, is_number, short
 from hybridctl.loop.loop import Loop, LoopState
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
+from hybridctl.loop.plot import STYLE
 from hybridctl.loop.trace import Trace
 
 PARTS = ("sensor", "actuator", "disturbance")
@@ -151,6 +152,5 @@ def _draw(trace: Trace, known: Known) -> str | None:
     if not (single and few and len(trace.x) > 1):
         return None
     from hybridctl.describe.figure import svg_of
-    from hybridctl.loop.plot import STYLE
 
     return svg_of(trace.plot(), "trace", "Signals over time", STYLE)

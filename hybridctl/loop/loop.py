@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jaxtyping import Float, Int
 
 from hybridctl.checks import is_number, number, positive, require
 from hybridctl.controllers import Controller, Tick
@@ -120,12 +121,12 @@ class LoopState(Shown, eqx.Module):
         rest: what of the plant is no number, None where that is nothing.
     """
 
-    k: Array
+    k: Int[Array, ""]
     plant: Plant
-    x: Array
-    measured: Array | None
-    u: Array
-    asked: Array
+    x: Float[Array, " n_x"]
+    measured: Float[Array, " n_y"] | None
+    u: Float[Array, " n_u"]
+    asked: Float[Array, " n_u"]
     actuator: Any
     controller: Any
     key: Array | None = None
@@ -194,7 +195,7 @@ def begin(
     loop: Loop,
     controller: Controller,
     plant: Plant,
-    x0: Array,
+    x0: Float[Array, " n_x"],
     key: Array | None = None,
     r: Array | None = None,
 ) -> LoopState:

@@ -21,7 +21,7 @@ from hybridctl.controllers.error import total
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row
 from hybridctl.plants import Plant
-from hybridctl.plants.signals import Function, Outputs, function_of, pairs
+from hybridctl.plants.outputs import Function, Outputs, function_of, pairs
 from hybridctl.ports import Ports, Signals, signals
 
 SENSOR, ACTUATOR, PUSH = 1, 2, 3  # streams of randomness within one period

@@ -1,12 +1,9 @@
 """One trace as a picture: states and inputs with units, modes as bands."""
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from hybridctl.loop.trace import Trace
 
 # Okabe and Ito's colours: distinct in print and to the colour-blind.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -25,11 +22,11 @@ STYLE: Any = {
 }
 
 
-def plot_trace(trace: "Trace", label: str | None = None, figure: Any = None) -> Any:
+def plot_trace(trace: Any, label: str | None = None, figure: Any = None) -> Any:
     """Draw a trace: one panel a state, one an input, mode bands behind.
 
     Args:
-        trace: a single trace.
+        trace: a single `Trace`.
         label: legend entry; call again with the same figure to compare traces.
         figure: a figure returned by an earlier call, to draw into.
 
@@ -61,14 +58,14 @@ def plot_trace(trace: "Trace", label: str | None = None, figure: Any = None) -> 
     return figure
 
 
-def titled(trace: "Trace", name: str, most: int = 16) -> str:
+def titled(trace: Any, name: str, most: int = 16) -> str:
     """A signal's name, cut where it is long, with its unit where it has one."""
     short = name if len(name) <= most else f"{name[: most - 1]}…"
     unit = dict(trace.units).get(name, "")
     return f"{short} [{unit}]" if unit else short
 
 
-def draw_events(trace: "Trace", axes: Any) -> None:
+def draw_events(trace: Any, axes: Any) -> None:
     """A dotted line through all panels at every event of the plant."""
     style: Any = {"colors": "0.6", "lw": 0.7, "ls": ":", "zorder": 0}
     times = [time for time, _ in trace.events]
@@ -77,7 +74,7 @@ def draw_events(trace: "Trace", axes: Any) -> None:
         axis.vlines(times, 0.0, 1.0, transform=whole, **style)
 
 
-def draw_modes(trace: "Trace", axes: Any) -> None:
+def draw_modes(trace: Any, axes: Any) -> None:
     """Shade the time that each mode is active, and name it once at the top."""
     if trace.mode is None:
         return

@@ -5,9 +5,11 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 from jax import Array
+from jaxtyping import Float, Int
 
 from hybridctl.checks import fail, require
 from hybridctl.describe import Shown, plain_data
+from hybridctl.loop.plot import plot_trace
 from hybridctl.loop.record import fields_of
 from hybridctl.plants import Equilibrium
 from hybridctl.plants.hybrid.plant import Hits
@@ -38,11 +40,11 @@ class Trace(Shown, eqx.Module):
     one of them, `trace["theta"]` a signal by name.
     """
 
-    t: Array | np.ndarray
-    x: Array
-    u: Array
-    asked: Array
-    mode: Array | None
+    t: Float[Array | np.ndarray, " T+1"]
+    x: Float[Array, "*N T+1 n_x"]
+    u: Float[Array, "*N T n_u"]
+    asked: Float[Array, "*N T n_u"]
+    mode: Int[Array, "*N T"] | None
     states: tuple[str, ...] = eqx.field(static=True)
     inputs: tuple[str, ...] = eqx.field(static=True)
     modes: tuple[str, ...] = eqx.field(static=True)
@@ -180,8 +182,6 @@ class Trace(Shown, eqx.Module):
     def plot(self, **options: Any) -> Any:
         """Draw the signals over time; see `hybridctl.loop.plot.plot_trace`."""
         self._single()
-        from hybridctl.loop.plot import plot_trace  # matplotlib is heavy
-
         return plot_trace(self, **options)
 
     def _single(self) -> None:

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from hybridctl.plants.bodies.cartpole import CartPole as CartPole
     from hybridctl.plants.bodies.doublecartpole import DoubleCartPole as DoubleCartPole
     from hybridctl.plants.bodies.pendulum import Pendulum as Pendulum
-    from hybridctl.plants.function import FunctionPlant as FunctionPlant
     from hybridctl.plants.hybrid.automaton import Automaton as Automaton
     from hybridctl.plants.hybrid.ball import BouncingBall as BouncingBall
     from hybridctl.plants.hybrid.endstops import EndStops as EndStops
     from hybridctl.plants.hybrid.plant import HybridPlant as HybridPlant
     from hybridctl.plants.hybrid.thermostat import Thermostat as Thermostat
     from hybridctl.plants.lagrangian import LagrangianPlant as LagrangianPlant
+    from hybridctl.plants.linearize import Equilibrium as Equilibrium
     from hybridctl.plants.mujoco.mjcf import mjcf as mjcf
     from hybridctl.plants.mujoco.plant import MuJoCoPlant as MuJoCoPlant
     from hybridctl.plants.network.component import Component as Component
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from hybridctl.plants.network.mechanics import Wheel as Wheel
     from hybridctl.plants.network.motor import motor_cartpole as motor_cartpole
     from hybridctl.plants.network.network import Network as Network
-    from hybridctl.plants.plant import Equilibrium as Equilibrium
+    from hybridctl.plants.plant import FunctionPlant as FunctionPlant
     from hybridctl.plants.plant import MechanicalPlant as MechanicalPlant
     from hybridctl.plants.plant import Plant as Plant
     from hybridctl.plants.scales import OwnUnits as OwnUnits

@@ -17,13 +17,13 @@ from hybridctl.describe import (
     quantity,
     tells,
 )
-from hybridctl.plants.function import FunctionPlant
 from hybridctl.plants.hybrid.plant import HybridPlant
 from hybridctl.plants.lagrangian import LagrangianPlant
+from hybridctl.plants.linearize import Equilibrium
 from hybridctl.plants.mujoco.plant import MuJoCoPlant
 from hybridctl.plants.network.component import Component
 from hybridctl.plants.network.network import Network
-from hybridctl.plants.plant import Equilibrium, Plant
+from hybridctl.plants.plant import FunctionPlant, Plant
 
 SIGNALS = ("states", "inputs", "units", "angles", "limits", "events", "coordinates")
 

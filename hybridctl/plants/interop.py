@@ -7,15 +7,14 @@ import numpy as np
 
 from hybridctl.checks import positive, require
 from hybridctl.kinds import checked
-from hybridctl.plants.linearize import linearize
-from hybridctl.plants.plant import Equilibrium, Plant
+from hybridctl.plants.linearize import Dynamics, Equilibrium, linearize
 from hybridctl.precision import float64, float64_on_host
 
 if TYPE_CHECKING:
     import control
 
 
-def nonlinear_system(plant: Plant) -> "control.NonlinearIOSystem":
+def nonlinear_system(plant: Dynamics) -> "control.NonlinearIOSystem":
     """The plant as ẋ = f(t, x, u) with all states as outputs, in float64."""
     import control
 
@@ -30,7 +29,7 @@ def nonlinear_system(plant: Plant) -> "control.NonlinearIOSystem":
 
 
 def linear_system(
-    plant: Plant, equilibrium: Equilibrium, dt: float | None = None
+    plant: Dynamics, equilibrium: Equilibrium, dt: float | None = None
 ) -> "control.StateSpace":
     """The plant's linear model at an equilibrium; with dt exact for a held input."""
     import control
@@ -45,11 +44,11 @@ def linear_system(
 
 
 @jax.jit
-def _rate(plant: Plant, t: Any, x: Any, u: Any) -> jax.Array:
+def _rate(plant: Dynamics, t: Any, x: Any, u: Any) -> jax.Array:
     return plant.ode(t, x, u)
 
 
-def _names(plant: Plant) -> dict[str, Any]:
+def _names(plant: Dynamics) -> dict[str, Any]:
     states, inputs = list(plant.states), list(plant.inputs)
     name = type(plant).__name__
     return {"name": name, "states": states, "inputs": inputs, "outputs": states}
@@ -57,7 +56,7 @@ def _names(plant: Plant) -> dict[str, Any]:
 
 @checked
 def to_control(
-    plant: Plant, equilibrium: Equilibrium | None = None, dt: float | None = None
+    plant: Dynamics, equilibrium: Equilibrium | None = None, dt: float | None = None
 ) -> "control.NonlinearIOSystem | control.StateSpace":
     """See `Plant.to_control`."""
     if equilibrium is not None:

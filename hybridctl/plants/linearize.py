@@ -1,24 +1,77 @@
 """A plant near an equilibrium is a linear model."""
 
+import abc
 import functools
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import numpy as np
+from jax import Array
+from jaxtyping import Float
 from numpy.typing import NDArray
 
-from hybridctl.checks import finite_entries, is_concrete, require, shape
+from hybridctl.checks import as_float, finite_entries, is_concrete, require, shape
+from hybridctl.describe import Shown
 from hybridctl.kinds import checked
-from hybridctl.plants.plant import Equilibrium, Plant
 from hybridctl.precision import float64, float64_on_host
 
 Slopes = tuple[NDArray, tuple[NDArray, NDArray]]
 RESTS = 1e-6  # share of the rates that states of their size cause
 
 
+class Equilibrium(Shown, eqx.Module):
+    """A state and input at which a plant rests (trim point).
+
+    Attributes:
+        x: state, shape [n_x].
+        u: input, shape [n_u].
+        states: names of the coordinates of x.
+        angles: which coordinates of x are angles (errors are wrapped to ±π).
+    """
+
+    CURE: ClassVar[str] = "; give plant.upright(), or plant.equilibrium(x, u)"
+
+    x: Float[Array, " n_x"] = eqx.field(converter=as_float)
+    u: Float[Array, " n_u"] = eqx.field(converter=as_float)
+    states: tuple[str, ...] = eqx.field(static=True, default=())
+    angles: tuple[int, ...] = eqx.field(static=True, default=())
+
+
+class Dynamics(Shown, eqx.Module):
+    """What has to be known of a `Plant` to linearize it and to find where it rests."""
+
+    CURE: ClassVar[str] = "; give a Plant, for example hc.CartPole()"
+
+    states: eqx.AbstractVar[tuple[str, ...]]
+    inputs: eqx.AbstractVar[tuple[str, ...]]
+    angles: eqx.AbstractVar[tuple[int, ...]]
+    limits: eqx.AbstractVar[Mapping[str, float]]
+
+    @property
+    def n_x(self) -> int:
+        """Number of states."""
+        return len(self.states)
+
+    @property
+    def n_u(self) -> int:
+        """Number of inputs."""
+        return len(self.inputs)
+
+    @abc.abstractmethod
+    def ode(self, t: Array, x: Array, u: Array) -> Array:
+        """State derivative ẋ [n_x]."""
+
+    @abc.abstractmethod
+    def equilibrium(self, x: Any, u: Any = None) -> Equilibrium:
+        """A state [n_x] and input [n_u] with its names."""
+
+
 @checked
-def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
+def linearize(
+    plant: Dynamics, equilibrium: Equilibrium
+) -> tuple[Float[np.ndarray, "n_x n_x"], Float[np.ndarray, "n_x n_u"]]:
     """Linear model of a plant at an equilibrium, by automatic differentiation.
 
     With e = x - x₀ and v = u - u₀: ė = A e + B v, where A = ∂f/∂x and B = ∂f/∂u at
@@ -58,7 +111,7 @@ def linearize(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]
 
 
 @functools.singledispatch
-def slopes(plant: Plant, x: NDArray, u: NDArray) -> Slopes:
+def slopes(plant: Dynamics, x: NDArray, u: NDArray) -> Slopes:
     """ẋ and (∂ẋ/∂x, ∂ẋ/∂u) at t = 0 s, in float64 on the host.
 
     A kind of plant that has a better way than to differentiate all of its equations
@@ -69,7 +122,7 @@ def slopes(plant: Plant, x: NDArray, u: NDArray) -> Slopes:
 
 
 @eqx.filter_jit
-def derivatives(plant: Plant, x: Any, u: Any) -> Any:
+def derivatives(plant: Dynamics, x: Any, u: Any) -> Any:
     """ẋ and (∂ẋ/∂x, ∂ẋ/∂u) at t = 0 s, compiled, in the precision around it."""
 
     def rate(x, u):
@@ -78,7 +131,7 @@ def derivatives(plant: Plant, x: Any, u: Any) -> Any:
     return rate(x, u), jax.jacfwd(rate, (0, 1))(x, u)
 
 
-def _rest(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
+def _rest(plant: Dynamics, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
     x, u = (np.asarray(v, np.float64) for v in (equilibrium.x, equilibrium.u))
     for name, value, n in (("x", x, plant.n_x), ("u", u, plant.n_u)):
         shape(f"equilibrium.{name}", value, (n,))
@@ -86,11 +139,11 @@ def _rest(plant: Plant, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
     return x, u
 
 
-def _sizes(plant: Plant, at: Equilibrium, A: NDArray, B: NDArray) -> NDArray:
+def _sizes(plant: Dynamics, at: Equilibrium, A: NDArray, B: NDArray) -> NDArray:
     return np.nan_to_num(sizes(plant, at, A, B), nan=1.0)
 
 
-def _at_rest(plant: Plant, dx: NDArray, moved: NDArray) -> None:
+def _at_rest(plant: Dynamics, dx: NDArray, moved: NDArray) -> None:
     """Refuse a derivative that is no rounding of those of states of that size."""
     name = type(plant).__name__
     moved = np.where(moved > 0, moved, 1.0)
@@ -101,7 +154,9 @@ def _at_rest(plant: Plant, dx: NDArray, moved: NDArray) -> None:
     )
 
 
-def sizes(plant: Plant, at: Equilibrium, A: NDArray, B: NDArray) -> NDArray[np.float64]:
+def sizes(
+    plant: Dynamics, at: Equilibrium, A: NDArray, B: NDArray
+) -> NDArray[np.float64]:
     """How large each state of a plant is by nature, shape [n_x]; NaN where unknown.
 
     An angle is 1 rad and a state that is not 0 at rest is as large as it is there.

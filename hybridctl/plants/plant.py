@@ -2,43 +2,32 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
-from hybridctl.checks import as_float, shape
-from hybridctl.describe import Shown, told
+from hybridctl.checks import as_float, require, shape
+from hybridctl.describe import told
 from hybridctl.kinds import check_fields, check_fields_first
-from hybridctl.plants.signals import names, signal_names
+from hybridctl.plants.callables import check_call, title, traced
+from hybridctl.plants.linearize import Dynamics, Equilibrium
+from hybridctl.plants.signals import (
+    columns,
+    limits_of,
+    names,
+    signal_names,
+    units_of,
+)
+from hybridctl.plants.trim import trim
 from hybridctl.ports import Ports, signals
 
-if TYPE_CHECKING:
-    from hybridctl.plants.function import FunctionPlant
 
-
-class Equilibrium(Shown, eqx.Module):
-    """A state and input at which a plant rests (trim point).
-
-    Attributes:
-        x: state, shape [n_x].
-        u: input, shape [n_u].
-        states: names of the coordinates of x.
-        angles: which coordinates of x are angles (errors are wrapped to ±π).
-    """
-
-    CURE: ClassVar[str] = "; give plant.upright(), or plant.equilibrium(x, u)"
-
-    x: Array = eqx.field(converter=as_float)
-    u: Array = eqx.field(converter=as_float)
-    states: tuple[str, ...] = eqx.field(static=True, default=())
-    angles: tuple[int, ...] = eqx.field(static=True, default=())
-
-
-class Plant(Shown, eqx.Module):
+class Plant(Dynamics):
     """What the world is: ẋ = f(t, x, u).
 
     Subclasses give `ode` and the names; every numeric field is a parameter
@@ -69,11 +58,13 @@ class Plant(Shown, eqx.Module):
         signal_names(names("states", self.states), self.inputs)
 
     @abc.abstractmethod
-    def ode(self, t: Array, x: Array, u: Array) -> Array:
+    def ode(
+        self, t: Float[Array, ""], x: Float[Array, " n_x"], u: Float[Array, " n_u"]
+    ) -> Float[Array, " n_x"]:
         """State derivative ẋ, shape [n_x], at time t [s], state x, input u."""
 
     def to_control(
-        self, equilibrium: "Equilibrium | None" = None, dt: float | None = None
+        self, equilibrium: Equilibrium | None = None, dt: float | None = None
     ) -> Any:
         """This plant as a system of python-control, in float64.
 
@@ -102,20 +93,10 @@ class Plant(Shown, eqx.Module):
         return to_control(self, equilibrium, dt)
 
     @property
-    def n_x(self) -> int:
-        """Number of states."""
-        return len(self.states)
-
-    @property
     def ports(self) -> Ports:
         """What it gives, its states, and the inputs that it takes."""
         y = signals(self.states, self.units, self.angles)
         return Ports(y=y, r=(), u=signals(self.inputs, self.units))
-
-    @property
-    def n_u(self) -> int:
-        """Number of inputs."""
-        return len(self.inputs)
 
     def equilibrium(self, x: Any, u: Any = None) -> Equilibrium:
         """A state and input of this plant, which names its coordinates.
@@ -158,8 +139,6 @@ class Plant(Shown, eqx.Module):
             >>> print(at.x.round(3), at.u.round(3))
             [0.524 0.   ] [5.]
         """
-        from hybridctl.plants.trim import trim  # which needs this module
-
         return trim(self, near, held)
 
     @staticmethod
@@ -200,9 +179,63 @@ class Plant(Shown, eqx.Module):
             >>> print(plant.ode(0.0, np.array([1.0, 0.0]), np.array([0.5])))
             [ 0.  -3.5]
         """
-        from hybridctl.plants.function import FunctionPlant
-
         return FunctionPlant(f, states, inputs, units, angles, limits, parameters)
+
+
+class FunctionPlant(Plant):
+    """ẋ = f(t, x, u) or f(t, x, u, parameters); made by `Plant.from_function`.
+
+    Attributes:
+        f: the function; compiled programs are kept by its identity, so define it
+            once and not anew for every plant.
+        parameters: its last argument, any pytree of numbers, or None.
+    """
+
+    f: Callable[..., Any] = eqx.field(static=True)
+    states: tuple[str, ...] = eqx.field(static=True)
+    inputs: tuple[str, ...] = eqx.field(static=True)
+    units: Mapping[str, str] = eqx.field(static=True)
+    angles: tuple[int, ...] = eqx.field(static=True)
+    limits: Mapping[str, float] = eqx.field(static=True)
+    parameters: Any
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        states: Sequence[str],
+        inputs: Sequence[str],
+        units: Mapping[str, str] | None = None,
+        angles: Sequence[str] = (),
+        limits: Mapping[str, float] | None = None,
+        parameters: Any = None,
+    ):
+        self.f = f
+        self.states, self.inputs = names("states", states), names("inputs", inputs)
+        signals = (*self.states, *self.inputs)
+        names("states and inputs together", signals)
+        self.units, self.limits = units_of(units, signals), limits_of(limits, signals)
+        self.angles = columns("angles", angles, self.states)
+        self.parameters = jax.tree.map(as_float, parameters)
+
+    def __check_init__(self):
+        check_call(self.f, self._arguments(0.0, np.zeros(0), np.zeros(0)), "ẋ = f")
+        t, x, u = (jnp.zeros(n) for n in ((), self.n_x, self.n_u))
+        given = traced(self.f, self._arguments(t, x, u), "ẋ = f")
+        require(
+            given.shape == (self.n_x,),
+            f"{title(self.f)} returns a derivative of shape {given.shape}, expected "
+            f"({self.n_x},), one entry for each of {', '.join(self.states)}",
+        )
+
+    def ode(self, t: Array, x: Array, u: Array) -> Array:
+        """State derivative f(t, x, u) [n_x]."""
+        given = jnp.asarray(self.f(*self._arguments(t, x, u)))
+        real = jnp.issubdtype(given.dtype, jnp.floating)
+        return given if real else given.astype(jnp.zeros(()).dtype)
+
+    def _arguments(self, t: Any, x: Any, u: Any) -> tuple:
+        rest = () if self.parameters is None else (self.parameters,)
+        return t, x, u, *rest
 
 
 @runtime_checkable
@@ -236,11 +269,13 @@ class MechanicalPlant(Plant):
     actuated: eqx.AbstractVar[tuple[int, ...]]
 
     @abc.abstractmethod
-    def kinetic(self, q: Array, dq: Array) -> Array:
+    def kinetic(
+        self, q: Float[Array, " n_q"], dq: Float[Array, " n_q"]
+    ) -> Float[Array, ""]:
         """Kinetic energy T(q, q̇) [J], scalar."""
 
     @abc.abstractmethod
-    def potential(self, q: Array) -> Array:
+    def potential(self, q: Float[Array, " n_q"]) -> Float[Array, ""]:
         """Potential energy V(q) [J], scalar."""
 
     @abc.abstractmethod
@@ -252,13 +287,13 @@ class MechanicalPlant(Plant):
         """Indices of the coordinates of q that no input pushes."""
         return tuple(i for i in range(self.n_x // 2) if i not in self.actuated)
 
-    def dissipated(self, x: Array) -> Array:
+    def dissipated(self, x: Float[Array, " n_x"]) -> Float[Array, ""]:
         """Power [W] that friction takes at state x [n_x]: -d(T + V)/dt at input 0."""
         x = jnp.asarray(x)
         dx = self.ode(jnp.zeros(()), x, jnp.zeros(self.n_u, x.dtype))
         return -jax.jvp(self.energy, (x,), (dx,))[1]
 
-    def energy(self, x: Array) -> Array:
+    def energy(self, x: Float[Array, " n_x"]) -> Float[Array, ""]:
         """Total energy T + V [J] of state x [n_x]."""
         q, dq = jnp.split(jnp.asarray(x), 2)
         return self.kinetic(q, dq) + self.potential(q)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import fail, finite_entries, is_concrete, require, shape
+from hybridctl.plants.linearize import Dynamics, Equilibrium
 from hybridctl.plants.linearize import slopes as slopes_of
-from hybridctl.plants.plant import Equilibrium, Plant
 
 STEPS, HALVINGS = 50, 20
 RANK = 1e-7  # directions that move nothing more than that are left alone
@@ -21,7 +21,7 @@ Rate = Callable[[NDArray, NDArray], NDArray]
 
 
 def trim(
-    plant: Plant,
+    plant: Dynamics,
     near: Any = None,
     held: Mapping[str, float] | None = None,
     slopes: Slopes | None = None,
@@ -99,7 +99,7 @@ def _step(A: NDArray, B: NDArray, f: NDArray) -> NDArray:
     return np.append(dx, -inverse @ (f + A @ dx))
 
 
-def _guess(plant: Plant, near: Any) -> NDArray:
+def _guess(plant: Dynamics, near: Any) -> NDArray:
     """State and input of a guess, [n_x + n_u]."""
     names = (*plant.states, *plant.inputs)
     if isinstance(near, Mapping):

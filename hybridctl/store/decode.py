@@ -14,7 +14,7 @@ from hybridctl.plants.mujoco.mjcf import check_alone
 from hybridctl.plants.mujoco.plant import MuJoCoPlant
 from hybridctl.store.encode import Arrays, check_depth
 from hybridctl.store.migrations import BEFORE
-from hybridctl.store.registry import class_of
+from hybridctl.store.registry import class_of, function_of
 
 
 def decode(node: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
@@ -108,6 +108,13 @@ def _decode_float(node: Any, path: str, arrays: Arrays, depth: int) -> float:
     return float(node["float"])
 
 
+def _decode_function(node: Any, path: str, arrays: Arrays, depth: int) -> Callable:
+    del arrays, depth
+    name = node["function"]
+    require(isinstance(name, str), f"{path}: a function needs a name, got {name!r}")
+    return function_of(name)
+
+
 _READERS: dict[tuple[str, ...], Callable[[Any, str, Arrays, int], Any]] = {
     ("class", "fields"): _decode_module,
     ("array",): _decode_array,
@@ -115,4 +122,5 @@ _READERS: dict[tuple[str, ...], Callable[[Any, str, Arrays, int], Any]] = {
     ("list",): _decode_row,
     ("dict",): _decode_dict,
     ("float",): _decode_float,
+    ("function",): _decode_function,
 }

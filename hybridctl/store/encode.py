@@ -5,13 +5,15 @@ A node is None, a bool, an int, a str, a finite float, or one of::
     {"class": name, "fields": {name: node}}
     {"array": "numpy" | "jax" | "scalar"}
     {"tuple": [node]}   {"list": [node]}   {"dict": {key: node}}
-    {"float": "nan" | "inf" | "-inf"}
+    {"float": "nan" | "inf" | "-inf"}   {"function": name}
 
 An array's values are stored under its path, such as "controller.modes.0.K".
 """
 
 import dataclasses
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -19,6 +21,7 @@ import jax
 import numpy as np
 
 from hybridctl.checks import require
+from hybridctl.plants import FunctionPlant, LagrangianPlant
 from hybridctl.store.registry import name_of
 
 DEPTH = 100  # levels of parts within parts, far from Python's own limit
@@ -36,7 +39,8 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     """A node for a value; its arrays are added to `arrays` by their path.
 
     Args:
-        value: a module, array, number, str, None, or tuple, list or dict of those.
+        value: a module, array, number, str, None, registered function, or tuple, list
+            or dict of those.
         path: where it is, such as "controller.modes.0".
         arrays: filled.
         depth: levels above it.
@@ -54,7 +58,12 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     check_depth(path, depth)
     down = (arrays, depth + 1)
     if isinstance(value, eqx.Module):
-        name = _class(value, path)
+        require(
+            not isinstance(value, (FunctionPlant, LagrangianPlant)),
+            f"{path} is a plant made of functions, which a file cannot hold; write a "
+            "Plant of your own, and register it",
+        )
+        name = _name(type(value), path)
         fields = [f.name for f in dataclasses.fields(value) if f.init]
         nodes = {n: encode(getattr(value, n), f"{path}.{n}", *down) for n in fields}
         return {"class": name, "fields": nodes}
@@ -67,9 +76,9 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     return _encode_plain(value, path)
 
 
-def _class(value: eqx.Module, path: str) -> str:
+def _name(thing: Callable[..., Any], path: str) -> str:
     try:
-        return name_of(type(value))
+        return name_of(thing)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -109,10 +118,12 @@ def _encode_dict(values: Any, path: str, arrays: Arrays, depth: int) -> dict:
 def _encode_plain(value: Any, path: str) -> Any:
     if type(value) is float and not math.isfinite(value):
         return {"float": repr(value)}
+    if inspect.isfunction(value):
+        return {"function": _name(value, path)}
     require(
         value is None or type(value) in (bool, int, float, str),
         f"{path} is a {type(value).__name__}, which a file cannot hold; use numbers, "
-        "arrays, strings, tuples or registered modules (for a function, its name; for "
-        "a plant made of functions, a Plant of your own)",
+        "arrays, strings, tuples or registered modules (for a function of your own, "
+        "@hybridctl.register; for another, its name)",
     )
     return value

@@ -1,4 +1,4 @@
-"""Which classes a file may rebuild: the toolkit's own, and those users register."""
+"""What a file may name: the toolkit's classes, and what users register."""
 
 import dataclasses
 import functools
@@ -17,30 +17,32 @@ from hybridctl.loop import Actuator, Disturbance, Loop, Sensor
 from hybridctl.tasks import cost
 
 USER = "user:"  # users' names live apart, so the toolkit may grow
-Class = TypeVar("Class", bound=type)
+Named = TypeVar("Named", bound=Callable[..., Any])  # a class or a function
 
-_users: dict[str, type] = {}
+_users: dict[str, Callable[..., Any]] = {}
 
 
 @overload
-def register(cls: Class) -> Class: ...
+def register(cls: Named) -> Named: ...
 @overload
-def register(*, name: str) -> Callable[[Class], Class]: ...
+def register(*, name: str) -> Callable[[Named], Named]: ...
 def register(cls: Any = None, *, name: str | None = None) -> Any:
     """Let `save` and `load` keep a class of your own: a Controller, Guard or Plant.
 
-    Files name the class, not the module that it lives in, so it may move. A
-    process that loads such a file must have registered the class before.
+    Or a function that a part keeps, such as the h of `Sensor(outputs=h)`. Files name
+    the class or function, not the module that it lives in, so it may move. A process
+    that loads such a file must have registered it before.
 
     Args:
-        cls: a final `eqx.Module` whose constructor takes its fields by name.
-        name: what files call it; the class's name by default.
+        cls: a final `eqx.Module` whose constructor takes its fields by name, or a
+            function that a module defines.
+        name: what files call it; its own name by default.
 
     Returns:
-        The class itself.
+        The class or function itself.
 
     Raises:
-        ValueError: no such class, or the name is taken.
+        ValueError: no such class or function, or the name is taken.
 
     Example:
         >>> import equinox as eqx
@@ -56,7 +58,7 @@ def register(cls: Any = None, *, name: str | None = None) -> Any:
 
 
 def _add(cls: Any, name: str | None) -> Any:
-    _check_class(cls)
+    _check_function(cls) if inspect.isfunction(cls) else _check_class(cls)
     full = USER + (name or cls.__name__)
     known: Any = _users.get(full, cls)
     require(
@@ -68,8 +70,8 @@ def _add(cls: Any, name: str | None) -> Any:
     return cls
 
 
-def name_of(cls: type) -> str:
-    """What files call a class.
+def name_of(cls: Callable[..., Any]) -> str:
+    """What files call a class or a function.
 
     Raises:
         ValueError: it is not registered.
@@ -90,12 +92,27 @@ def class_of(name: str) -> type:
         ValueError: there is none.
     """
     known = _users if name.startswith(USER) else toolkit()
-    cure = (
-        "decorate that class with @hybridctl.register before loading"
-        if name.startswith(USER)
-        else "update hybridctl"
-    )
-    return known.get(name) or fail(f"no class {name!r} is registered here; {cure}")
+    found = known.get(name)
+    if isinstance(found, type):
+        return found
+    cure = "update hybridctl" if known is not _users else _decorate("class")
+    fail(f"no class {name!r} is registered here; {cure}")
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """The function that files call so.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = _users.get(name)
+    if inspect.isfunction(found):
+        return found
+    fail(f"no function {name!r} is registered here; {_decorate('function')}")
+
+
+def _decorate(what: str) -> str:
+    return f"decorate that {what} with @hybridctl.register before loading"
 
 
 @functools.cache
@@ -126,6 +143,14 @@ def _is_final(value: Any) -> bool:
     return not (inspect.isabstract(value) or getattr(value, "__abstractvars__", ()))
 
 
+def _check_function(f: Any) -> None:
+    require(
+        "<" not in f.__qualname__,  # a lambda, or what closes over numbers
+        f"the function {f.__qualname__} cannot be registered; expected one that a "
+        "module defines by def, not within another function",
+    )
+
+
 def _check_class(cls: Any) -> None:
     name = getattr(cls, "__name__", repr(cls))
     require(
@@ -144,5 +169,5 @@ def _check_class(cls: Any) -> None:
     )
 
 
-def _origin(cls: type) -> tuple[str, str]:
+def _origin(cls: Callable[..., Any]) -> tuple[str, str]:
     return cls.__module__, cls.__qualname__

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import (
     as_float,
@@ -33,9 +34,9 @@ class Cost(Shown, eqx.Module):
         angles: which states are angles.
     """
 
-    x0: Array = eqx.field(converter=as_float)
-    q: Array = eqx.field(converter=as_float)
-    r: Array = eqx.field(converter=as_float)
+    x0: Float[Array, " n_x"] = eqx.field(converter=as_float)
+    q: Float[Array, " n_x"] = eqx.field(converter=as_float)
+    r: Float[Array, " n_u"] = eqx.field(converter=as_float)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
 
     def __check_init__(self):
@@ -98,7 +99,7 @@ class Fenced(eqx.Module):
 
     inner: Cost
     columns: tuple[int, ...] = eqx.field(static=True, converter=as_row)
-    bounds: Array = eqx.field(converter=as_float)
+    bounds: Float[Array, " n"] = eqx.field(converter=as_float)
     weight: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):

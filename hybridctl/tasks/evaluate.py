@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Bool, Float, Int
 
 from hybridctl import ports
 from hybridctl.cache import kept_programs
@@ -46,17 +47,17 @@ class Scores(NamedTuple):
         rest: how far from settled it ended [N], at most 1 where it was; or None.
     """
 
-    success: np.ndarray
-    failed: np.ndarray
-    settle: np.ndarray
-    cost: np.ndarray
-    effort: np.ndarray
-    peak_x: np.ndarray
-    length: np.ndarray
-    reward: np.ndarray
-    finite: np.ndarray
-    peak: np.ndarray | None = None
-    rest: np.ndarray | None = None
+    success: Bool[np.ndarray, " N"]
+    failed: Bool[np.ndarray, " N"]
+    settle: Float[np.ndarray, " N"]
+    cost: Float[np.ndarray, " N"]
+    effort: Float[np.ndarray, " N"]
+    peak_x: Float[np.ndarray, " N"]
+    length: Int[np.ndarray, " N"]
+    reward: Float[np.ndarray, " N"]
+    finite: Bool[np.ndarray, " N"]
+    peak: Float[np.ndarray, " N"] | None = None
+    rest: Float[np.ndarray, " N"] | None = None
 
     @property
     def survived(self) -> np.ndarray:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from hybridctl.checks import (
     as_float,
@@ -54,8 +55,8 @@ class Box(Start):
         high: shape [n_x].
     """
 
-    low: Array = eqx.field(converter=as_float)
-    high: Array = eqx.field(converter=as_float)
+    low: Float[Array, " n_x"] = eqx.field(converter=as_float)
+    high: Float[Array, " n_x"] = eqx.field(converter=as_float)
 
     def __check_init__(self):
         shape("high", self.high, np.shape(self.low))
@@ -142,8 +143,8 @@ class Vary(Shown, eqx.Module):
     """
 
     names: tuple[str, ...] = eqx.field(static=True, converter=as_row)
-    low: Array = eqx.field(converter=as_float)
-    high: Array = eqx.field(converter=as_float)
+    low: Float[Array, " n"] = eqx.field(converter=as_float)
+    high: Float[Array, " n"] = eqx.field(converter=as_float)
     warps: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
 
     def __check_init__(self):

@@ -18,10 +18,11 @@ import_mjx()
 with warnings.catch_warnings():
     # brax imports a package that warns of being unmaintained
     warnings.simplefilter("ignore", DeprecationWarning)
+    from brax.envs import base
     from brax.training.agents.ppo import networks as ppo_networks
     from brax.training.agents.ppo import train as ppo
 
-__all__ = ["IMPORT_SECONDS", "lent", "ppo", "ppo_networks", "trainable"]
+__all__ = ["IMPORT_SECONDS", "base", "lent", "ppo", "ppo_networks", "trainable"]
 IMPORT_SECONDS = time.perf_counter() - _began
 
 _lock = threading.Lock()

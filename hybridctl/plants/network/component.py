@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import fail, finite, optional_float, require
+from hybridctl.checks import fail, finite, optional_float, positive, require
 from hybridctl.describe import Shown
 from hybridctl.plants.network.symbols import Form, Symbol
 from hybridctl.plants.plant import MechanicalPlant
@@ -126,6 +126,37 @@ class Memoryless(Component):
         """None."""
         del x
         return 0.0
+
+
+class AcrossStore(Component):
+    """Stores energy in its across variable a, its state: c da/dt = through, E = ½ c a².
+
+    The state is called as its domain calls a. Subclasses name the parameter c.
+    """
+
+    parameter: eqx.AbstractClassVar[str]
+
+    def __check_init__(self):
+        positive(self.parameter, self._c)
+
+    @property
+    def _c(self) -> Array:
+        return getattr(self, self.parameter)
+
+    @property
+    def states(self) -> Mapping[str, str]:
+        """The across variable."""
+        domain = next(iter(self.ports.values()))
+        return {domain.across: domain.across_unit}
+
+    def law(self, at: Ends) -> Law:
+        """What flows in changes the across variable."""
+        ((name, a),) = at.states.items()
+        return Law([at.across - a, *at.kept], {name: at.through / self._c})
+
+    def energy(self, x: Sequence[Array]) -> Any:
+        """½ c a²."""
+        return 0.5 * self._c * x[0] ** 2
 
 
 class Source(Memoryless):

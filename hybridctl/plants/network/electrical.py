@@ -12,6 +12,7 @@ from hybridctl.plants.network.component import (
     ELECTRICAL,
     ROTATIONAL,
     AcrossSource,
+    AcrossStore,
     Component,
     Domain,
     Ends,
@@ -106,7 +107,7 @@ class Inductor(Component):
         return 0.5 * self.L * x[0] ** 2
 
 
-class Capacitor(Component):
+class Capacitor(AcrossStore):
     """A capacitor: C dv/dt = i. Ports p, n; state voltage [V].
 
     Args:
@@ -118,23 +119,7 @@ class Capacitor(Component):
 
     C: Array = eqx.field(converter=as_float)
     ports: ClassVar[Ports] = PINS
-
-    def __check_init__(self):
-        positive("C", self.C)
-
-    @property
-    def states(self) -> Mapping[str, str]:
-        """The voltage."""
-        return {"voltage": "V"}
-
-    def law(self, at: Ends) -> Law:
-        """The current changes the voltage."""
-        zero = [at.across - at.states["voltage"], *at.kept]
-        return Law(zero, {"voltage": at.through / self.C})
-
-    def energy(self, x: Sequence[Array]) -> Any:
-        """½ C v²."""
-        return 0.5 * self.C * x[0] ** 2
+    parameter: ClassVar[str] = "C"
 
 
 class DCMotor(Component):

@@ -12,6 +12,7 @@ from hybridctl.plants.network.component import (
     ROTATIONAL,
     TRANSLATIONAL,
     AcrossSource,
+    AcrossStore,
     Component,
     Domain,
     Ends,
@@ -71,7 +72,7 @@ class Speed(AcrossSource):
     ports: ClassVar[Ports] = SHAFT
 
 
-class Mass(Component):
+class Mass(AcrossStore):
     """A mass: m dv/dt = f. Port flange; state velocity [m/s].
 
     Args:
@@ -83,26 +84,10 @@ class Mass(Component):
 
     m: Array = eqx.field(converter=as_float)
     ports: ClassVar[Ports] = FLANGE
-
-    def __check_init__(self):
-        positive("m", self.m)
-
-    @property
-    def states(self) -> Mapping[str, str]:
-        """The velocity."""
-        return {"velocity": "m/s"}
-
-    def law(self, at: Ends) -> Law:
-        """Force changes the velocity."""
-        zero = [at.across - at.states["velocity"]]
-        return Law(zero, {"velocity": at.through / self.m})
-
-    def energy(self, x: Sequence[Array]) -> Any:
-        """½ m v²."""
-        return 0.5 * self.m * x[0] ** 2
+    parameter: ClassVar[str] = "m"
 
 
-class Inertia(Component):
+class Inertia(AcrossStore):
     """An inertia: J dω/dt = τ. Port shaft; state speed [rad/s].
 
     Args:
@@ -114,23 +99,7 @@ class Inertia(Component):
 
     J: Array = eqx.field(converter=as_float)
     ports: ClassVar[Ports] = SHAFT
-
-    def __check_init__(self):
-        positive("J", self.J)
-
-    @property
-    def states(self) -> Mapping[str, str]:
-        """The speed."""
-        return {"speed": "rad/s"}
-
-    def law(self, at: Ends) -> Law:
-        """Torque changes the speed."""
-        zero = [at.across - at.states["speed"]]
-        return Law(zero, {"speed": at.through / self.J})
-
-    def energy(self, x: Sequence[Array]) -> Any:
-        """½ J ω²."""
-        return 0.5 * self.J * x[0] ** 2
+    parameter: ClassVar[str] = "J"
 
 
 class _Elastic(Component):

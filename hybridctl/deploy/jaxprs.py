@@ -13,7 +13,7 @@ from hybridctl.codegen.graph import kind_of
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.controller import walk
 from hybridctl.controllers.machine import mode_of
-from hybridctl.controllers.trial import Sizes, runs, sizes
+from hybridctl.controllers.trial import Sizes, running, sizes
 from hybridctl.plants import Plant
 from hybridctl.ports import Ports, Signals
 from hybridctl.precision import float64_on_host
@@ -70,10 +70,10 @@ def trace(controller: Controller, known: Ports, n_y: int | None = None) -> Trace
         leaves, rest = split(controller)
         ticks = example(asked)
         begin, step = verbs(rest)
-        first = runs(jax.make_jaxpr(begin), leaves, *ticks)
-        memory = jax.eval_shape(begin, leaves, *ticks)
-        zeros = jax.tree.map(lambda m: np.zeros(m.shape, m.dtype), memory)
-        every = runs(jax.make_jaxpr(step), leaves, zeros, *ticks)
+        with running():
+            first, memory = jax.make_jaxpr(begin, return_shape=True)(leaves, *ticks)
+            zeros = jax.tree.map(lambda m: np.zeros(m.shape, m.dtype), memory)
+            every = jax.make_jaxpr(step)(leaves, zeros, *ticks)
         _check_stable(memory, every.out_avals)
         return Traced(first, every, leaves, memory, asked)
 

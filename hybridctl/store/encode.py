@@ -18,7 +18,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from hybridctl.checks import require
+from hybridctl.checks import fail, is_tracer, require
+from hybridctl.controllers.foreign import Foreign
 from hybridctl.store.registry import name_of
 
 DEPTH = 100  # levels of parts within parts, far from Python's own limit
@@ -68,6 +69,8 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
 
 
 def _class(value: eqx.Module, path: str) -> str:
+    if isinstance(value, Foreign):
+        fail(value.refusal)
     try:
         return name_of(type(value))
     except ValueError as error:
@@ -84,6 +87,7 @@ def check_depth(path: str, depth: int) -> None:
 
 
 def _encode_array(value: Any, path: str, arrays: Arrays) -> dict[str, str]:
+    require(not is_tracer(value), "save needs numbers; call it outside jit and vmap")
     require(
         value.dtype in DTYPES,
         f"{path} has dtype {value.dtype}, which a file cannot hold; "

@@ -83,14 +83,14 @@ def check_fit(
         return known
     if loop is not None and is_concrete(plant, loop):
         _check_sizes(loop, plant)
-    n_y = _measured(loop, plant)
-    controller = bind(controller, (loop or Loop()).measured(plant))
+    n_y, y = _measured(loop, plant), (loop or Loop()).measured(plant)
+    controller = bind(controller, y)
     known = ports.of(controller)
     require(
         known.y is None or len(known.y) == n_y,
         f"the controller expects {count(known.y)} measurements"
         f"{ports.listed(known.y)}, {_source(loop, plant)} gives {n_y}: "
-        f"{words((loop or Loop()).measured(plant))}",
+        f"{words(y)}",
     )
     bare = answered(controller)
     n_r = n_r if known.r is None else len(known.r)

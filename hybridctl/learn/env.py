@@ -10,7 +10,7 @@ from jax import Array
 from hybridctl import ports
 from hybridctl.checks import as_key, cast, fail, require
 from hybridctl.controllers import Controller, Features, Tick
-from hybridctl.controllers.bind import agent_sees, bind
+from hybridctl.controllers.bind import agent_sees
 from hybridctl.controllers.fill import engage, observed, opening
 from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.describe import Shown
@@ -78,8 +78,8 @@ class Env(Shown, base.Env):
         size, self.every = opening(template)
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
         refuse_foreign(template)
-        check_fit(task.plant, template, task.loop)
-        measured, self.sees = task.loop.measured(task.plant), _sees(task, template)
+        bound = check_fit(task.plant, template, task.loop).controller
+        self.sees = _sees(task, template)
         known = features or default_features(task, template)
         self.features = known.on(self.sees)
         given, n = self.features.n_y, len(self.sees)
@@ -90,7 +90,7 @@ class Env(Shown, base.Env):
             "measured=loop.measured(plant))",
         )
         self.task, self.template = cast(task, "task"), cast(template, "template")
-        self._bound = bind(self.template, measured)
+        self._bound = cast(bound)
         self.training = training
         self._action_size = size
 

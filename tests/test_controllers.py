@@ -8,9 +8,9 @@ import pytest
 import zoo
 
 import hybridctl as hc
-from hybridctl.controllers.controller import output_of
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.machine import mode_of
+from hybridctl.controllers.trial import output_of
 
 pytestmark = pytest.mark.numeric
 

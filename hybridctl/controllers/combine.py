@@ -17,9 +17,9 @@ from hybridctl.controllers.controller import (
     Tick,
     beside,
     children,
-    output_of,
 )
 from hybridctl.controllers.error import total
+from hybridctl.controllers.trial import output_of
 from hybridctl.kinds import as_row
 from hybridctl.ports import Ports, Signal, merged, of
 

@@ -255,8 +255,3 @@ def inside(node: Any) -> list[Any]:
     plain = [c for c in found if isinstance(c, tuple | list | dict)]
     deeper = [c for container in plain for c in inside(container)]
     return [c for c in found if not isinstance(c, tuple | list | dict)] + deeper
-
-
-def output_of(controller: Controller, tick: Tick) -> jax.ShapeDtypeStruct:
-    """Shape and dtype of a controller's output, without computing it."""
-    return jax.eval_shape(lambda: controller.step(controller.init(tick), tick)[1])

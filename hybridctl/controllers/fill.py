@@ -1,7 +1,7 @@
 """Filling the Slots of a template: with an action, or with an agent for good."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax import Array
@@ -38,14 +38,45 @@ def _slots(template: Controller) -> list[tuple[Slot, int]]:
     return [(node, every) for node, every in parts if _is_slot(node)]
 
 
+class Opening(NamedTuple):
+    """What the open Slots of a template ask of an agent.
+
+    Attributes:
+        size: numbers in an action: the sizes of all Slots together.
+        every: periods per decision: what the Holds around all Slots have in common.
+    """
+
+    size: int
+    every: int
+
+
+def opening(template: Controller) -> Opening:
+    """What a template asks of an agent; size 0 where it has no open Slot.
+
+    Raises:
+        ValueError: a Slot stands behind an observer that the agent does not stand
+            behind; says how to move the observer.
+    """
+    found = _opening(template)
+    if found.size:
+        _check_sight(template)
+    return found
+
+
+def _opening(template: Controller) -> Opening:
+    slots = _slots(template)
+    every = math.gcd(*(every for _, every in slots)) or 1
+    return Opening(sum(slot.size for slot, _ in slots), every)
+
+
 def action_size(template: Controller) -> int:
     """Number of actions that fill a template: the sizes of its Slots together."""
-    return sum(slot.size for slot, _ in _slots(template))
+    return _opening(template).size
 
 
 def decision_every(template: Controller) -> int:
     """Periods per decision: what the Holds around all Slots have in common."""
-    return math.gcd(*(every for _, every in _slots(template))) or 1
+    return _opening(template).every
 
 
 def held(template: Controller, every: int) -> Controller:
@@ -101,12 +132,8 @@ def observed(template: Controller, memory: State, tick: Tick) -> Tick:
     return tick.but(mode=mode, age=age)
 
 
-def check_sight(template: Controller) -> None:
-    """Refuse a Slot behind an observer that the agent does not stand behind.
-
-    Raises:
-        ValueError: says how to move the observer.
-    """
+def _check_sight(template: Controller) -> None:
+    """Refuse a Slot behind an observer that the agent does not stand behind."""
     while isinstance(template, Series) and not action_size(template.observer):
         template = template.inner
     for node in walk(template, stop=_stays):
@@ -181,11 +208,9 @@ def fill(template: Controller, agent: Controller) -> Filled:
         >>> type(fill(5.0 * Slot(1), Constant([0.2]))).__name__
         'Filled'
     """
-    size = action_size(template)
+    size, every = opening(template)
     require(size > 0, "this controller has no Slot to fill; add one: + 5.0 * Slot(1)")
-    check_sight(template)
     _check_outputs(agent, size)
-    every = decision_every(template)
     return Filled(template, Hold(agent, every) if every > 1 else agent)
 
 

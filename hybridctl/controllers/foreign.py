@@ -69,6 +69,16 @@ class Foreign(Controller):
         designed = self.features.ports.but(dt=self.dt)
         return designed.but(u=unnamed(self.size))
 
+    @property
+    def refusal(self) -> str:
+        """Why it cannot be taken, and what to do."""
+        return (
+            f"this Foreign calls the Python function {_name(self.f)}, which jit, vmap, "
+            "grad, training, save, embed and export cannot take; run it with "
+            "hc.simulate, hc.evaluate or hc.compare outside of them, or make its "
+            "network a Policy: hc.from_sb3, hc.from_brax"
+        )
+
     def init(self, tick: Tick) -> State:
         """The memory of its features."""
         return self.features.init(tick)
@@ -76,7 +86,7 @@ class Foreign(Controller):
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Ask f now; refused under jit, vmap and grad."""
         state, obs = self.features.step(state, tick)
-        require(is_concrete(obs, state), refusal(self))
+        require(is_concrete(obs, state), self.refusal)
         return state, jnp.asarray(self.answers(np.asarray(obs)[None])[0], obs.dtype)
 
     def answers(self, observations: NDArray) -> NDArray:
@@ -140,16 +150,6 @@ def answered(controller: Controller, answers: Sequence[Any] | None = None) -> An
     return jax.tree.map(replace, controller, is_leaf=stays)
 
 
-def refusal(part: Foreign) -> str:
-    """Why a `Foreign` cannot be taken, and what to do."""
-    return (
-        f"this Foreign calls the Python function {_name(part.f)}, which jit, vmap, "
-        "grad, training, save, embed and export cannot take; run it with hc.simulate, "
-        "hc.evaluate or hc.compare outside of them, or make its network a Policy: "
-        "hc.from_sb3, hc.from_brax"
-    )
-
-
 def is_learned(controller: Any) -> bool:
     """Whether a policy decides something in a controller, a foreign one too."""
     return any(
@@ -167,7 +167,7 @@ def refuse_foreign(controller: Any) -> None:
     """Refuse a controller with a `Foreign` in it, before anything compiles."""
     for part in walk(controller):
         if isinstance(part, Foreign):
-            fail(refusal(part))
+            fail(part.refusal)
 
 
 def _name(f: Any) -> str:

@@ -1,7 +1,8 @@
 """A controller asked once with zeros, before anything compiles: what it gives."""
 
+import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from hybridctl.checks import fail, require
-from hybridctl.controllers.controller import Controller, Tick, output_of
+from hybridctl.controllers.controller import Controller, Tick
 from hybridctl.ports import Ports, Signals
 
 FEW = 4  # references, where no part of a controller says how many it follows
@@ -68,7 +69,8 @@ def sizes(controller: Controller, ports: Ports, n_y: int | None = None) -> Sizes
     errors = []
     for n_r, n in itertools.product(asked, rows):
         try:
-            out = runs(output_of, controller, blank_tick(n, n_u or 1, n_r)).shape
+            with running():
+                out = output_of(controller, blank_tick(n, n_u or 1, n_r)).shape
         except ValueError as error:
             errors.append(error)
             continue
@@ -98,14 +100,20 @@ def blank_tick(n_y: int, n_u: int = 1, n_r: int = 0) -> Tick:
     return Tick(*zeros, r, u, start, start, u)
 
 
-def runs(function: Callable, *arguments: Any) -> Any:
-    """What a function that runs a controller gives.
+def output_of(controller: Controller, tick: Tick) -> jax.ShapeDtypeStruct:
+    """Shape and dtype of a controller's output, without computing it."""
+    return jax.eval_shape(lambda: controller.step(controller.init(tick), tick)[1])
+
+
+@contextlib.contextmanager
+def running() -> Iterator[None]:
+    """Where a controller's own code runs.
 
     Raises:
-        ValueError: whatever the controller's code raised, in a sentence.
+        ValueError: whatever that code raised, in a sentence.
     """
     try:
-        return function(*arguments)
+        yield
     except Exception as error:  # a controller's own code may raise anything
         first = (str(error).splitlines() or [""])[0]
         message = f"the controller does not run: {type(error).__name__}: {first}"

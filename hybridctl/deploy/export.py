@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -11,15 +12,15 @@ from hybridctl.checks import fail, one_of, require
 from hybridctl.controllers import Controller
 from hybridctl.deploy.c_file import CFile
 from hybridctl.deploy.embed import REALS, Pilot
-from hybridctl.deploy.header import about, facts
 from hybridctl.deploy.jax_file import JaxEngine
 from hybridctl.deploy.onnx_file import OnnxEngine
 from hybridctl.deploy.parity import Parity, check
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.python_file import python_text
-from hybridctl.deploy.runtime import CEngine, PythonEngine
+from hybridctl.deploy.runtime import CEngine, Engine, PythonEngine
 from hybridctl.kinds import checked
 from hybridctl.plants import Plant
+from hybridctl.version import __version__
 
 KINDS = (".py", ".c", ".h", ".onnx", ".jax")
 RAISE = (".py", ".c", ".h")  # what can tell an error
@@ -97,16 +98,15 @@ def export(
         f"a {path.suffix} file cannot raise an error; give on_missing='hold', which "
         "counts, or 'nan'",
     )
+    path = path.with_suffix(".c") if path.suffix == ".h" else path
     made = program(controller, dt, plant, on_missing)
+    engine, precision = _engine(made, path.suffix, real)
+    found = check(made, Pilot(made, engine), precision)
+    told = _facts(made, found)
+    contents = _files(made, engine, path, real, told)
+    files.write_all(contents)
     if path.suffix == ".jax":
-        found = _write_jax(made, path)
-    elif path.suffix == ".onnx":
-        found = _write_onnx(made, path, real)
-    elif path.suffix == ".py":
-        found = _write_python(made, path)
-    else:
-        path = path.with_suffix(".c")
-        found = _write_c(made, path, real)
+        warnings.warn(TRUST.format(name=path.name), stacklevel=2)
     if verbose:
         print(f"{path.name}: {found}")
     return path
@@ -132,48 +132,75 @@ that was asked for as asked.
 """
 
 
-def _write_python(made: Program, path: Path) -> Parity:
-    found = check(made, Pilot(made, PythonEngine(made)))
-    text = python_text(made, about(made, path.name, found, USE_PYTHON))
-    files.write(path, text.encode())
-    return found
+MISSING = {
+    "hold": "is counted, and the last good input is held",
+    "nan": "goes through, and may stay in the memory",
+    "error": "is refused",
+}
 
 
-def _write_c(made: Program, path: Path, real: str) -> Parity:
-    found = check(made, Pilot(made, CEngine(made, real)), real)
-    files.write_all(_c_files(made, path, real, found))
-    return found
+def _engine(made: Program, suffix: str, real: str) -> tuple[Engine, str]:
+    """What runs the code that is written, and by what measure it is judged."""
+    if suffix == ".py":
+        return PythonEngine(made), "python"
+    if suffix == ".onnx":
+        return OnnxEngine(made, real), "onnx" if real == "float" else real
+    return JaxEngine(made) if suffix == ".jax" else CEngine(made, real), real
 
 
-def _c_files(made: Program, path: Path, real: str, found: Parity) -> dict[Path, bytes]:
+def _files(
+    made: Program, engine: Engine, path: Path, real: str, told: dict[str, str]
+) -> dict[Path, bytes]:
+    """Bytes of the files of an export, by path."""
+    head = _about(told, path.name)
+    if isinstance(engine, JaxEngine):
+        text = json.dumps(told | engine.arguments(), indent=1, ensure_ascii=False)
+        beside = path.with_name(f"{path.name}.json")
+        return {beside: f"{text}\n".encode(), path: engine.data}
+    if isinstance(engine, OnnxEngine):
+        engine.describe(head + USE_ONNX, told)
+        return {path: engine.model.SerializeToString()}
+    if isinstance(engine, PythonEngine):
+        return {path: python_text(made, head + USE_PYTHON).encode()}
     name = re.sub(r"\W", "_", path.stem)
     name = f"pilot_{name}" if name[0].isdigit() else name
-    header = (
-        path.with_name(f"{name}.h") if name != path.stem else path.with_suffix(".h")
-    )
+    header = path.with_name(f"{name}.h")
     file = CFile(made, name, real)
-    use = USE_C.format(name=name, stack=file.stack)
-    head = about(made, path.name, found, use)
+    head += USE_C.format(name=name, stack=file.stack)
+    source = file.source(f"See {header.name}.")
+    return {header: file.header(head).encode(), path: source.encode()}
+
+
+def _facts(made: Program, found: Parity) -> dict[str, str]:
+    """By name, for a program to read: where a file is from and how far it is off."""
+    rows = {
+        name: ", ".join(f"{n} [{unit}]" if unit else n for n, unit in row)
+        for name, row in (("y", made.y), ("u", made.u))
+    }
     return {
-        header: file.header(head).encode(),
-        path: file.source(f"See {header.name}.").encode(),
+        "hybridctl": __version__,
+        "controller": type(made.controller).__name__,
+        "dt": f"{made.dt:g}",
+        **rows,
+        **({"modes": ", ".join(made.modes)} if made.modes else {}),
+        "on_missing": made.on_missing,
+        "sha256": made.traced.hash,
+        "largest_difference": f"{found.largest:.1e}",
+        "checked": str(found),
     }
 
 
-def _write_onnx(made: Program, path: Path, real: str) -> Parity:
-    engine = OnnxEngine(made, real)
-    found = check(made, Pilot(made, engine), "onnx" if real == "float" else real)
-    engine.describe(about(made, path.name, found, USE_ONNX), facts(made, found))
-    files.write(path, engine.model.SerializeToString())
-    return found
-
-
-def _write_jax(made: Program, path: Path) -> Parity:
-    engine = JaxEngine(made)
-    found = check(made, Pilot(made, engine), "double")
-    told = facts(made, found) | engine.arguments()
-    beside = path.with_name(f"{path.name}.json")
-    text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
-    files.write_all({beside: text.encode(), path: engine.data})
-    warnings.warn(TRUST.format(name=path.name), stacklevel=3)
-    return found
+def _about(told: dict[str, str], name: str) -> str:
+    """The facts in sentences, for the first lines of a file."""
+    lines = [
+        f"{name}: a {told['controller']} exported by hybridctl {told['hybridctl']}.",
+        f"Control period: dt = {told['dt']} s.",
+        f"Measurements y: {told['y']}.",
+        f"Input u: {told['u']}.",
+        *([f"Modes: {told['modes']}."] if "modes" in told else []),
+        f"A measurement that is not finite {MISSING[told['on_missing']]}.",
+        f"Content: sha256 {told['sha256']}",
+        f"Checked against the jitted controller in float64: {told['checked']}.",
+    ]
+    first, *rest = [textwrap.fill(line, 84, subsequent_indent="  ") for line in lines]
+    return "\n".join([first, "", *rest, ""])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import require
 from hybridctl.deploy.array_runtime import ArrayEngine
-from hybridctl.deploy.period import memory_names, precision, whole
+from hybridctl.deploy.period import precision, whole
 from hybridctl.deploy.program import Program
 
 MISSING = (
@@ -38,12 +38,13 @@ class JaxEngine(ArrayEngine):
             self.data = bytes(period(made.memory, *made.tick.values()).serialize())
             self._call = jax.jit(jax.export.deserialize(bytearray(self.data)).call)
         super().__init__(program, made)
+        self.names = made.names
 
     def arguments(self) -> dict[str, Any]:
         """What the program takes, in order: memory, t, k, y, r, applied, asked."""
         memory = [
             {"name": name, "shape": list(blank.shape), "dtype": blank.dtype.name}
-            for name, blank in zip(memory_names(self.program), self.blank, strict=True)
+            for name, blank in zip(self.names, self.blank, strict=True)
         ]
         sizes = {n: None if v is None else list(v.shape) for n, v in self.tick.items()}
         return {"memory": memory} | {"shapes": sizes}

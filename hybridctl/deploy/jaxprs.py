@@ -11,11 +11,9 @@ import numpy as np
 from hybridctl.checks import Rest, on_numbers, require, split
 from hybridctl.codegen.graph import kind_of
 from hybridctl.controllers import Controller, Tick
-from hybridctl.controllers.controller import walk
 from hybridctl.controllers.machine import mode_of
-from hybridctl.controllers.trial import Sizes, runs, sizes
-from hybridctl.plants import Plant
-from hybridctl.ports import Ports, Signals
+from hybridctl.controllers.trial import Sizes, running, sizes
+from hybridctl.ports import Ports
 from hybridctl.precision import float64_on_host
 
 
@@ -29,6 +27,7 @@ class Traced:
         leaves: the controller's arrays.
         memory: tree of shapes.
         sizes: of measurement, input and reference.
+        rest: the controller without its arrays.
     """
 
     begin: Any
@@ -36,6 +35,7 @@ class Traced:
     leaves: list[Any]
     memory: Any
     sizes: Sizes
+    rest: Rest
 
     @property
     def hash(self) -> str:
@@ -70,12 +70,12 @@ def trace(controller: Controller, known: Ports, n_y: int | None = None) -> Trace
         leaves, rest = split(controller)
         ticks = example(asked)
         begin, step = verbs(rest)
-        first = runs(jax.make_jaxpr(begin), leaves, *ticks)
-        memory = jax.eval_shape(begin, leaves, *ticks)
-        zeros = jax.tree.map(lambda m: np.zeros(m.shape, m.dtype), memory)
-        every = runs(jax.make_jaxpr(step), leaves, zeros, *ticks)
+        with running():
+            first, memory = jax.make_jaxpr(begin, return_shape=True)(leaves, *ticks)
+            zeros = jax.tree.map(lambda m: np.zeros(m.shape, m.dtype), memory)
+            every = jax.make_jaxpr(step)(leaves, zeros, *ticks)
         _check_stable(memory, every.out_avals)
-        return Traced(first, every, leaves, memory, asked)
+        return Traced(first, every, leaves, memory, asked, rest)
 
 
 def verbs(rest: Rest) -> tuple[Callable, Callable]:
@@ -103,29 +103,6 @@ def example(sizes: Sizes) -> tuple:
     zeros = np.zeros
     r, u = zeros(sizes.n_r) if sizes.n_r else None, zeros(sizes.n_u)
     return np.float64(0), np.int32(0), zeros(sizes.n_y), r, u, u
-
-
-Rows = list[tuple[str, str]]
-
-
-def names_of(known: Ports, plant: Plant | None, sizes: Sizes) -> tuple[Rows, Rows]:
-    """Names and units of measurements and inputs; plain ones where none are known."""
-    told = (None, None) if plant is None else (plant.ports.y, plant.ports.u)
-    y = _rows("y", sizes.n_y, known.y, (told[0] or ())[: sizes.n_y])
-    return y, _rows("u", sizes.n_out, known.u, told[1])
-
-
-def _rows(letter: str, n: int, *told: Signals | None) -> Rows:
-    """The first names that are as many and complete."""
-    for row in told:
-        if row and len(row) == n and all(s.name for s in row):
-            return [(s.name, s.unit) for s in row]
-    return [(f"{letter}{i}", "") for i in range(n)]
-
-
-def plant_of(controller: Controller) -> Plant | None:
-    """The first plant that a part of a controller knows."""
-    return next((node for node in walk(controller) if isinstance(node, Plant)), None)
 
 
 def mode_place(memory: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""Short names for the arrays of a tree."""
+"""Names in an export: of its signals, and short ones for the arrays of a tree."""
 
 import re
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 import jax
 
 from hybridctl.controllers.machine import Switch
+from hybridctl.controllers.trial import Sizes
+from hybridctl.plants import Plant
+from hybridctl.ports import Ports, Signals
 
 
 def words(tree: Any, path: Any) -> list[str]:
@@ -53,3 +56,21 @@ def _ending(path: list[str], paths: list[list[str]]) -> str:
         if len(same) == 1 and not path[-n].isdigit():
             return "_".join(path[-n:])
     return "_".join(["memory"] * (not path or path[0].isdigit()) + path)
+
+
+Rows = list[tuple[str, str]]
+
+
+def names_of(known: Ports, plant: Plant | None, sizes: Sizes) -> tuple[Rows, Rows]:
+    """Names and units of measurements and inputs; plain ones where none are known."""
+    told = (None, None) if plant is None else (plant.ports.y, plant.ports.u)
+    y = _rows("y", sizes.n_y, known.y, (told[0] or ())[: sizes.n_y])
+    return y, _rows("u", sizes.n_out, known.u, told[1])
+
+
+def _rows(letter: str, n: int, *told: Signals | None) -> Rows:
+    """The first names that are as many and complete."""
+    for row in told:
+        if row and len(row) == n and all(s.name for s in row):
+            return [(s.name, s.unit) for s in row]
+    return [(f"{letter}{i}", "") for i in range(n)]

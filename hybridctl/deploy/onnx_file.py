@@ -14,7 +14,7 @@ from hybridctl.cache import kept_programs
 from hybridctl.checks import fail, require
 from hybridctl.codegen.simplify import plain
 from hybridctl.deploy.array_runtime import ArrayEngine
-from hybridctl.deploy.period import Whole, memory_names, precision, used, whole
+from hybridctl.deploy.period import Whole, precision, whole
 from hybridctl.deploy.program import Program
 
 NEEDED = ("jax2onnx", "onnxruntime")
@@ -47,10 +47,10 @@ class OnnxEngine(ArrayEngine):
             require(found, MISSING.format(name=name))
         made = whole(program, real)
         super().__init__(program, made)
-        self.names = [f"memory.{name}" for name in memory_names(program)]
-        self._used = used(program)
+        self.names = [f"memory.{name}" for name in made.names]
+        self._used = made.used
         with _refusals(program):
-            self.model = _model(program, made, self.names, real)
+            self.model = _model(made, self.names, real)
             self._run = _session(self.model).run
 
     def describe(self, text: str, facts: dict[str, str]) -> None:
@@ -71,9 +71,9 @@ class OnnxEngine(ArrayEngine):
         return after, u
 
 
-def _model(program: Program, made: Whole, memory: list[str], real: str) -> Any:
+def _model(made: Whole, memory: list[str], real: str) -> Any:
     """Inputs: memory, then what of the tick matters. Outputs: u, then the memory."""
-    tick = used(program)
+    tick = made.used
     shapes = [*made.memory, *(made.tick[name] for name in tick)]
 
     def flat(*args: Any) -> list[Any]:

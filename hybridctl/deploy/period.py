@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hybridctl.checks import split
 from hybridctl.deploy.jaxprs import exact, example, verbs
 from hybridctl.deploy.program import Program
 from hybridctl.precision import float64_on_host
@@ -29,11 +28,15 @@ class Whole:
         period: the function; `memory` is a list of arrays, `r` None without reference.
         memory: shapes and kinds of the memory.
         tick: an example of the other arguments, by name.
+        names: of the arrays in the memory.
+        used: which of the other arguments matter; y and r always count.
     """
 
     period: Callable
     memory: list[jax.ShapeDtypeStruct]
     tick: dict[str, Any]
+    names: list[str]
+    used: list[str]
 
 
 def precision(real: str) -> AbstractContextManager:
@@ -55,7 +58,7 @@ def whole(program: Program, real: str = "double") -> Whole:
         >>> [leaf.shape for leaf in made.memory]
         [(1,), ()]
     """
-    begin, step = verbs(split(program.controller)[1])
+    begin, step = verbs(program.traced.rest)
     tree = jax.tree.structure(program.traced.memory)
     leaves = [rounded(exact(leaf), real) for leaf in program.traced.leaves]
     tick = {
@@ -92,7 +95,8 @@ def whole(program: Program, real: str = "double") -> Whole:
     if program.guarded:
         held = jax.ShapeDtypeStruct((program.sizes.n_out,), tick["y"].dtype)
         shapes += [held, jax.ShapeDtypeStruct((), np.int32)]
-    return Whole(guarded if program.guarded else period, shapes, tick)
+    run = guarded if program.guarded else period
+    return Whole(run, shapes, tick, _names(program), _used(program))
 
 
 def _finite(row: Any) -> Any:
@@ -102,16 +106,14 @@ def _finite(row: Any) -> Any:
     return good
 
 
-def memory_names(program: Program) -> list[str]:
-    """Of the arrays in the memory of a `Whole`."""
+def _names(program: Program) -> list[str]:
     names = [leaf.name for leaf in program.memory]
     for wanted in ("held", "missed") * program.guarded:
         names.append(wanted if wanted not in names else f"{wanted}_by_the_guard")
     return names
 
 
-def used(program: Program) -> list[str]:
-    """Which arguments matter; y and r always count."""
+def _used(program: Program) -> list[str]:
     step, guarded = program.step, program.guarded
     seen = {
         "t": step.needs([step.t]),

@@ -21,15 +21,10 @@ from hybridctl.codegen.lower import lower
 from hybridctl.codegen.operands import Operand, boxed, known, numbers, whole
 from hybridctl.controllers import Controller
 from hybridctl.controllers.bind import on_its_own
+from hybridctl.controllers.controller import walk
 from hybridctl.controllers.trial import GUESSES, Sizes
-from hybridctl.deploy.jaxprs import (
-    Traced,
-    mode_place,
-    names_of,
-    plant_of,
-    trace,
-)
-from hybridctl.deploy.labels import shortest, words
+from hybridctl.deploy.jaxprs import Traced, mode_place, trace
+from hybridctl.deploy.labels import names_of, shortest, words
 from hybridctl.plants import Plant
 from hybridctl.ports import Ports
 
@@ -179,7 +174,7 @@ def program(
     known = _checked(controller, dt)
     if known.y is None and plant is not None:
         known = known.but(y=plant.ports.y)
-    plant = plant_of(controller) if plant is None else plant
+    plant = _plant_of(controller) if plant is None else plant
     controller = on_its_own(controller, known)
     traced = trace(controller, known)
     if traced.sizes.more:  # as far as it looks, which JAX does not check
@@ -203,6 +198,11 @@ def _checked(controller: Any, dt: float) -> Ports:
     known = ports.of(controller)
     known.check_dt(dt)
     return known
+
+
+def _plant_of(controller: Controller) -> Plant | None:
+    """The first plant that a part of a controller knows."""
+    return next((node for node in walk(controller) if isinstance(node, Plant)), None)
 
 
 def _graphs(

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import split
 from hybridctl.deploy.jaxprs import exact, verbs
 from hybridctl.deploy.program import Program
 from hybridctl.plants.flow import fixed_step
@@ -72,7 +71,7 @@ def record(
 
 def stepper(program: Program) -> Callable:
     """One period of the jitted controller, over a batch of memories and ticks."""
-    step = verbs(split(program.controller)[1])[1]
+    step = verbs(program.traced.rest)[1]
     tree = jax.tree.structure(program.traced.memory)
     leaves = [exact(leaf) for leaf in program.traced.leaves]
 
@@ -93,7 +92,7 @@ def stepper(program: Program) -> Callable:
 
 
 def _run(program: Program) -> Callable:
-    begin, step = verbs(split(program.controller)[1])
+    begin, step = verbs(program.traced.rest)
     sizes, dt, ahead = program.sizes, program.dt, _plant(program)
     fed, limit = program.fed, _limit(program)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from hybridctl import ports
 from hybridctl.checks import as_float, fail, finite, one_of
 from hybridctl.controllers import Controller
-from hybridctl.controllers.bind import bind
 from hybridctl.describe import Shown, plain_data
 from hybridctl.design.restpoint import rest_point
 from hybridctl.kinds import checked
@@ -142,8 +141,7 @@ def closed_loop(
     loop = loop or Loop(ports.of(controller).dt or 0.02)
     r = np.zeros(0) if r is None else np.atleast_1d(as_float(r))
     finite("r", r)
-    check_fit(plant, controller, loop, len(r))
-    controller = bind(controller, loop.measured(plant))
+    controller = check_fit(plant, controller, loop, len(r)).controller
     at = rest_point(plant, controller, loop, _near(plant, equilibrium), r)
     return LinearLoop(
         at.A, at.B, at.C, at.D, loop.dt,

@@ -18,7 +18,6 @@ from hybridctl.controllers import (
     Quadratic,
     StateFeedback,
 )
-from hybridctl.controllers.bind import bind
 from hybridctl.controllers.trial import blank_tick, count
 from hybridctl.loop import Loop
 from hybridctl.loop.fit import check_fit
@@ -68,10 +67,11 @@ class Trials:
         seconds: float,
         seed: int,
     ):
-        n_r = count(check_fit(plant, controller, loop).r)
+        fitted = check_fit(plant, controller, loop)
+        n_r = count(fitted.ports.r)
         positive("seconds", seconds)
         self.V, self.seconds = _cost_to_go(controller, V), seconds
-        controller = bind(controller, loop.measured(plant))
+        controller = fitted.controller
         self._system = cast((plant, controller, loop, self.V))
         self._bounds = _bounds(plant, limits or {})
         known = _markov(plant, controller, loop, n_r)

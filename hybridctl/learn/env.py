@@ -9,20 +9,14 @@ from jax import Array
 from hybridctl import ports
 from hybridctl.checks import as_key, cast, fail, require
 from hybridctl.controllers import Controller, Features, Tick
-from hybridctl.controllers.bind import agent_sees, bind
-from hybridctl.controllers.fill import (
-    action_size,
-    check_sight,
-    decision_every,
-    engage,
-    observed,
-)
+from hybridctl.controllers.bind import agent_sees
+from hybridctl.controllers.fill import engage, observed, opening
 from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.describe import Shown
 from hybridctl.learn.brax.compat import base
 from hybridctl.loop import LoopState, step
 from hybridctl.loop.fit import check_fit
-from hybridctl.ports import words
+from hybridctl.ports import Signals, words
 from hybridctl.tasks import Task, judge, start_episode
 
 METRICS = ("failed", "not_finite")
@@ -81,14 +75,11 @@ class Env(Shown, base.Env):
             fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
         if not isinstance(template, Controller):
             fail(f"expected a Controller, got {type(template).__name__}")
-        size = action_size(template)
+        size, self.every = opening(template)
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
         refuse_foreign(template)
-        check_fit(task.plant, template, task.loop)
-        check_sight(template)
-        self.every = decision_every(template)
-        measured, states = task.loop.measured(task.plant), task.plant.ports.y or ()
-        self.sees = agent_sees(template, measured) or states
+        bound = check_fit(task.plant, template, task.loop).controller
+        self.sees = _sees(task, template)
         known = features or default_features(task, template)
         self.features = known.on(self.sees)
         given, n = self.features.n_y, len(self.sees)
@@ -99,7 +90,7 @@ class Env(Shown, base.Env):
             "measured=loop.measured(plant))",
         )
         self.task, self.template = cast(task, "task"), cast(template, "template")
-        self._bound = bind(self.template, measured)
+        self._bound = cast(bound)
         self.training = training
         self._action_size = size
 
@@ -206,9 +197,14 @@ def default_features(task: Task, template: Controller) -> Features:
     """
     actuator = task.loop.actuator
     slow = actuator is not None and actuator.slow
-    seen = agent_sees(template, task.loop.measured(task.plant)) or task.plant.ports.y
-    n_modes = len(ports.of(template).mode)
+    seen, n_modes = _sees(task, template), len(ports.of(template).mode)
     return Features.of(task.plant, measured=seen, applied=slow, n_modes=n_modes)
+
+
+def _sees(task: Task, template: Controller) -> Signals:
+    """What an agent in the template's Slots sees, by name."""
+    seen = agent_sees(template, task.loop.measured(task.plant))
+    return seen or task.plant.ports.y or ()
 
 
 def _then(total: tuple, period: tuple) -> tuple:

@@ -86,7 +86,8 @@ def train(
     several = isinstance(on_validation, tuple)
     listeners = on_validation if several else (on_validation,)
     numbers = range(seed, seed + (seeds or 1))
-    env = Env(_with_goal(task, template, config), template, features)
+    aimed = _with_goal(task, template, config)
+    env = Env(aimed, template, features)
     with _prepared(listeners, numbers, resume), Bars(progress) as bars:
 
         def session(number: int, name: str) -> Session:

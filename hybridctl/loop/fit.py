@@ -1,7 +1,7 @@
 """What cannot run together is refused in a sentence, before anything compiles."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -54,9 +54,21 @@ def steps_of(seconds: Any, dt: float, row: int = 0) -> int:
     return round(steps)
 
 
+class Fitted(NamedTuple):
+    """A controller on what a loop measures of a plant.
+
+    Attributes:
+        controller: bound to what is measured.
+        ports: of it then.
+    """
+
+    controller: Controller
+    ports: Ports
+
+
 def check_fit(
     plant: Plant, controller: Controller, loop: Loop | None = None, n_r: int = 0
-) -> Ports:
+) -> Fitted:
     """Refuse a controller that does not fit the plant's state or input.
 
     Args:
@@ -66,7 +78,7 @@ def check_fit(
         n_r: references that are given, where the controller declares none.
 
     Returns:
-        The controller's ports.
+        The controller on what is measured, and its ports.
 
     Raises:
         ValueError: no plant, no controller, or one for another period; names both
@@ -80,17 +92,17 @@ def check_fit(
     if loop is not None:
         known.check_dt(loop.dt)
     if not is_concrete(controller):
-        return known
+        return Fitted(bind(controller, (loop or Loop()).measured(plant)), known)
     if loop is not None and is_concrete(plant, loop):
         _check_sizes(loop, plant)
-    n_y = _measured(loop, plant)
-    controller = bind(controller, (loop or Loop()).measured(plant))
+    n_y, y = _measured(loop, plant), (loop or Loop()).measured(plant)
+    controller = bind(controller, y)
     known = ports.of(controller)
     require(
         known.y is None or len(known.y) == n_y,
         f"the controller expects {count(known.y)} measurements"
         f"{ports.listed(known.y)}, {_source(loop, plant)} gives {n_y}: "
-        f"{words((loop or Loop()).measured(plant))}",
+        f"{words(y)}",
     )
     bare = answered(controller)
     n_r = n_r if known.r is None else len(known.r)
@@ -105,7 +117,7 @@ def check_fit(
     )
     if loop is not None:
         _check_parts(loop, bare, plant, n_r)
-    return known
+    return Fitted(controller, known)
 
 
 def _check_sizes(loop: Loop, plant: Plant) -> None:

@@ -16,7 +16,7 @@ from hybridctl.controllers.bind import bind
 from hybridctl.controllers.combine import paced
 from hybridctl.controllers.controller import Series, walk
 from hybridctl.controllers.fill import Filled, observed
-from hybridctl.controllers.foreign import Foreign, answered, asks, refusal
+from hybridctl.controllers.foreign import Foreign, answered, asks
 from hybridctl.loop.integrate import motion_of
 from hybridctl.loop.loop import Loop, LoopState, Sample, begin, step
 
@@ -52,7 +52,7 @@ def periods(
         ValueError: something is traced by jit, vmap or grad.
     """
     parts = foreign_parts(controller)
-    require(is_concrete(controller, states), refusal(parts[0][0]))
+    require(is_concrete(controller, states), parts[0][0].refusal)
     bare, features = answered(controller), [part.features for part, _ in parts]
     memories, seen = _first_look(loop, bare, features, states)
     answers: list[NDArray] = [np.zeros(0)] * len(parts)
@@ -76,7 +76,7 @@ def run(
     """The states and samples of `simulate`, from one start or from N."""
     plant, controller, loop = system
     controller = bind(controller, loop.measured(plant))
-    require(is_concrete(x0, key, r), refusal(foreign_parts(controller)[0][0]))
+    require(is_concrete(x0, key, r), foreign_parts(controller)[0][0].refusal)
     rows = jnp.atleast_2d(x0)
     states = _begin(loop, answered(controller), plant, rows, key, r)
     x, samples = [rows], []

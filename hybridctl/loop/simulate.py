@@ -213,4 +213,4 @@ def _check(
     )
     finite("x0", x0)
     n_r = 0 if r is None else (np.shape(r) or (1,))[-1]
-    return check_fit(plant, controller, loop, n_r)
+    return check_fit(plant, controller, loop, n_r).ports

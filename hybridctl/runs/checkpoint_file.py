@@ -10,9 +10,8 @@ from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.controllers.fill import held, is_held
 from hybridctl.runs.curve_files import columns
 from hybridctl.store.container import pack, unpack
-from hybridctl.store.decode import decode
+from hybridctl.store.decode import rebuild
 from hybridctl.store.encode import Arrays, encode
-from hybridctl.store.limits import check_size
 from hybridctl.tasks import Task
 from hybridctl.tasks.statistics import Interval
 from hybridctl.version import __version__
@@ -49,10 +48,7 @@ def from_bytes(data: bytes) -> tuple["Run", str | None]:
     """
     manifest, arrays = unpack(data, ROOT)
     try:
-        check_size(manifest[ROOT], ROOT, arrays)
-        tree = decode(manifest[ROOT], ROOT, arrays)
-        require(not arrays, f"arrays that no part uses: {', '.join(sorted(arrays))}")
-        return _run(tree)
+        return _run(rebuild(manifest[ROOT], ROOT, arrays))
     except Exception as error:  # whatever is missing, or of another type
         raise ValueError(
             f"no run that hybridctl {__version__} knows ({type(error).__name__}: "

@@ -12,9 +12,9 @@ from jax import Array
 from hybridctl.cache import kept_programs
 from hybridctl.checks import Rest, cast, fail, on_numbers, require, split
 from hybridctl.controllers import Controller, Tick
-from hybridctl.controllers.controller import output_of
+from hybridctl.controllers.bind import on_its_own
 from hybridctl.controllers.machine import age_of, mode_of
-from hybridctl.controllers.trial import Sizes, blank_tick, runs, sizes
+from hybridctl.controllers.trial import Sizes, blank_tick, output_of, running, sizes
 from hybridctl.ports import Ports
 from hybridctl.store.encode import Arrays
 
@@ -24,11 +24,12 @@ LARGEST = 2**26  # numbers in one array: a file could ask for any
 EQUATIONS, WORK = 10_000, 2**31  # to compile and to compute; an MPC has 3,500 and 6e7
 TOLERANCE = 1e-4  # of the largest output: another machine rounds float32 otherwise
 NUDGE = np.float32(1 + 1e-6)
+DT = 0.02  # [s], where no part knows its period
 REFERENCE = 0.1  # every reference, where the controller follows some
 Y, U = "test.y", "test.u"  # names of the arrays
 
 
-def record(controller: Controller, ports: Ports, dt: float, seed: int) -> Arrays:
+def record(controller: Controller, ports: Ports, seed: int) -> Arrays:
     """Random measurements and the controller's outputs on them.
 
     A draw that lies on an edge (of a guard, of a saturation) would fail on a machine
@@ -37,7 +38,6 @@ def record(controller: Controller, ports: Ports, dt: float, seed: int) -> Arrays
     Args:
         controller: the controller.
         ports: what is known of it.
-        dt: control period [s].
         seed: of the measurements.
 
     Returns:
@@ -49,14 +49,15 @@ def record(controller: Controller, ports: Ports, dt: float, seed: int) -> Arrays
     Example:
         >>> from hybridctl.controllers import Constant
         >>> constant = Constant([1.5])
-        >>> record(constant, constant.ports, 0.02, seed=0)["test.u"][:2].tolist()
+        >>> record(constant, constant.ports, seed=0)["test.u"][:2].tolist()
         [[1.5], [1.5]]
     """
-    known, random = sizes(controller, ports), np.random.default_rng(seed)
+    asked, dt = on_its_own(controller, ports), ports.dt or DT
+    known, random = sizes(asked, ports), np.random.default_rng(seed)
     best = None
     for _ in range(DRAWS):
         y = random.standard_normal((TICKS, known.n_y), np.float32)
-        u, nudged = (replay(controller, known, row, dt) for row in (y, y * NUDGE))
+        u, nudged = (replay(asked, known, row, dt) for row in (y, y * NUDGE))
         _check_width(y, u)
         if np.isfinite(u).all():
             best = {Y: y, U: u}
@@ -74,7 +75,7 @@ def _check_width(y: np.ndarray, u: np.ndarray) -> None:
         require(size <= WIDEST, f"{size} {what}, at most {WIDEST} can be saved")
 
 
-def verify(controller: Controller, ports: Ports, dt: float, arrays: Arrays) -> None:
+def verify(controller: Controller, ports: Ports, arrays: Arrays) -> None:
     """Ask again.
 
     Raises:
@@ -87,8 +88,9 @@ def verify(controller: Controller, ports: Ports, dt: float, arrays: Arrays) -> N
         f"the self-test has measurements of shape {y.shape}, expected [T, n_y]",
     )
     _check_width(y, u)
-    known = sizes(controller, ports, y.shape[1])
-    off = _distance(u, replay(controller, known, y, dt, u.shape))
+    asked, dt = on_its_own(controller, ports), ports.dt or DT
+    known = sizes(asked, ports, y.shape[1])
+    off = _distance(u, replay(asked, known, y, dt, u.shape))
     require(
         off <= TOLERANCE,
         f"the self-test failed: outputs are off by {off:.1e} of the largest one, "
@@ -118,15 +120,17 @@ def replay(
     """
     host, rest = split(on_numbers(np.asarray, controller))
     with _cpu(), jax.default_matmul_precision("highest"):
-        arguments = runs(cast, host), rest, known, jnp.asarray(y, float), dt
-        program = runs(_replay.trace, *arguments)
+        with running():
+            arguments = cast(host), rest, known, jnp.asarray(y, float), dt
+            program = _replay.trace(*arguments)
         given = program.out_info.shape
         require(
             shape in ((), given),
             f"the self-test has outputs of shape {shape}, the controller gives {given}",
         )
         _check_size(_size(program.jaxpr))
-        return np.asarray(runs(_replay, *arguments))
+        with running():
+            return np.asarray(_replay(*arguments))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))

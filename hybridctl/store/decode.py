@@ -13,8 +13,27 @@ from hybridctl.checks import fail, require
 from hybridctl.plants.mujoco.mjcf import check_alone
 from hybridctl.plants.mujoco.plant import MuJoCoPlant
 from hybridctl.store.encode import Arrays, check_depth
+from hybridctl.store.limits import check_size
 from hybridctl.store.migrations import BEFORE
 from hybridctl.store.registry import class_of, function_of
+
+
+def rebuild(tree: Any, root: str, arrays: Arrays) -> Any:
+    """What a file holds, unless it is too large: with all of its arrays, and no more.
+
+    Args:
+        tree: from `encode`, or from a stranger.
+        root: what the paths of its arrays begin with.
+        arrays: by name.
+
+    Raises:
+        ValueError: too large, an array that nothing uses, or see `decode`.
+    """
+    check_size(tree, root, arrays)
+    left = dict(arrays)
+    whole = decode(tree, root, left)
+    require(not left, f"arrays that no part uses: {', '.join(sorted(left))}")
+    return whole
 
 
 def decode(node: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:

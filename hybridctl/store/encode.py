@@ -20,8 +20,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from hybridctl.checks import require
-from hybridctl.plants import FunctionPlant, LagrangianPlant
+from hybridctl.checks import fail, is_tracer, require
+from hybridctl.controllers.foreign import Foreign
 from hybridctl.store.registry import name_of
 
 DEPTH = 100  # levels of parts within parts, far from Python's own limit
@@ -76,7 +76,9 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     return _encode_plain(value, path)
 
 
-def _name(thing: Callable[..., Any], path: str) -> str:
+def _class(value: eqx.Module, path: str) -> str:
+    if isinstance(value, Foreign):
+        fail(value.refusal)
     try:
         return name_of(thing)
     except ValueError as error:
@@ -93,6 +95,7 @@ def check_depth(path: str, depth: int) -> None:
 
 
 def _encode_array(value: Any, path: str, arrays: Arrays) -> dict[str, str]:
+    require(not is_tracer(value), "save needs numbers; call it outside jit and vmap")
     require(
         value.dtype in DTYPES,
         f"{path} has dtype {value.dtype}, which a file cannot hold; "

@@ -169,7 +169,7 @@ def move(block: Block, run: Callable, text: str, *operands: Operand) -> Operand:
         np.arange(o.size).reshape(o.shape) + start
         for o, start in zip(operands, starts, strict=False)
     ]
-    codes = np.ascontiguousarray(run(*places))
+    codes = np.asarray(run(*places), order="C")  # which keeps a number one
     if codes.size <= FEW:
         return _taken(operands, starts, codes)
     args = [whole(block, o) for o in operands]

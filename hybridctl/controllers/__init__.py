@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers.follow import TrajectoryFeedback as TrajectoryFeedback
     from hybridctl.controllers.follow import follow as follow
     from hybridctl.controllers.foreign import Foreign as Foreign
+    from hybridctl.controllers.greedy import Greedy as Greedy
     from hybridctl.controllers.guards import Guard as Guard
     from hybridctl.controllers.guards import Quadratic as Quadratic
     from hybridctl.controllers.guards import after as after
@@ -47,5 +48,9 @@ if TYPE_CHECKING:
     from hybridctl.controllers.schedule import Hat as Hat
     from hybridctl.controllers.schedule import schedule as schedule
     from hybridctl.controllers.swingup import EnergySwingUp as EnergySwingUp
+    from hybridctl.controllers.value import GridValue as GridValue
+    from hybridctl.controllers.value import Value as Value
+    from hybridctl.controllers.value_network import NetworkValue as NetworkValue
+    from hybridctl.controllers.value_network import Physical as Physical
 
 open_room(__name__)

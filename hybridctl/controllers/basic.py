@@ -89,6 +89,7 @@ class Slot(Controller):
 
     Args:
         size: number of outputs.
+        algorithm: of `train`, that fills it best; None: any.
 
     Example:
         >>> 5.0 * Slot(1)
@@ -96,6 +97,7 @@ class Slot(Controller):
     """
 
     size: int = eqx.field(static=True, default=1)
+    algorithm: str | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         require(

@@ -20,6 +20,7 @@ from hybridctl.controllers.machine import StateMachine, Switch
 from hybridctl.controllers.observers import KalmanFilter
 from hybridctl.controllers.pid import PID
 from hybridctl.controllers.policy import Policy
+from hybridctl.controllers.value import GridValue
 from hybridctl.describe import (
     Card,
     Known,
@@ -201,6 +202,20 @@ def _features(f: Features, known: Known) -> Card:
 def _seen(f: Features, known: Known) -> str:
     own = tuple(name for name, _ in f.measures)
     return ", ".join(f.names(own or known.y(f.n_y)))
+
+
+@tells
+def _grid(v: GridValue, known: Known) -> Card:
+    """What a grid spans, state by state."""
+    sizes = np.shape(v.values)
+    units = dict(v.states)
+    unit = lambda name: units.get(name) or known.unit(name)  # noqa: E731
+    own = tuple(units) or known.y(len(sizes))
+    rows = [
+        (name, f"{number(low)} to {quantity(high, unit(name))}, {n} nodes")
+        for name, low, high, n in zip(own, v.low, v.high, sizes, strict=True)
+    ]
+    return Card("GridValue: the cost-to-go on a grid", tuple(rows))
 
 
 @tells

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from hybridctl.checks import as_float, count, fail, is_concrete, require
 from hybridctl.controllers.controller import Controller, State, Tick, walk
 from hybridctl.controllers.features import Features
-from hybridctl.controllers.policy import Policy
 from hybridctl.ports import Ports, unnamed
 
 
@@ -148,14 +147,6 @@ def answered(controller: Controller, answers: Sequence[Any] | None = None) -> An
 
     stays = lambda node: isinstance(node, (Foreign, Answer))  # noqa: E731
     return jax.tree.map(replace, controller, is_leaf=stays)
-
-
-def is_learned(controller: Any) -> bool:
-    """Whether a policy decides something in a controller, a foreign one too."""
-    return any(
-        part.learned if isinstance(part, Foreign) else isinstance(part, Policy)
-        for part in walk(controller)
-    )
 
 
 def asks(controller: Any) -> bool:

@@ -22,6 +22,7 @@ import numpy as np
 
 from hybridctl.checks import fail, is_tracer, require
 from hybridctl.controllers.foreign import Foreign
+from hybridctl.plants import FunctionPlant, LagrangianPlant
 from hybridctl.store.registry import name_of
 
 DEPTH = 100  # levels of parts within parts, far from Python's own limit
@@ -63,6 +64,8 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
             f"{path} is a plant made of functions, which a file cannot hold; write a "
             "Plant of your own, and register it",
         )
+        if isinstance(value, Foreign):
+            fail(value.refusal)
         name = _name(type(value), path)
         fields = [f.name for f in dataclasses.fields(value) if f.init]
         nodes = {n: encode(getattr(value, n), f"{path}.{n}", *down) for n in fields}
@@ -76,9 +79,7 @@ def encode(value: Any, path: str, arrays: Arrays, depth: int = 0) -> Any:
     return _encode_plain(value, path)
 
 
-def _class(value: eqx.Module, path: str) -> str:
-    if isinstance(value, Foreign):
-        fail(value.refusal)
+def _name(thing: Callable[..., Any], path: str) -> str:
     try:
         return name_of(thing)
     except ValueError as error:
@@ -95,12 +96,12 @@ def check_depth(path: str, depth: int) -> None:
 
 
 def _encode_array(value: Any, path: str, arrays: Arrays) -> dict[str, str]:
-    require(not is_tracer(value), "save needs numbers; call it outside jit and vmap")
     require(
         value.dtype in DTYPES,
         f"{path} has dtype {value.dtype}, which a file cannot hold; "
         "make it float32 or float64",
     )
+    require(not is_tracer(value), "save needs numbers; call it outside jit and vmap")
     require(path not in arrays, f"two arrays are called {path}; rename a key")
     arrays[path] = np.array(value, order="C")
     if isinstance(value, jax.Array):

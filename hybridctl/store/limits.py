@@ -12,7 +12,9 @@ from hybridctl.store.registry import toolkit
 PARTS, ROW = 1000, 256  # of a tree; values in a row of it
 STEPS = 10_000  # to trace; a machine of five modes has 500, an MPC 2,000
 PLANT, EVENTS, MUJOCO = 60, 300, 3000  # steps of a model
-WHOLE = {"Policy", "Sequence", "TrajectoryFeedback"}  # arrays not taken apart
+WHOLE = {  # arrays not taken apart
+    "Policy", "Sequence", "TrajectoryFeedback", "GridValue", "NetworkValue", "Physical",
+}  # fmt: skip
 LOOPS = ("delay", "history", "size", "n_y", "n_u", "n_modes", "n_r")  # turn by turn
 TRIES = {"Series", "Hold", "Filled", "MPC"}  # whose init steps what is inside, too
 RESTARTS = {"Switch", "Hold", "SafetyFilter", "MPC"}  # whose step begins it anew

@@ -12,6 +12,7 @@ from hybridctl.codegen.operands import (
     FEW,
     Operand,
     boxed,
+    each,
     is_array,
     known,
     numbers,
@@ -19,6 +20,7 @@ from hybridctl.codegen.operands import (
     whole,
 )
 from hybridctl.codegen.rules.elementwise import out_kind
+from hybridctl.codegen.rules.moves import reshaped
 
 PRODUCTS = 128  # a dot product of more is not written product by product
 REDUCE = {
@@ -31,11 +33,13 @@ CUMULATE = {"cumsum": "add", "cumprod": "mul", "cummax": "max", "cummin": "min"}
 def _dot(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
     a, b = ins
     shape = eqn.outvars[0].aval.shape
-    (contract, _), _ = eqn.params["dimension_numbers"]
+    (contract, _), (batch, _) = eqn.params["dimension_numbers"]
     depth = int(np.prod([a.shape[d] for d in contract], dtype=int))
     zero = constant(0.0, FLOAT)
     if any((v := uniform(o)) is not None and v.info == 0 for o in ins):
         return [known(np.zeros(shape))]
+    if depth == 1 and not batch and int(np.prod(shape, dtype=int)) > FEW:
+        return [_outer(block, a, b, eqn)]
     most = FEW if is_array(a) or is_array(b) else PRODUCTS
     if depth * int(np.prod(shape, dtype=int)) > most:
         args, info = (whole(block, a), whole(block, b)), eqn.params["dimension_numbers"]
@@ -45,6 +49,16 @@ def _dot(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
             return [boxed(numbers(made).flat[0])]
         return [block.array("dot", args, FLOAT, shape, info, key)]
     return [_written_out(block, numbers(a), numbers(b), eqn, zero)]
+
+
+def _outer(block: Block, a: Operand, b: Operand, eqn: Any) -> Operand:
+    """Where one product is no sum: every number of `a` times every one of `b`."""
+    (ca, cb), _ = eqn.params["dimension_numbers"]
+    rows = [n for d, n in enumerate(a.shape) if d not in ca]
+    columns = tuple(n for d, n in enumerate(b.shape) if d not in cb)
+    left = reshaped(block, a, (*rows, *[1] * len(columns)))
+    right = whole(block, reshaped(block, b, columns))
+    return each(block, "mul", left, right, kind=FLOAT)
 
 
 def _written_out(block: Block, a: Any, b: Any, eqn: Any, zero: Value) -> np.ndarray:

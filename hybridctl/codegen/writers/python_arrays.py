@@ -67,6 +67,8 @@ def _move(writer: Any, value: Value) -> str:
 def _dot(writer: Any, value: Value) -> Text:
     a, b = value.args
     (ca, cb), (ba, bb) = value.info
+    if len(a.shape) == 1 and len(b.shape) == 2 and tuple(cb) == (1,):
+        return f"{writer.text(b, 11)} @ {writer.text(a, 12)}", 11
     plain = tuple(ca) == (len(a.shape) - 1,) and tuple(cb) == (0,) and not ba
     if plain and len(a.shape) <= 2 and len(b.shape) <= 2:
         product = f"{writer.text(a, 11)} @ {writer.text(b, 12)}"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hybridctl.design.riccati import lqr as lqr
     from hybridctl.design.riccati import lqrd as lqrd
     from hybridctl.design.statespace import to_control as to_control
+    from hybridctl.design.value_iteration import value_iteration as value_iteration
     from hybridctl.plants.linearize import linearize as linearize
 
 open_room(__name__)

@@ -1,5 +1,6 @@
 """Named starting points for a task."""
 
+from hybridctl.strategies.dynamic import value_iteration as value_iteration
 from hybridctl.strategies.names import about_references as about_references
 from hybridctl.strategies.names import reference as reference
 from hybridctl.strategies.names import references as references

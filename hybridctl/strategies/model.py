@@ -59,6 +59,25 @@ def build_predictor(task: Task) -> Predictor | None:
     )
 
 
+def observing(task: Task, inner: Controller) -> Controller:
+    """A controller of the state, behind what the task's loop hides it with.
+
+    An EKF where the sensor is noisy or gives no state, a predictor where the input is
+    late.
+    """
+    predictor = build_predictor(task)
+    seen = inner if predictor is None else predictor >> inner
+    return build_ekf(task) >> seen if is_hidden(task) else seen
+
+
+def is_hidden(task: Task) -> bool:
+    """Whether the task's sensor is noisy or gives no state."""
+    sensor = task.loop.sensor
+    return sensor is not None and (
+        sensor.outputs is not None or sensor.noise is not None
+    )
+
+
 def build_ekf_machine(
     task: Task, gains: MachineGains | None = None, disturbance: float | None = None
 ) -> Controller:
@@ -96,8 +115,4 @@ def build_mpc(task: Task, horizon: int = 125, iterations: int = 3) -> Controller
         task.plant, cost, build_lqr(task), task.loop.dt, task.input_limit,
         horizon, iterations, build_machine(task),
     )  # fmt: skip
-    predictor, sensor = build_predictor(task), task.loop.sensor
-    seen = planner if predictor is None else predictor >> planner
-    partly = sensor is not None and sensor.outputs is not None
-    noisy = partly or (sensor is not None and sensor.noise is not None)
-    return build_ekf(task) >> seen if noisy else seen
+    return observing(task, planner)

@@ -1,6 +1,6 @@
 """A task as an optimal-control problem, which a value of the state solves."""
 
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -20,8 +20,9 @@ from hybridctl.plants.scales import natural_units, own_second
 from hybridctl.strategies.reference import build_lqr
 from hybridctl.tasks import Box, Cost, Start, Task, holds
 
-FENCE = 0.6  # share of a limit at which the soft fence begins
-STEEP = 46.0  # rate of the fence at twice that distance, in worths per own second
+MARGIN, LEAST, MOST = 1 / 6, 0.1, 0.25  # share of a limit behind the soft fence, of
+# one that is an own unit wide, and at least and at most: a short track is needed whole
+EDGE = 15.0  # rate of the fence at the limit itself, in worths per own second
 LEFT = 4.0  # charged for a failure, in worths
 INSIDE = 0.8  # share of the limits that wide starts fill
 SPIN, PACE = 7.0, 3.0  # fastest wide starts of angles and of others, in own units
@@ -44,6 +45,7 @@ class OptimalControl(Shown, eqx.Module):
         bounds: their limits, as distances from the target, shape [n].
         second: the plant's own [s].
         worth: a typical cost-to-go, in the unit of J.
+        fence: share of each limit at which a soft fence begins, shape [n_limits].
     """
 
     plant: Plant
@@ -57,6 +59,7 @@ class OptimalControl(Shown, eqx.Module):
     bounds: Array = eqx.field(converter=as_float)
     second: Array = eqx.field(converter=as_float)
     worth: Array = eqx.field(converter=as_float)
+    fence: Array = eqx.field(converter=as_float)
 
     @property
     def left(self) -> Array:
@@ -65,25 +68,25 @@ class OptimalControl(Shown, eqx.Module):
 
     def rate(self, x: Array, u: Array) -> Array:
         """Cost rate with a soft fence before the limits, scalar."""
-        apart = self.cost.x0 - x
-        rate, steep = self.cost(x, u), STEEP * self.worth / self.second
+        rate, edge = self.cost(x, u), EDGE * self.worth / self.second
         for i, column in enumerate(self.columns):
-            e = apart[column]
+            e = x[column] - self.cost.x0[column]
             e = wrap(e) if column in self.plant.angles else e
-            over = jnp.maximum(jnp.abs(e) / self.bounds[i] - FENCE, 0.0)
-            rate = rate + steep * over**2
+            begin = self.fence[i]
+            over = (jnp.abs(e) / self.bounds[i] - begin) / (1.0 - begin)
+            rate = rate + edge * jnp.maximum(over, 0.0) ** 2
         return rate
 
-    def advance(self, x: Array, u: Array, h: Any) -> tuple[Array, Array]:
-        """State after h [s] of an input that is held, and what that cost.
+    def ode(self, t: Array, z: Array, u: Array) -> Array:
+        """Rates of the state and of the cost so far, the last of z [n_x + 1]."""
+        x = z[:-1]
+        return jnp.append(self.plant.ode(t, x, u), self.rate(x, u))
 
-        Two steps of RK4, and Simpson's rule.
-        """
-        now = jnp.zeros((), x.dtype)
-        middle = rk4(self.plant, now, x, u, 0.5 * h)
-        after = rk4(self.plant, now, middle, u, 0.5 * h)
-        rates = self.rate(x, u) + 4.0 * self.rate(middle, u) + self.rate(after, u)
-        return after, h * rates / 6.0
+    def advance(self, x: Array, u: Array, h: Any) -> tuple[Array, Array]:
+        """State after h [s] of an input that is held, and what that cost."""
+        now, z = jnp.zeros((), x.dtype), jnp.append(x, 0.0)
+        z = rk4(cast(Plant, self), now, z, u, h)
+        return z[:-1], z[-1]
 
     def failed(self, x: Array) -> Array:
         """Whether a state ends an episode badly."""
@@ -116,9 +119,6 @@ def optimal_control(task: Task, *, undisturbed: bool = True) -> OptimalControl:
     lqr: StateFeedback = build_lqr(task)
     limits, states = task.limits, task.plant.states
     wide, second = _wide(task), own_second(task.plant)
-    keys = jax.random.split(jax.random.PRNGKey(0), DRAWS)
-    rates = jax.vmap(lambda x: cost(x, jnp.zeros(task.plant.n_u)))
-    mean = float(jnp.mean(rates(jax.vmap(wide)(keys))))
     return OptimalControl(
         plant=task.plant,
         cost=cost,
@@ -130,7 +130,8 @@ def optimal_control(task: Task, *, undisturbed: bool = True) -> OptimalControl:
         columns=tuple(states.index(name) for name in limits),
         bounds=list(limits.values()),
         second=second,
-        worth=WORTH * second * mean,
+        fence=_fences(task),
+        worth=WORTH * second * float(_mean_rate(cost, wide)),
     )
 
 
@@ -160,31 +161,39 @@ def _check_plant(task: Task) -> None:
     task.input_limit  # noqa: B018  (or its sentence)
 
 
-def check_known(task: Task) -> None:
+def check_known(task: Task, undisturbed: bool = True) -> None:
     """Refuse a loop or a plant of which the state does not tell everything.
+
+    Args:
+        task: to look at.
+        undisturbed: refuse what observers and predictors can help with, too.
 
     Raises:
         ValueError: says what it is that a value of the state cannot know.
     """
-    hidden = ", ".join(unknown_parts(task))
+    hidden = unknown_parts(task) if undisturbed else []
+    hidden += ["varied parameters"] if task.vary is not None else []
     require(
         not hidden,
-        f"a value of the state cannot know the {hidden} of {task.name!r}; learn a "
-        'policy instead (algorithm="ppo"), or put an observer in front',
+        f"a value of the state cannot know the {', '.join(hidden)} of {task.name!r}; "
+        'learn a policy instead: hc.template("residual", task) with algorithm="ppo"',
     )
 
 
 def unknown_parts(task: Task) -> list[str]:
-    """What the state of a task does not tell: its sensor's noise, delay, parameters."""
+    """What an observer or predictor has to tell: a sensor's state, a late input."""
     loop: Loop = task.loop
     sensor, actuator = loop.sensor, loop.actuator
     late = actuator is not None and (bool(actuator.delay) or actuator.lag is not None)
-    found = {
-        "sensor": sensor is not None,
-        "late actuator": late,
-        "varied parameters": task.vary is not None,
-    }
+    found = {"sensor": sensor is not None, "late actuator": late}
     return [name for name, there in found.items() if there]
+
+
+def _fences(task: Task) -> np.ndarray:
+    """Share of each limit at which the soft fence begins, shape [n_limits]."""
+    units = dict(zip(task.plant.states, natural_units(task.plant), strict=True))
+    wide = [bound / units[name] for name, bound in task.limits.items()]
+    return 1.0 - np.clip(MARGIN * np.array(wide), LEAST, MOST)
 
 
 def _wide(task: Task) -> Box:
@@ -202,3 +211,11 @@ def _wide(task: Task) -> Box:
         fast = (SPIN if turns else PACE) * unit[n + i]
         half[n + i] = min(fast, SPIN / np.pi * half[i] / second if turns else fast)
     return Box.around(task.target.x, half)
+
+
+@jax.jit
+def _mean_rate(cost: Cost, starts: Box) -> Array:
+    """Of the cost without an input, over starts."""
+    keys = jax.random.split(jax.random.PRNGKey(0), DRAWS)
+    still = jnp.zeros(np.shape(cost.r))
+    return jnp.mean(jax.vmap(lambda key: cost(starts(key), still))(keys))

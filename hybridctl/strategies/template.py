@@ -1,5 +1,6 @@
 """The toolkit's own trainable templates, by name."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,14 @@ from hybridctl.controllers import (
     StateFeedback,
     Switch,
     chosen,
+    near,
 )
 from hybridctl.design import linearize
 from hybridctl.kinds import checked
 from hybridctl.names import TEMPLATES, check_listed
 from hybridctl.plants import own_units
+from hybridctl.plants.scales import coordinate_units
+from hybridctl.strategies.model import is_hidden, observing
 from hybridctl.strategies.reference import (
     build_balance,
     build_lqr,
@@ -32,9 +36,12 @@ from hybridctl.strategies.reference import (
     leaves,
     locked,
     mechanical,
+    tuned,
 )
 from hybridctl.tasks import Task, holds
 
+HOLDS = 3.0  # times the level on which the LQR never saturates: where it takes over
+REST = 0.05, 0.1, 0.5  # angle, its rate, other rates: a pole that stands, in own units
 BRAKE = 5.0  # of the brake mode, in own units: slower by that rate [1/s]
 
 
@@ -43,6 +50,30 @@ def build_ppo(task: Task) -> Controller:
     if _must_stay_up(task):
         return task.input_limit * Slot(task.plant.n_u)
     return task.input_limit * _held(task, task.plant.n_u)
+
+
+def build_hybrid(task: Task) -> Controller:
+    """The agent alone where the LQR would saturate; the LQR holds, and centres.
+
+    Behind observers and a predictor where the task's loop hides the state.
+    """
+    agent = task.input_limit * Slot(task.plant.n_u, "hjb")
+    gains = tuned(task, observed=is_hidden(task))
+    if _must_stay_up(task):  # at the target all along, so its own LQR is the best
+        gains = dataclasses.replace(gains, centre=1.0)
+    catch = locked(task, HOLDS) | _rests(task)
+    return observing(task, build_machine(task, gains, swing=agent, catch=catch))
+
+
+def _rests(task: Task) -> Guard:
+    """At the target but for its place: no learned slope should have to move it on."""
+    plant, (tilt, spin, pace) = mechanical(task), REST
+    unit, n = coordinate_units(plant), plant.n_x // 2
+    near_by = {plant.states[i]: tilt for i in plant.angles if i < n}
+    for i in range(n):
+        slow = spin if i in plant.angles else pace
+        near_by[plant.states[n + i]] = slow * unit[n + i]
+    return near(task.target, **near_by)
 
 
 def build_residual(task: Task) -> Controller:
@@ -146,6 +177,7 @@ class _Entry:
 
 
 _TEMPLATES = {
+    "hybrid": _Entry(build_hybrid, swings=False),
     "ppo": _Entry(build_ppo, swings=False),
     "residual": _Entry(build_residual, swings=False),
     "residual_lqr": _Entry(build_residual_lqr, swings=False),
@@ -180,6 +212,7 @@ def template(name: str, task: Task) -> Controller:
 
     What the agent does in each:
 
+    - "hybrid": everything until the LQR holds; made for algorithm="hjb".
     - "ppo": everything, alone.
     - "residual": corrects the LQR where the pole may not fall, and elsewhere the
       swing mode of the reference machine, with the LQR for a lock.

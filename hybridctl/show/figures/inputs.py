@@ -78,7 +78,13 @@ def input_map(
         rest = [float(at.x[at.states.index(name)]) for name in states]
         axis.plot(*rest, "+", color=EDGE, ms=10, mew=1.0)
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-        _label(figure, axis, drawn, plant, states, (low, high))
+        bar = label_plane(figure, axis, drawn, plant, states, (low, high))
+        name = plant.inputs[0]
+        bar.set_label(f"{name} [{plant.units.get(name, '–')}]")
+        figure.text(
+            LEFT / figure.get_figwidth(), 0.995, "dashed: input limit", va="top",
+            fontsize=8, color="0.35",
+        )  # fmt: skip
     return figure
 
 
@@ -181,9 +187,10 @@ def _modes(
             )  # fmt: skip
 
 
-def _label(
+def label_plane(
     figure: Any, axis: Any, drawn: Any, plant: Plant, states: Any, ends: Any
-) -> None:
+) -> Any:
+    """Names and units of two states beside their axes; gives the bar of the colours."""
     units, angles = plant.units, [plant.states[i] for i in plant.angles]
     axis.grid(False)
     axis.set_xlabel(f"{states[0]} [{units.get(states[0], '–')}]")
@@ -196,9 +203,5 @@ def _label(
     box, width = axis.get_position(), figure.get_figwidth()
     place = (box.x1 + 0.12 / width, box.y0, 0.12 / width, box.height)
     bar = figure.colorbar(drawn, cax=figure.add_axes(place), extend="neither")
-    name = plant.inputs[0]
-    bar.set_label(f"{name} [{units.get(name, '–')}]")
     bar.outline.set_visible(False)
-    figure.text(
-        LEFT / width, 0.995, "dashed: input limit", va="top", fontsize=8, color="0.35"
-    )
+    return bar

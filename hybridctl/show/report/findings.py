@@ -11,7 +11,7 @@ from hybridctl.contests import Table
 from hybridctl.contests.columns import VERBS
 from hybridctl.contests.ranking import ALL, ODD, Met, contest, eligible, paired, ranked
 from hybridctl.contests.statistics import crossed_mean
-from hybridctl.controllers.foreign import is_learned
+from hybridctl.controllers.learned import is_learned
 from hybridctl.describe.numbers import percent, ranged, spoken
 from hybridctl.tasks import Scores
 

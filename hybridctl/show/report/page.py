@@ -8,7 +8,7 @@ from typing import Any
 from hybridctl import files
 from hybridctl.checks import fail, require
 from hybridctl.contests import Table
-from hybridctl.controllers.foreign import is_learned
+from hybridctl.controllers.learned import is_learned
 from hybridctl.describe.numbers import listed
 from hybridctl.show.figures.training import check_runs, training_curve
 from hybridctl.show.report import provenance

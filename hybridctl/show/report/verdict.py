@@ -5,7 +5,7 @@ from typing import Any
 from hybridctl.contests import Table
 from hybridctl.contests.ranking import separate
 from hybridctl.contests.ranking import verdict as decided
-from hybridctl.controllers.foreign import is_learned
+from hybridctl.controllers.learned import is_learned
 from hybridctl.describe.numbers import listed
 from hybridctl.show.report.findings import (
     Findings,

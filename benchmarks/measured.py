@@ -7,6 +7,7 @@ from benchmarks.lib.results import ROOT, load
 from benchmarks.lib.words import section, table, with_interval
 from benchmarks.lib.words_embed import adapters, files, latency, parity
 from benchmarks.lib.words_suite import share_table, suite
+from benchmarks.lib.words_value import headline, value
 
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "measured.md"
@@ -270,7 +271,7 @@ def machine() -> str:
 def page() -> str:
     """The whole of docs/measured.md."""
     parts = (
-        suite(), bounds(), longer(), statistics(), falsifier(), leaderboard(),
+        suite(), value(), bounds(), longer(), statistics(), falsifier(), leaderboard(),
         design(), worlds(), latency(), parity(), files(), adapters(), learning(),
         speed(), films(),
     )  # fmt: skip
@@ -285,7 +286,7 @@ in `benchmarks/` found and kept in `benchmarks/results`."""
 
 def measured() -> str:
     """The README's table, between its marks."""
-    return "\n\n".join((BEGIN, share_table(), END))
+    return "\n\n".join((BEGIN, share_table(), headline(), END))
 
 
 def main() -> None:

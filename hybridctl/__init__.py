@@ -45,12 +45,15 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Features as Features
     from hybridctl.controllers import Feedforward as Feedforward
     from hybridctl.controllers import Foreign as Foreign
+    from hybridctl.controllers import Greedy as Greedy
+    from hybridctl.controllers import GridValue as GridValue
     from hybridctl.controllers import Hat as Hat
     from hybridctl.controllers import Hold as Hold
     from hybridctl.controllers import IntegralFeedback as IntegralFeedback
     from hybridctl.controllers import KalmanFilter as KalmanFilter
     from hybridctl.controllers import LinearController as LinearController
     from hybridctl.controllers import Mix as Mix
+    from hybridctl.controllers import NetworkValue as NetworkValue
     from hybridctl.controllers import Policy as Policy
     from hybridctl.controllers import Predictor as Predictor
     from hybridctl.controllers import Probe as Probe
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Switch as Switch
     from hybridctl.controllers import Tick as Tick
     from hybridctl.controllers import TrajectoryFeedback as TrajectoryFeedback
+    from hybridctl.controllers import Value as Value
     from hybridctl.controllers import after as after
     from hybridctl.controllers import beyond as beyond
     from hybridctl.controllers import chosen as chosen
@@ -133,6 +137,7 @@ if TYPE_CHECKING:
     from hybridctl.show import report as report
     from hybridctl.strategies import reference as reference
     from hybridctl.strategies import template as template
+    from hybridctl.strategies import value_iteration as value_iteration
     from hybridctl.tasks import Task as Task
     from hybridctl.tasks import evaluate as evaluate
     from hybridctl.version import __version__ as __version__

@@ -12,8 +12,8 @@ TaskName = Literal[
     "noisy",
 ]  # fmt: skip
 TemplateName = Literal[
-    "ppo", "residual", "residual_lqr", "residual_machine", "early_catch", "swing",
-    "modes", "gate", "schedule",
+    "hybrid", "ppo", "residual", "residual_lqr", "residual_machine", "early_catch",
+    "swing", "modes", "gate", "schedule",
 ]  # fmt: skip
 ActivationName = Literal["tanh", "relu", "swish", "elu"]
 TASKS: tuple[str, ...] = get_args(TaskName)

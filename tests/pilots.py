@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import hybridctl as hc
+from hybridctl.controllers.fill import blank_tick
 from hybridctl.deploy import parity
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.recording import Recording, record
@@ -87,7 +88,18 @@ class Horner(hc.Controller):
         return (wide, flag, n % 100), jnp.where(flag, u, u[::-1])
 
 
-OWN = {"median": Median(), "newton": Newton(), "horner": Horner()}
+class Network(hc.Value):
+    """Cost-to-go of an untrained network."""
+
+    policy: hc.Policy
+
+    def __call__(self, x):
+        tick = blank_tick(4).seeing(x)
+        return 50.0 * jax.nn.softplus(self.policy.step(None, tick)[1][0])
+
+
+STEEP = hc.Greedy(TASK.plant, TASK.cost, Network(zoo.policy(TASK)), 10.0, zoo.DT)
+OWN = {"median": Median(), "newton": Newton(), "horner": Horner(), "steep": STEEP}
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from gymnasium import wrappers
 from gymnasium.spaces import Box, Discrete
 
 import hybridctl as hc
-from hybridctl.controllers.foreign import is_learned
+from hybridctl.controllers.learned import is_learned
 from hybridctl.learn.brax.checkpoint import checkpoint_in
 from hybridctl.learn.brax.compat import ppo_networks
 from hybridctl.learn.brax.networks import on_host

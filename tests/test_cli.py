@@ -135,7 +135,7 @@ def test_train_compare_and_report(tmp_path, capsys):
         (["nosuch"], "unknown command 'nosuch'; choose one of: demo, design"),
         (["compare", "--n", "many"], "invalid literal"),
         (["train", "--preset", "nosuch"], "nosuch"),
-        (["train", "--steps", "-5"], "steps=-5 must be a finite number above 0"),
+        (["train", "--steps", "-5"], "steps=-5 must be a finite number of at least 0"),
         (["design", "--m-p", "-1"], "m_p=-1.0 must be above 0"),
         (["design", "--R", "-1"], "R"),
         (["design", "--Q", "1", "1", "1", "nan"], "finite"),

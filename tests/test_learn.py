@@ -219,7 +219,10 @@ def test_vary_gives_every_episode_its_own_plant():
         ),
         ({"config": 3}, "config takes a Config or the name of a preset, got int"),
         ({"activation": "sine"}, "unknown activation 'sine'"),
-        ({"algorithm": "magic"}, "unknown algorithm 'magic'; choose one of: ppo, sac"),
+        (
+            {"algorithm": "magic"},
+            "unknown algorithm 'magic'; choose one of: hjb, ppo, sac",
+        ),
         ({"lerning_rate": 1.0}, "unknown setting 'lerning_rate'"),
     ],
 )

@@ -210,7 +210,7 @@ NOT_WRITTEN = {
     "Answer": "what the loop puts in the place of a Foreign while it runs",
     "Seeing": "what a door puts before a controller whose measurements stand elsewhere",
 }
-KEPT = (hc.Controller, Guard, hc.Plant)
+KEPT = (hc.Controller, Guard, hc.Plant, hc.Value)
 
 
 def test_the_zoo_has_every_class():
@@ -227,7 +227,8 @@ def test_the_zoo_has_every_template():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", hc.tasks.names())
-def test_the_zoo_has_what_every_reference_is_made_of(task):
+def test_the_zoo_has_what_every_reference_is_made_of(task, monkeypatch):
+    zoo.coarse_grids(monkeypatch)
     names, task = hc.strategies.references(), zoo.task(task)
     parts = classes([hc.reference(name, task) for name in names]) - ZOO
     assert not [part for part in parts if issubclass(part, KEPT)]

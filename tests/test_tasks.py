@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import zoo
 
 import hybridctl as hc
 from hybridctl.contests.bounds import BOUNDS, bound_of
@@ -50,7 +51,8 @@ def test_nothing_hangs_on_what_a_task_is_called(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", hc.tasks.names())
-def test_a_renamed_task_gets_the_same_controllers(name):
+def test_a_renamed_task_gets_the_same_controllers(name, monkeypatch):
+    zoo.coarse_grids(monkeypatch)
     task = hc.tasks.get(name)
     mine = dataclasses.replace(task, name="mine")
     assert eqx.tree_equal(made(task), made(mine), typematch=True)

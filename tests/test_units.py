@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import zoo
 
 import hybridctl as hc
 from benchmarks.questions import units as told
@@ -123,7 +124,8 @@ def test_the_machine_swings_up_in_other_units():
 @pytest.mark.slow
 @pytest.mark.parametrize("controller", references())
 @pytest.mark.parametrize("name", hc.tasks.names())
-def test_every_reference_on_every_task(name, controller):
+def test_every_reference_on_every_task(name, controller, monkeypatch):
+    zoo.coarse_grids(monkeypatch)
     task, n = hc.tasks.get(name), 1 if controller == "mpc" else 8
     seconds = 2.0 if controller == "mpc" else 20.0
     task = hc.tasks.get(name, seconds=seconds)

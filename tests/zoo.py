@@ -12,6 +12,7 @@ from jax.extend import core
 
 import hybridctl as hc
 from hybridctl.controllers.fill import action_size
+from hybridctl.controllers.value_network import Physical
 from hybridctl.rounding import is_exact
 
 DT = 0.02
@@ -82,6 +83,9 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "ekf": hc.EKF(t.plant, DT, [0.01, 0.02, 0.1, 0.1], 0.5) >> machine,
         "predictor": hc.Predictor(t.plant, DT, 2, 10.0, lag=0.03) >> lqr,
         "mpc": planner(t, lqr),
+        "greedy": greedy(t, lqr),
+        "lookahead": greedy(t, lqr, inputs=[[-9.0], [-1.0], [1.0], [9.0]], ahead=0.04),
+        "hjb": learned(t),
         "safe": hc.SafetyFilter(pump, lqr, hc.level(lqr.V < 3.0), t.plant, DT, 10.0),
     }
 
@@ -99,6 +103,28 @@ def pushed(seen: np.ndarray) -> np.ndarray:
 def planner(t: hc.Task, lqr: hc.StateFeedback) -> hc.MPC:
     """A short-sighted MPC, quick to compile."""
     return hc.MPC(t.plant, t.cost, lqr, DT, 10.0, horizon=8, iterations=1)
+
+
+def greedy(t: hc.Task, lqr: hc.StateFeedback, **options: object) -> hc.Greedy:
+    """Greedy in a coarse grid of an LQR's cost-to-go."""
+    high = np.array([2.4, 2 * np.pi, 4.0, 8.0])
+    low, sizes = -high * [1, 0, 1, 1], (5, 9, 5, 7)
+    axes = [np.linspace(*ends) for ends in zip(low, high, sizes, strict=True)]
+    x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    values = np.minimum(jax.vmap(lqr.V)(x.reshape(-1, 4)), 500.0).reshape(sizes)
+    value = hc.GridValue(values, low, high, periodic=(1,))
+    return hc.Greedy(t.plant, t.cost, value, limit=10.0, dt=DT, **options)
+
+
+def learned(t: hc.Task) -> hc.Greedy:
+    """Greedy in a small random network, with the LQR's cost-to-go for a lock."""
+    rng, lqr = np.random.default_rng(3), hc.reference("lqr", t)
+    features = Physical(t.plant, t.target.x, np.full(13, 2.0))
+    weights = [0.5 * rng.normal(size=s) for s in ((13, 8), (8, 8), (8, 1))]
+    biases = [np.zeros(8), np.zeros(8), np.zeros(1)]
+    lock = hc.level(lqr.V, lqr.unsaturated(10.0))
+    value = hc.NetworkValue(features, weights, biases, 2.0, lock)
+    return hc.Greedy(t.plant, t.cost, value, limit=10.0, dt=DT)
 
 
 def compensator(lqr: hc.StateFeedback) -> hc.Controller:
@@ -201,6 +227,11 @@ def templates(t: hc.Task) -> dict[str, hc.Controller]:
         "two slots": hc.Mix(hc.Slot(2), [lqr, pump]) + 3.0 * slot,
         "observed": observer() >> (machine + 10.0 * slot),
     }
+
+
+def coarse_grids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference "dp" on so few nodes that it is made at once."""
+    monkeypatch.setattr("hybridctl.strategies.dynamic.NODES", {4: 3e3})
 
 
 def sweep(values: Iterable, slow: Container) -> list:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Task: what is trained, with which preset; what was designed for the same task.
 CONTESTS = {
     "balance": ("ppo", "balance", "lqr"),
-    "global": ("residual", "quick", "machine"),
+    "global": ("hybrid", "hjb", "machine"),
 }
 TITLE = "hybridctl demo: learned beside designed"
 EPISODES = 7  # seed of the comparisons: episodes that no training sees
@@ -49,7 +49,7 @@ def _trained(title: str, command: options.Demo) -> "Run":
 
     name, preset, _ = CONTESTS[title]
     task = tasks.get(title)
-    steps = command.steps if name == "residual" else None
+    steps = command.steps if name == "hybrid" else None
     template = strategies.template(name, task)
     run = train(task, template, config=preset, steps=steps, seed=command.seed)
     write_run(command.out / name, run, name)

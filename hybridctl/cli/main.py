@@ -15,7 +15,7 @@ from hybridctl.screen import make_lenient
 
 NAMES = tuple(kind.__name__.lower() for kind in typing.get_args(Command))
 OPENING = (
-    "hybridctl demo: trains PPO to keep a pole up and a residual to bring it up, and "
+    "hybridctl demo: trains PPO to keep a pole up and a value to bring it up, and "
     "compares them with the LQR and the state machine that were designed for that."
 )
 FORMER = {"--tasks": "--task", "--decisions": "--steps"}  # spellings that still work

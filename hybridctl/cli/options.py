@@ -118,17 +118,32 @@ class Train:
     task: TaskName = "balance"
     preset: Annotated[
         Literal[
-            "balance", "swing", "quick", "weak", "sac", "seed", "seed_long", "auto"
+            "balance",
+            "swing",
+            "quick",
+            "weak",
+            "sac",
+            "hjb",
+            "seed",
+            "seed_long",
+            "auto",
         ],
         _arg(
             "settings (hybridctl presets shows them); auto takes those that are meant "
             "for the task"
         ),
     ] = "auto"
-    algorithm: Literal["ppo", "sac"] | None = None
-    """the preset's by default"""
+    algorithm: Literal["ppo", "sac", "hjb"] | None = None
+    """the template's or preset's by default"""
     steps: int | None = None
-    """decisions at most, in all; the preset's by default"""
+    """decisions at most, in all; the preset's by default; 0: the clone of a teacher"""
+    teacher: Annotated[
+        str | None,
+        _arg(
+            f"what it imitates before it learns on by itself: {KNOWN}",
+            metavar="TEACHER",
+        ),
+    ] = None
     set: Annotated[
         tuple[str, ...],
         tyro.conf.UseAppendAction,
@@ -229,14 +244,14 @@ class Report(Compare):
 class Demo:
     """Train on two tasks, compare what was learned with what was designed.
 
-    On "balance" PPO beside the LQR, on "global" a residual beside the machine that it
-    corrects; both in demo/report.html.
+    On "balance" PPO beside the LQR, on "global" the learned value of the hybrid beside
+    the tuned machine; both in demo/report.html.
     """
 
     n: int = 1024
     """episodes of each task"""
-    steps: int = 300_000
-    """decisions that the residual trains on"""
+    steps: int = 5_324_800
+    """decisions that the hybrid trains on"""
     seed: int = 0
     """of training; comparisons use episodes that it never sees"""
     out: Out = Path("demo")

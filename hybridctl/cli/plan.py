@@ -9,6 +9,7 @@ from hybridctl import strategies, tasks
 from hybridctl.checks import fail, require
 from hybridctl.cli import options
 from hybridctl.cli.settings import settings_of
+from hybridctl.cli.shared import controller_of
 from hybridctl.controllers import Controller
 from hybridctl.deploy import RunFolder
 from hybridctl.runs.folder import CHECKPOINT
@@ -56,6 +57,8 @@ def begin(command: options.Train) -> Plan:
         "seeds": command.seeds,
         **settings_of(command.set),
     }
+    if command.teacher is not None:
+        options["teacher"] = controller_of(command.teacher, task)
     name = command.template or "ppo"
     template = strategies.template(name, task)
     if command.out is None:
@@ -106,6 +109,10 @@ def _check_same(
 ) -> None:
     """Refuse options that say something else than the run did."""
     cure = "leave it out, or train anew in another --out"
+    require(
+        command.teacher is None,
+        "--resume goes on with networks that have learned already; leave out --teacher",
+    )
     require(
         command.preset == "auto",
         f"--preset {command.preset} contradicts --resume, which takes the settings of "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hybridctl.learn.presets import preset as preset
     from hybridctl.learn.run import Run as Run
     from hybridctl.learn.run import Runs as Runs
+    from hybridctl.learn.run import Taught as Taught
     from hybridctl.learn.sb3.policy import from_sb3 as from_sb3
     from hybridctl.learn.train import train as train
 

@@ -10,19 +10,22 @@ from hybridctl.checks import one_of, require
 from hybridctl.describe import Shown
 from hybridctl.names import ACTIVATIONS
 
-ALGORITHMS = ("ppo", "sac")
+ALGORITHMS = ("ppo", "sac", "hjb")
 _POSITIVE = (
-    "steps", "num_envs", "unroll_length", "batch_size", "num_minibatches",
+    "num_envs", "unroll_length", "batch_size", "num_minibatches",
     "num_updates_per_batch", "learning_rate", "final_learning_rate", "horizon",
     "clipping_epsilon", "reward_scaling", "num_evals", "num_eval_envs",
     "vf_loss_coefficient", "desired_kl", "learning_rate_schedule_min_lr",
     "learning_rate_schedule_max_lr", "action_repeat", "tau", "grad_updates_per_step",
+    "taught",
 )  # fmt: skip
 _POSITIVE_OR_NONE = (
     "max_grad_norm", "clipping_epsilon_value", "normalize_until_count",
     "max_devices_per_host", "episode_length", "max_replay_size", "lock",
 )  # fmt: skip
-_NOT_NEGATIVE = ("entropy_cost", "normalize_observations_std_eps", "min_replay_size")
+_NOT_NEGATIVE = (
+    "steps", "entropy_cost", "normalize_observations_std_eps", "min_replay_size",
+)  # fmt: skip
 _FLAGS = ("normalize_advantage", "normalize_observations")
 _CHOICES = {
     "algorithm": ALGORITHMS,
@@ -57,8 +60,8 @@ class Config(Shown):
     """Settings of a training run; the names are brax's and the field's own.
 
     Attributes:
-        algorithm: the trainer, "ppo" or "sac".
-        steps: decisions at most (brax's num_timesteps).
+        algorithm: the trainer: "ppo", "sac", or "hjb", which learns the value.
+        steps: decisions at most (brax's num_timesteps); 0: only the clone of a teacher.
         num_envs: environments side by side.
         episode_length: decisions until truncation; None: the task's horizon.
         action_repeat: how often each decision is repeated: the Slots of the template
@@ -66,11 +69,12 @@ class Config(Shown):
         max_devices_per_host: devices to use at most, of which as many are used as
             divide num_envs and batch_size; None: all.
         unroll_length: decisions that each environment makes per update.
-        batch_size: unrolls in a minibatch; of SAC, transitions.
+        batch_size: unrolls in a minibatch; of SAC, transitions; of hjb, states.
         num_minibatches: minibatches per epoch.
         num_updates_per_batch: epochs over the same data.
         learning_rate: of Adam, at the start.
-        final_learning_rate: as a share of the first, reached linearly at the end.
+        final_learning_rate: as a share of the first, reached linearly at the end, of
+            hjb along a cosine.
         learning_rate_schedule: "ADAPTIVE_KL" adapts the rate to `desired_kl`.
         learning_rate_schedule_min_lr: smallest adapted rate.
         learning_rate_schedule_max_lr: largest adapted rate.
@@ -78,7 +82,7 @@ class Config(Shown):
         discounting: γ per decision; None: exp(-decision time / horizon).
         horizon: time constant [s] of the discount where none is given; a preset's is
             in the own seconds of the plant, as its reward_scaling is.
-        gae_lambda: λ of the advantage estimate.
+        gae_lambda: λ of the advantage estimate; of hjb, of the TD(λ) targets.
         entropy_cost: weight of the entropy bonus.
         clipping_epsilon: of PPO's ratio.
         clipping_epsilon_value: of the value's change; None: not clipped.
@@ -93,10 +97,11 @@ class Config(Shown):
         hidden: widths of the policy's hidden layers.
         value_hidden: of the value's; None: as the policy's.
         activation: of the hidden layers.
-        tau: SAC: how fast the target critic follows.
+        tau: SAC and hjb: how fast the network that gives the targets follows.
         grad_updates_per_step: SAC: updates after every step of all environments.
         min_replay_size: SAC: decisions before the first update.
         max_replay_size: SAC: decisions that are remembered; None: all.
+        taught: states that a teacher's student meets before it learns on by itself.
         num_evals: validations, the one before training included.
         num_eval_envs: episodes of each validation.
         target: validation score at which training stops early, once confirmed on
@@ -145,6 +150,7 @@ class Config(Shown):
     grad_updates_per_step: int = 1
     min_replay_size: int = 0
     max_replay_size: int | None = None
+    taught: int = 262_144
     num_evals: int = 26
     num_eval_envs: int = 128
     target: float | None = None
@@ -197,6 +203,12 @@ class Config(Shown):
             require(type(value) is bool, f"{name}={value!r} must be True or False")
         if self.algorithm == "sac":
             self._check_replay()
+        states = self.num_envs * self.unroll_length
+        require(
+            self.algorithm != "hjb" or states % self.batch_size == 0,
+            f"num_envs * unroll_length = {states} states of an update must be a "
+            f"multiple of batch_size = {self.batch_size}",
+        )
 
     def _check(self, name: str, value: Any) -> None:
         if value is None and name in _POSITIVE_OR_NONE:

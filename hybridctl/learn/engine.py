@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hybridctl.controllers import Policy
+from hybridctl.controllers import Controller
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
@@ -18,20 +18,24 @@ class Offer(NamedTuple):
 
     Attributes:
         steps: decisions of this training so far.
-        policy: the deterministic policy.
+        policy: what fills the Slots, a deterministic controller.
         arrays: all parameters of the trainer, by name.
         totals: what happened in training, where the trainer can tell.
     """
 
     steps: int
-    policy: Policy
+    policy: Controller
     arrays: dict[str, np.ndarray]
     totals: Totals | None
 
 
 Take = Callable[[Offer], None]
 Engine = Callable[[Env, Config, int, Take, Checkpoint | None], None]
-_HOMES = {"ppo": "hybridctl.learn.brax.ppo", "sac": "hybridctl.learn.brax.sac"}
+_HOMES = {
+    "ppo": "hybridctl.learn.brax.ppo",
+    "sac": "hybridctl.learn.brax.sac",
+    "hjb": "hybridctl.learn.hjb.engine",
+}
 
 
 def engine(algorithm: str) -> Engine:

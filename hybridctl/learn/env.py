@@ -135,11 +135,20 @@ class Env(Shown, base.Env):
 
     def step(self, state: Any, action: Array) -> base.State:
         """Advance by one decision with action [action_size]."""
+        return self.step_seen(state, action)[0]
+
+    def step_seen(self, state: Any, action: Array) -> tuple[base.State, list[Tick]]:
+        """As `step`, and what a controller in the template's place saw meanwhile.
+
+        Returns:
+            The state after the decision, and the tick of each of its periods.
+        """
         before: EpisodeState = state.pipeline_state
         usable = jnp.all(jnp.isfinite(action))
         controller = engage(self._bound, jnp.where(usable, action, 0.0))
-        loop, total = before.loop, None
+        loop, total, ticks = before.loop, None, []
         for _ in range(self.every):
+            ticks.append(loop.tick(self.task.loop.dt))
             loop, period = self._period(controller, loop)
             total = period if total is None else _then(total, period)
         reward, failed, finite, over = total  # type: ignore[misc]
@@ -149,13 +158,20 @@ class Env(Shown, base.Env):
         values = (failed, ~finite)
         metrics = {n: v.astype(dtype) for n, v in zip(METRICS, values, strict=True)}
         seen, obs = self._observe(before.seen, loop)
-        return state.replace(
+        after = state.replace(
             pipeline_state=EpisodeState(loop, before.key, before.number, seen),
             obs=obs,
             reward=reward.astype(dtype),
             done=(over | failed).astype(dtype),
             metrics={**state.metrics, **metrics},
         )
+        return after, ticks
+
+    def asked(self, state: Any, action: Array) -> Array:
+        """The input [n_u] that the template asks for first with an action."""
+        loop = state.pipeline_state.loop
+        tick = loop.tick(self.task.loop.dt)
+        return engage(self._bound, action).step(loop.controller, tick)[1]
 
     def _period(self, controller: Controller, loop: LoopState) -> tuple:
         after, sample = step(self.task.loop, controller, loop)

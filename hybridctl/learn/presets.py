@@ -7,6 +7,8 @@ from hybridctl.learn.config import Config
 from hybridctl.plants.scales import own_second
 from hybridctl.tasks import Task
 
+GENTLE = 0.1  # share of the learning rate with which a clone learns on
+
 balance = Config()
 quick = Config(
     steps=2_000_000,
@@ -33,6 +35,21 @@ sac = Config(
     grad_updates_per_step=8,
     min_replay_size=4096,
     num_evals=21,
+)
+hjb = Config(
+    algorithm="hjb",
+    steps=5_324_800,
+    num_envs=512,
+    unroll_length=8,
+    batch_size=256,
+    num_updates_per_batch=1,
+    learning_rate=6e-3,
+    final_learning_rate=0.03,
+    gae_lambda=0.95,
+    tau=0.3,
+    hidden=(64, 64),
+    num_evals=6,
+    num_eval_envs=256,
 )
 seed = Config(  # the tutorial's short run, number by number
     steps=100,
@@ -62,6 +79,7 @@ PRESETS = {
     "quick": quick,
     "weak": weak,
     "sac": sac,
+    "hjb": hjb,
     "seed": seed,
     "seed_long": seed_long,
 }
@@ -72,6 +90,7 @@ ABOUT = {
     "quick": "As swing, with a quarter of the decisions: for a first look.",
     "weak": "As swing, for a swing-up that takes longer.",
     "sac": "SAC: few decisions, many updates.",
+    "hjb": "The optimal value of a known plant, and the input in closed form.",
     "seed": "The tutorial's short run, number by number; it learns nothing.",
     "seed_long": "The tutorial's long run.",
 }
@@ -79,8 +98,8 @@ ABOUT = {
 
 def meant_for(task: Task, algorithm: str) -> Config:
     """The preset that works unattended on a task: what its reward says, or its hint."""
-    if algorithm == "sac":
-        return sac
+    if algorithm in ("sac", "hjb"):
+        return PRESETS[algorithm]
     if task.reward == "alive":
         return balance
     found = preset(task.hints.preset or "swing")
@@ -95,6 +114,11 @@ def told(config: Config, task: Task) -> Config:
     second = own_second(task.plant)
     scaling = config.reward_scaling / (second if task.reward == "cost" else 1.0)
     return config.replace(horizon=config.horizon * second, reward_scaling=scaling)
+
+
+def gently(config: Config) -> Config:
+    """A preset for networks that know something, which its own rate would undo."""
+    return config.replace(learning_rate=GENTLE * config.learning_rate)
 
 
 def preset(name: str) -> Config:

@@ -29,6 +29,10 @@ class Watched:
         parts += [f"{point['not_finite']:.0f} not finite"] * (point["not_finite"] > 0)
         self.bar.show(steps, " · ".join(parts))
 
+    def teach(self, done: float) -> None:
+        """A share of what a teacher has to say."""
+        self.bar.show(status=f"taught {done:.0%}")
+
     def say(self, message: str) -> None:
         """A line above the bars."""
         self.bars.say(f"{self.name}: {message}")

@@ -7,11 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.controllers import Controller, Policy
+from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
 from hybridctl.tasks.statistics import Interval, student_mean
+
+
+@dataclass(frozen=True)
+class Taught:
+    """How a training began that had a teacher.
+
+    Attributes:
+        score: validation score of the teacher, where that of the clone is the first
+            of the curve.
+        error: how far the clone's inputs were from the teacher's (of a value, the
+            greedy one) on states that it met afterwards: root of the mean square, as a
+            share of the limit.
+        seconds: that it took, with compiling.
+    """
+
+    score: float
+    error: float
+    seconds: float
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -20,7 +38,7 @@ class Run(Shown):
 
     Attributes:
         controller: the template with its Slots filled by the best policy.
-        policy: that policy alone.
+        policy: what fills them, alone: a `Policy`, or a `Greedy` in a value.
         curve: one dict a validation: steps, seconds, score, reward, length, cost,
             success; and of training since the validation before, train_reward
             (mean of a decision), train_failed (share of the episodes that ended);
@@ -39,10 +57,11 @@ class Run(Shown):
         checkpoint: what `train(..., resume=run)` goes on from.
         last: the template with its Slots filled by the policy of the last
             validation; `controller` itself where that is the best.
+        taught: how it began, where it had a teacher.
     """
 
     controller: Controller
-    policy: Policy
+    policy: Controller
     curve: list[dict[str, float]]
     timing: dict[str, float]
     config: Config
@@ -54,6 +73,7 @@ class Run(Shown):
     better_than_base: Interval | None = None
     checkpoint: Checkpoint | None = None
     last: Controller | None = None
+    taught: Taught | None = None
 
     @property
     def score(self) -> float:
@@ -72,7 +92,7 @@ class Run(Shown):
         """
         fields = (
             "task", "seed", "stopped", "best", "confirmed", "better_than_base",
-            "curve", "timing", "config",
+            "curve", "timing", "config", "taught",
         )  # fmt: skip
         told = {name: plain_data(getattr(self, name)) for name in fields}
         return told | plain_data({"score": self.score, "steps": self.steps})
@@ -85,6 +105,9 @@ class Run(Shown):
             f"time to train: {timedelta(seconds=train)}",
             f"score: {self.score:.4g} at {kept['steps']:,.0f} decisions",
         ]
+        if self.taught is not None:
+            clone, teacher = self.curve[0]["score"], self.taught.score
+            lines.append(f"began with {clone:.4g} where its teacher has {teacher:.4g}")
         if self.better_than_base is not None:
             lines.append(f"better than its base by {self.better_than_base}")
         lines.append(f"settings: {self.config.short}")

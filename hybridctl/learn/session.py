@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+import equinox as eqx
 import jax
 import numpy as np
 from jax import Array
@@ -15,6 +16,7 @@ from jax import Array
 from hybridctl.cache import kept_programs
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller, Policy, fill
+from hybridctl.controllers.controller import Scaled
 from hybridctl.describe import told
 from hybridctl.learn.brax.compat import IMPORT_SECONDS
 from hybridctl.learn.checkpoint import Checkpoint
@@ -23,8 +25,10 @@ from hybridctl.learn.devices import shortfall
 from hybridctl.learn.engine import Offer, engine
 from hybridctl.learn.env import Env
 from hybridctl.learn.progress import Watched
-from hybridctl.learn.run import Run
+from hybridctl.learn.run import Run, Taught
 from hybridctl.learn.tally import Totals
+from hybridctl.learn.teach.lesson import Lesson
+from hybridctl.learn.teach.student import Student
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, scored
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
@@ -66,6 +70,7 @@ class Session:
         bar: shows progress.
         listeners: called with the run so far after every validation.
         resume: a run to go on from.
+        lesson: what a teacher has to say first.
     """
 
     def __init__(
@@ -77,11 +82,12 @@ class Session:
         bar: Watched,
         listeners: tuple[Listener, ...] = (),
         resume: Run | None = None,
+        lesson: Lesson | None = None,
     ):
         self.task, self.template, self.config = task, template, config
         self.seed, self.bar, self.listeners = seed, bar, listeners
         self.curve = [] if resume is None else list(resume.curve)
-        self.policies: dict[int, Policy] = {}
+        self.policies: dict[int, Controller] = {}
         self.best = 0 if resume is None else resume.best
         if resume is not None:
             self.policies[resume.best] = resume.policy
@@ -90,6 +96,7 @@ class Session:
         self.confirmed: float | None = None
         self.spent = self.curve[-1]["seconds"] if self.curve else 0.0
         self.totals: Totals | None = None
+        self.lesson, self.taught = lesson, None if resume is None else resume.taught
         self.stopped, self.cancelled = "running", threading.Event()
         self.began = self.clock = time.perf_counter()
         self.train_seconds: list[float] = []
@@ -102,8 +109,11 @@ class Session:
         if idle:
             self.bar.say(idle)
         try:
-            train = engine(self.config.algorithm)
-            train(env, self.config, self._seed(), self.take, self.checkpoint)
+            if self.lesson is not None:
+                self.teach(self.lesson)
+            if self.config.steps:
+                train = engine(self.config.algorithm)
+                train(env, self.config, self._seed(), self.take, self.checkpoint)
             self.stopped = "finished"
         except Stop as stop:
             self.stopped = str(stop)
@@ -121,6 +131,29 @@ class Session:
         )
         self.tell(found)
         return found
+
+    def teach(self, lesson: Lesson) -> None:
+        """Learn from a teacher; what comes of it is where the training begins."""
+        student = Student(lesson, self.config, self.seed)
+        try:
+            for done in student.rounds_taught():
+                self.bar.teach(done)
+                if self.cancelled.is_set():
+                    break
+        except KeyboardInterrupt:
+            if not student.begun:
+                raise
+            self.bar.say("interrupted: the clone so far is kept")
+            self.cancelled.set()
+        scores = scored(
+            self.task, lesson.teacher, self.config.num_eval_envs, VALIDATION
+        )
+        teacher = float(values_of(self.task, scores).mean())
+        self.spent = time.perf_counter() - self.began
+        self.taught = Taught(teacher, student.error(), self.spent)
+        self.clock = time.perf_counter()
+        self.take(student.offer())
+        self.train_seconds.clear()
 
     def _seed(self) -> int:
         """A resumed training draws other episodes than the one that it goes on from."""
@@ -168,7 +201,7 @@ class Session:
         """By score; of equal ones, as all that survive have, the lower cost."""
         return self.curve[i]["score"], -self.curve[i]["cost"]
 
-    def stop_at_target(self, policy: Policy) -> None:
+    def stop_at_target(self, policy: Controller) -> None:
         """Stop once the target is reached here and on episodes met for the first time.
 
         The same ones at every validation would let those that happen to be easy for
@@ -183,7 +216,7 @@ class Session:
             self.best = len(self.curve) - 1
             self.policies[self.best] = policy
             self.stopped = "target"
-            if self.curve[-1]["steps"] == 0:
+            if self.curve[-1]["steps"] == 0 and self.taught is None:
                 self.bar.say(
                     "the base reaches the target already, so nothing was learned; to "
                     'lower its cost, train on the task with reward="cost"'
@@ -214,7 +247,7 @@ class Session:
             self.bar.say(f"worse than its base: score {found}; train longer")
         return found
 
-    def validate(self, policy: Policy, seed: Any) -> Scores:
+    def validate(self, policy: Controller, seed: Any) -> Scores:
         """Scores of the filled template on the episodes of a seed or key."""
         filled = fill(self.template, policy)
         return scored(self.task, filled, self.config.num_eval_envs, seed)
@@ -274,6 +307,7 @@ class Session:
             confirmed=self.confirmed,
             checkpoint=self.checkpoint,
             last=self.last,
+            taught=self.taught,
         )
 
     def timing(self) -> dict[str, float]:
@@ -302,13 +336,17 @@ def values_of(task: Task, scores: Scores) -> np.ndarray:
     return scores.reward if task.reward == "alive" else -scores.cost
 
 
-def _silent(policy: Policy) -> Policy:
-    """The same network with outputs of zero: empty Slots, without compiling anew."""
-    weights, biases = list(policy.weights), list(policy.biases)
-    weights[-1], biases[-1] = 0.0 * weights[-1], 0.0 * biases[-1]
-    return dataclasses.replace(policy, weights=weights, biases=biases)
+def _silent(policy: Controller) -> Controller:
+    """The same with outputs of zero: empty Slots, without compiling anew."""
+    if isinstance(policy, Policy):
+        weights, biases = list(policy.weights), list(policy.biases)
+        weights[-1], biases[-1] = 0.0 * weights[-1], 0.0 * biases[-1]
+        return dataclasses.replace(policy, weights=weights, biases=biases)
+    scale = policy.scale if isinstance(policy, Scaled) else 1.0
+    inner = policy.inner if isinstance(policy, Scaled) else policy
+    return (0.0 * scale) * inner
 
 
-def _is_finite(policy: Policy) -> bool:
-    arrays = (*policy.weights, *policy.biases, policy.mean, policy.std)
+def _is_finite(policy: Controller) -> bool:
+    arrays = jax.tree.leaves(eqx.filter(policy, eqx.is_array))
     return all(np.isfinite(np.asarray(a)).all() for a in arrays)

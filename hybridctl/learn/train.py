@@ -12,15 +12,17 @@ import numpy as np
 
 from hybridctl.cache import cores
 from hybridctl.checks import fail, require
-from hybridctl.controllers import Controller, Features, StateFeedback
+from hybridctl.controllers import Controller, Features, Slot, StateFeedback
 from hybridctl.controllers.controller import walk
 from hybridctl.controllers.fill import held
+from hybridctl.controllers.value import Value
 from hybridctl.learn.config import Config
 from hybridctl.learn.env import Env
-from hybridctl.learn.presets import meant_for, preset, told
+from hybridctl.learn.presets import gently, meant_for, preset, told
 from hybridctl.learn.progress import Watched
 from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
+from hybridctl.learn.teach.lesson import lesson_of
 from hybridctl.progress import Bars
 from hybridctl.tasks import Goal, Task
 
@@ -41,6 +43,7 @@ def train(
     seeds: int | None = None,
     config: Config | str | None = None,
     features: Features | None = None,
+    teacher: Value | Controller | None = None,
     resume: Run | None = None,
     on_validation: Listener | tuple[Listener, ...] = (),
     progress: bool = True,
@@ -55,14 +58,19 @@ def train(
     Args:
         task: plant, loop, starts, reward and failure.
         template: a controller with Slots, such as `lqr + 5.0 * Slot(1)`.
-        algorithm: "ppo" or "sac"; the config's by default.
-        steps: decisions at most; the preset's by default.
+        algorithm: "ppo", "sac", or "hjb", which learns the value of a known plant; by
+            default the config's, or what the template's Slots are made for.
+        steps: decisions at most; the preset's by default. 0: only the teacher's clone.
         seed: of networks, episodes and exploration.
         seeds: train with this many seeds, from `seed` on, side by side.
         config: settings, or a preset's name; by default the preset that is meant
             for the task.
         features: what the policy observes; by default all states, angles as sin
             and cos, and the mode where the template has modes.
+        teacher: whom the policy imitates before it learns on by itself. Of a `Value` it
+            learns to take inputs that cost little from then on, of a `Controller` of
+            the plant's whole input, a `Foreign` too, to give the same input; on the
+            states that it meets itself.
         resume: a run to go on from, up to `steps` decisions in all. Networks and
             normalizer go on; the optimizer's moments and the random stream do not.
         on_validation: called with the `Run` so far after every validation; one or
@@ -77,22 +85,31 @@ def train(
         ValueError: settings or parts that do not fit, before anything compiles.
     """
     known = None if resume is None else resume.config
+    anew = teacher is None and resume is None
+    made_for = _made_for(template) if anew else None
     config = _resolve(
-        task, known if config is None else config, algorithm, steps, settings
+        task,
+        known if config is None else config,
+        algorithm or made_for,
+        steps,
+        settings,
+        teacher is not None,
     )
     seed, seeds = _checked_seeds(seed, seeds)
     _check_resume(resume, seeds, config)
+    _check_teacher(teacher, resume, config)
     template = held(template, config.action_repeat)
     several = isinstance(on_validation, tuple)
     listeners = on_validation if several else (on_validation,)
     numbers = range(seed, seed + (seeds or 1))
     aimed = _with_goal(task, template, config)
     env = Env(aimed, template, features)
+    lesson = None if teacher is None else lesson_of(teacher, env)
     with _prepared(listeners, numbers, resume), Bars(progress) as bars:
 
         def session(number: int, name: str) -> Session:
             bar = Watched(bars, name, config.steps)
-            parts = (task, template, config, number, bar, listeners, resume)
+            parts = (task, template, config, number, bar, listeners, resume, lesson)
             return Session(*parts)
 
         if seeds is None:
@@ -174,12 +191,32 @@ def _check_resume(resume: Run | None, seeds: int | None, config: Config) -> None
     )
 
 
+def _check_teacher(teacher: Any, resume: Run | None, config: Config) -> None:
+    require(
+        config.steps > 0 or teacher is not None,
+        f"steps={config.steps} must be a finite number above 0; 0 is for the clone of "
+        "a teacher alone",
+    )
+    if teacher is None:
+        return
+    require(
+        resume is None,
+        "resume goes on with networks that have learned already; leave out teacher",
+    )
+    require(
+        config.algorithm == "ppo",
+        f"a teacher's student learns on by PPO, and algorithm={config.algorithm!r}; "
+        'leave it out, or give algorithm="ppo"',
+    )
+
+
 def _resolve(
     task: Task,
     config: Config | str | None,
     algorithm: str | None,
     steps: int | None,
     changes: dict,
+    cloned: bool,
 ) -> Config:
     if not isinstance(task, Task):
         fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
@@ -190,13 +227,19 @@ def _resolve(
         kind = type(base).__name__
         fail(f"config takes a Config or the name of a preset, got {kind}")
     if not isinstance(config, Config):
-        base = told(base, task)
+        base = told(gently(base) if cloned else base, task)
     given = {"steps": steps, "algorithm": algorithm}
     changes = {k: v for k, v in given.items() if v is not None} | changes
     base = base.replace(**changes)
     if base.target is None and task.reward == "alive":
         base = base.replace(target=0.995 * task.steps)
     return base
+
+
+def _made_for(template: Controller) -> str | None:
+    """The algorithm that the Slots of a template ask for."""
+    slots = (node for node in walk(template) if isinstance(node, Slot))
+    return next((slot.algorithm for slot in slots if slot.algorithm), None)
 
 
 def _with_goal(task: Task, template: Controller, config: Config) -> Task:

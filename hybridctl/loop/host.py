@@ -11,7 +11,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from hybridctl.checks import is_concrete, require
-from hybridctl.controllers import Controller, Features
+from hybridctl.controllers import Controller, Features, Tick
 from hybridctl.controllers.bind import bind
 from hybridctl.controllers.combine import paced
 from hybridctl.controllers.controller import Series, walk
@@ -100,9 +100,9 @@ def _begin(loop, controller, plant, x0, key, r) -> LoopState:
 @eqx.filter_jit
 def _first_look(loop, controller, features, states) -> tuple:
     def one(state):
-        tick = observed(controller, state.controller, state.tick(loop.dt))
-        memories = [f.init(tick) for f in features]
-        return _look(loop, controller, features, state, memories)
+        memory, tick = state.controller, state.tick(loop.dt)
+        memories = first_looks(controller, features, memory, tick)
+        return looks(controller, features, memory, tick, memories)
 
     return jax.vmap(one)(states)
 
@@ -114,20 +114,30 @@ def _advance(loop, controller, features, states, memories, answers, method) -> t
     def one(state, memories, answers):
         engaged = answered(controller, answers)
         after, sample = step(loop, engaged, state, motion)
-        return after, sample, *_look(loop, controller, features, after, memories)
+        memory, tick = after.controller, after.tick(loop.dt)
+        seen = looks(controller, features, memory, tick, memories)
+        return after, sample, *seen
 
     return jax.vmap(one)(states, memories, answers)
 
 
-def _look(
-    loop: Loop,
+def first_looks(
+    controller: Controller, features: list[Features], memory: Any, tick: Tick
+) -> list[Any]:
+    """Memories of what each `Foreign` of a controller observes, at its first tick."""
+    tick = observed(controller, memory, tick)
+    return [f.init(tick) for f in features]
+
+
+def looks(
     controller: Controller,
     features: list[Features],
-    state: LoopState,
+    memory: Any,
+    tick: Tick,
     memories: list[Any],
 ) -> tuple[list[Any], list[Array]]:
     """What each `Foreign` observes at the coming tick, with the memory after it."""
-    tick = observed(controller, state.controller, state.tick(loop.dt))
+    tick = observed(controller, memory, tick)
     pairs = [f.step(m, tick) for f, m in zip(features, memories, strict=True)]
     return [memory for memory, _ in pairs], [seen for _, seen in pairs]
 

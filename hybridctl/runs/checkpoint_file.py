@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hybridctl.checks import fail, plain, require
-from hybridctl.controllers import Controller, Policy, fill
+from hybridctl.controllers import Controller, fill
 from hybridctl.controllers.fill import held, is_held
 from hybridctl.runs.curve_files import columns
 from hybridctl.store.container import pack, unpack
@@ -63,14 +63,14 @@ def _fields(run: "Run") -> dict[str, Any]:
     names = columns(run)
     rows = [[float(row.get(name, np.nan)) for name in names] for row in run.curve]
     fields["curve"] = {"names": names, "rows": np.array(rows, np.float64)}
-    for name in ("config", "better_than_base", "checkpoint"):
+    for name in ("config", "better_than_base", "checkpoint", "taught"):
         part = fields[name]
         fields[name] = None if part is None else dict(vars(part))
     return fields
 
 
 def _run(tree: dict[str, Any]) -> tuple["Run", str | None]:
-    from hybridctl.learn import Checkpoint, Config, Run
+    from hybridctl.learn import Checkpoint, Config, Run, Taught
 
     fields = dict(tree)
     template, curve = fields.pop("template"), fields["curve"]
@@ -78,9 +78,11 @@ def _run(tree: dict[str, Any]) -> tuple["Run", str | None]:
     fields["curve"] = [dict(zip(curve["names"], r, strict=True)) for r in rows]
     parts = {
         "config": Config, "better_than_base": Interval, "checkpoint": Checkpoint,
+        "taught": Taught,
     }  # fmt: skip
     for name, part in parts.items():
-        fields[name] = None if fields[name] is None else part(**fields[name])
+        told = fields.get(name)  # an older file has no teacher
+        fields[name] = None if told is None else part(**told)
     run = Run(**fields)
     _check(run, template)
     return run, template
@@ -90,7 +92,7 @@ def _check(run: "Run", template: Any) -> None:
     """Refuse a run whose parts do not fit together."""
     kept = run.curve[run.best]
     for name, ok in {
-        "policy": isinstance(run.policy, Policy),
+        "policy": isinstance(run.policy, Controller),
         "controller": isinstance(run.controller, Controller),
         "last": run.last is None or isinstance(run.last, Controller),
         "config": run.config is not None,

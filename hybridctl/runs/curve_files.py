@@ -43,6 +43,7 @@ def run_json(run: "Run", template: str | None = None) -> bytes:
         "best": run.curve[run.best],
         "confirmed": run.confirmed,
         "better_than_base": None if base is None else vars(base),
+        "taught": None if run.taught is None else vars(run.taught),
         "timing": run.timing,
         "config": vars(run.config),
         "versions": versions(),

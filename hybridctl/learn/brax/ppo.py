@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from brax.envs import base
 from brax.training.acme import running_statistics, specs
+from jax import Array
 
 from hybridctl.learn.brax.compat import ppo, ppo_networks, trainable
 from hybridctl.learn.brax.networks import (
@@ -57,7 +58,7 @@ def engine(
             episode_length=config.episode_length or env.episode_length,
             learning_rate=learning_rate(config, done),
             discounting=config.gamma(env.dt),
-            network_factory=functools.partial(_networks, config),  # type: ignore[arg-type]
+            network_factory=functools.partial(networks_of, config),  # type: ignore[arg-type]
             seed=seed,
             run_evals=False,
             policy_params_fn=offer,
@@ -70,7 +71,8 @@ def _wrap(env: base.Env, **options: Any) -> base.Env:
     return env if isinstance(env, Idle) else Tallied(wrap(env, **options))
 
 
-def _networks(config: Config, sizes: Any, actions: int, **options: Any) -> Any:
+def networks_of(config: Config, sizes: Any, actions: int, **options: Any) -> Any:
+    """Brax's networks of policy and value, which start on the host."""
     networks = ppo_networks.make_ppo_networks(
         sizes,
         actions,
@@ -86,21 +88,21 @@ def _networks(config: Config, sizes: Any, actions: int, **options: Any) -> Any:
     return networks
 
 
-def _restored(env: Env, config: Config, start: Checkpoint) -> Any:
-    """Brax's (normalizer, policy, value) from the arrays of a checkpoint."""
-    sizes = {STATE: env.observation_size, KEY: len(NAMES)}
-    shapes = {name: (n,) for name, n in sizes.items()}
-    networks = _networks(config, shapes, env.action_size)
-    key = jax.random.PRNGKey(0)
+def parameters(env: Env, config: Config, key: Array) -> Any:
+    """Brax's (normalizer, policy, value) before a training."""
+    shapes = {STATE: (env.observation_size,), KEY: (len(NAMES),)}
+    networks = networks_of(config, shapes, env.action_size)
     float32 = jnp.dtype("float32")
     normalizer = running_statistics.init_state(
         {name: specs.Array(shape, float32) for name, shape in shapes.items()},
         std_eps=config.normalize_observations_std_eps,
         mode=config.normalize_observations_mode,
     )
-    like = (
-        normalizer,
-        networks.policy_network.init(key),
-        networks.value_network.init(key),
-    )
+    both = networks.policy_network, networks.value_network
+    return normalizer, *(network.init(key) for network in both)
+
+
+def _restored(env: Env, config: Config, start: Checkpoint) -> Any:
+    """The same from the arrays of a checkpoint."""
+    like = parameters(env, config, jax.random.PRNGKey(0))
     return unflatten(like, start.arrays)

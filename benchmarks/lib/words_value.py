@@ -1,0 +1,109 @@
+"""What a learned value reaches, in words."""
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.lib.results import load
+from benchmarks.lib.words import section, table
+
+
+def value() -> str:
+    """The hybrid on the suite's tasks, and on plants that nothing was set for."""
+    result = load("value")
+    tasks = result["tasks"]
+    seeds = max(len(task["trainings"]["hybrid"]) for task in tasks.values())
+    heads = "task|machine J|hybrid J|of the least|succeeds|settles|s, cold|s, warm"
+    return section(
+        "A learned value",
+        '`hc.train(task, hc.template("hybrid", task))` learns the '
+        "optimal cost-to-go of the plant. J is the mean over held-out episodes, of up "
+        f"to {seeds} seeds from the best to the worst; *of the least* is the ratio to "
+        "what the optimal input costs, *succeeds* the share of episodes of the worst "
+        "seed, *settles* the median time in seconds. Seconds are those of a whole "
+        "process with its imports, with an empty compilation cache and with a warm "
+        "one, beside other work on the machine.",
+        table(heads.split("|"), [row(name, task) for name, task in tasks.items()]),
+        beside(tasks["global"]),
+        "From `benchmarks/questions/value.py`.",
+    )
+
+
+def headline() -> str:
+    """The hybrid beside the machine, in a sentence."""
+    tasks = load("value")["tasks"]
+    told = [
+        f"{name} {share(tasks[name])}"
+        for name in ("swingup", "global", "weak", "short_track", "push", "noisy")
+    ]
+    seeds = len(tasks["global"]["trainings"]["hybrid"])
+    return (
+        "The `hybrid`, measured apart from the table, as a share of the same machine "
+        f"(mean of {seeds} seeds; in brackets, success of the worst where it is not "
+        f"100 %): {', '.join(told)}."
+    )
+
+
+def share(task: dict[str, Any]) -> str:
+    """J of the hybrid as a share of the machine's, all seeds together."""
+    machine, found = task["rows"]["machine"], hybrids(task)
+    mean = np.mean([r["J_mean"] for r in found]) / machine["J_mean"]
+    return f"{mean:.2f}{missed(min(found, key=lambda r: r['success']['value']))}"
+
+
+def hybrids(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the hybrid, seed by seed."""
+    return [
+        task["rows"][f"hybrid {run['seed']}"] for run in task["trainings"]["hybrid"]
+    ]
+
+
+def row(name: str, task: dict[str, Any]) -> tuple[str, ...]:
+    """A task: the machine, and the hybrid of all seeds."""
+    machine = task["rows"]["machine"]
+    found = hybrids(task)
+    near = [r["times_the_bound"] for r in found if r.get("times_the_bound")]
+    settles = [r["settle_median"] for r in found if r["settle_median"] is not None]
+    seconds = {
+        kind: [
+            run["seconds"]
+            for run in task["trainings"]["hybrid"]
+            if run["cache"] == kind
+        ]
+        for kind in ("cold", "warm")
+    }
+    return (
+        name,
+        f"{machine['J_mean']:.4g}{missed(machine)}",
+        f"{spread([r['J_mean'] for r in found], '.4g')}",
+        f"{np.mean(near):.3f}" if near else "–",
+        f"{min(r['success']['value'] for r in found):.2%}",
+        spread(settles, ".2f"),
+        spread(seconds["cold"], ".0f"),
+        spread(seconds["warm"], ".0f"),
+    )
+
+
+def missed(row: dict[str, Any]) -> str:
+    """The success in brackets, where it is not 100 %."""
+    success = row["success"]["value"]
+    return "" if success == 1 else f" ({min(100 * success, 99.9):.3g} %)"
+
+
+def spread(numbers: list[float], form: str) -> str:
+    """From the least to the largest."""
+    ends = (
+        [f"{number:{form}}" for number in (min(numbers), max(numbers))]
+        if numbers
+        else []
+    )
+    return "–" if not ends else ends[0] if ends[0] == ends[1] else "–".join(ends)
+
+
+def beside(task: dict[str, Any]) -> str:
+    """The residual of PPO on the same episodes, and its seconds."""
+    (run,), row = task["trainings"]["residual"], task["rows"]["residual 0"]
+    return (
+        f"On `global` the residual that PPO trains ends at J {row['J_mean']:.4g} after "
+        f"{run['seconds']:.0f} s."
+    )

@@ -1,0 +1,73 @@
+"""Dynamic programming: the value on a grid, and the controller that looks ahead."""
+
+import importlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import hybridctl as hc
+from hybridctl.strategies import dynamic
+from hybridctl.strategies.optimal import optimal_control
+
+pytestmark = pytest.mark.numeric
+
+TASK = hc.tasks.reach(hc.Pendulum(), seconds=8.0)
+VALUE = hc.value_iteration(TASK, progress=False)
+OPTIMUM = 154.906  # from hanging: direct transcription by IPOPT, 300 periods
+
+
+def test_the_lookahead_is_near_the_optimum():
+    start = hc.Pendulum().hanging()
+    task = hc.tasks.reach(hc.Pendulum(), seconds=8.0, start=start)
+    scores = hc.evaluate(task, hc.reference("dp", task), 1)
+    assert scores.success.all()
+    assert OPTIMUM * 0.999 <= scores.cost[0] <= 1.01 * OPTIMUM
+
+
+def test_the_value_is_that_of_the_lock_and_even():
+    problem = optimal_control(TASK)
+    np.testing.assert_allclose(VALUE(jnp.array([np.pi, 0.0])), 0.0, atol=0.05)
+    x = np.random.default_rng(0).uniform(-3, 3, (64, 2)).astype(np.float32)
+    there, mirrored = jax.vmap(VALUE)(x), jax.vmap(VALUE)(-x)
+    np.testing.assert_allclose(there, mirrored, rtol=0.02, atol=0.1)
+    near = np.array([np.pi + 0.02, -0.05], np.float32)
+    assert problem.lock.V(near) < problem.lock.rho
+    np.testing.assert_allclose(VALUE(near), problem.lock.V(near), atol=0.2)
+
+
+def test_what_a_grid_cannot_do_gets_a_sentence():
+    design = importlib.import_module("hybridctl.design.value_iteration")
+    noisy = hc.tasks.get("noisy")
+    with pytest.raises(ValueError, match="cannot know the sensor"):
+        hc.value_iteration(noisy)
+    with pytest.raises(ValueError, match="give 2 odd numbers from 3"):
+        hc.value_iteration(TASK, nodes=(10, 11), progress=False)
+    with pytest.raises(ValueError, match="GB, and 2 is the limit"):
+        hc.value_iteration(TASK, nodes=(10001, 10001), progress=False)
+    with pytest.raises(ValueError, match="has 6 states and a grid serves 4"):
+        design._needed(hc.DoubleCartPole(), (3,) * 6)
+
+
+def test_a_finer_grid_keeps_what_it_had():
+    design = importlib.import_module("hybridctl.design.value_iteration")
+    coarse = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    fine = design._finer(coarse)
+    assert fine.shape == (5, 7)
+    np.testing.assert_array_equal(fine[::2, ::2], coarse)
+    np.testing.assert_allclose(fine[1, 1], coarse[:2, :2].mean(), rtol=1e-6)
+
+
+def test_the_machine_of_the_grid_tells_its_modes():
+    swing = hc.Greedy(TASK.plant, TASK.cost, VALUE, 3.0, TASK.loop.dt)
+    made = dynamic._machine(TASK, swing)
+    trace = hc.simulate(TASK.plant, made, [0.0, 0.1], 4.0, loop=TASK.loop)
+    assert trace.modes == ("swing", "balance") and trace.mode[-1] == 1
+
+
+def test_a_value_is_drawn_with_its_switching_line():
+    swing = hc.Greedy(TASK.plant, TASK.cost, VALUE, 3.0, TASK.loop.dt)
+    figure = hc.show.value_map(VALUE, TASK.plant, controller=swing)
+    told = [axis.get_xlabel() for axis in figure.axes]
+    assert told[0] == "theta [rad]" and len(figure.axes) == 2

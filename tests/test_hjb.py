@@ -74,6 +74,13 @@ def test_the_template_asks_for_its_algorithm(run):
     assert run.curve[-1]["not_finite"] == 0
 
 
+def test_settings_that_are_given_choose_their_own_algorithm():
+    config = hc.learn.Config(target=-1e9, num_eval_envs=16)
+    template = hc.template("hybrid", TASK)
+    given = hc.train(TASK, template, config=config, progress=False)
+    assert given.config.algorithm == "ppo" and given.stopped == "target"
+
+
 def test_a_stopped_training_goes_on_bit_for_bit(run):
     first = trained(on_validation=_stop_at(STEPS // 2))
     assert first.stopped == "interrupted" and first.steps == STEPS // 2

@@ -71,8 +71,8 @@ def train(
             learns to take inputs that cost little from then on, of a `Controller` of
             the plant's whole input, a `Foreign` too, to give the same input; on the
             states that it meets itself.
-        resume: a run to go on from, up to `steps` decisions in all. Networks and
-            normalizer go on; the optimizer's moments and the random stream do not.
+        resume: a run to go on from, up to `steps` decisions in all: of hjb bit for bit,
+            of brax's trainers with networks and normalizer alone.
         on_validation: called with the `Run` so far after every validation; one or
             several, such as an `hc.RunFolder`.
         progress: show a progress bar.
@@ -85,7 +85,7 @@ def train(
         ValueError: settings or parts that do not fit, before anything compiles.
     """
     known = None if resume is None else resume.config
-    anew = teacher is None and resume is None
+    anew = teacher is None and resume is None and config is None
     made_for = _made_for(template) if anew else None
     config = _resolve(
         task,

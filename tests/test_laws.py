@@ -53,6 +53,8 @@ def base_of(name: str, task: hc.Task) -> hc.Controller:
     """What a template is while its Slot is empty."""
     if name == "ppo":
         return hc.Constant([0.0])
+    if name == "hybrid":
+        return hc.fill(hc.template(name, task), hc.Constant([0.0]))
     if name == "swing":
         return build_machine(task, swing=hc.Constant([0.0]))
     if name == "modes":

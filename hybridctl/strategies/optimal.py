@@ -151,7 +151,7 @@ def _checked_cost(task: Task) -> Cost:
 
 
 def _check_plant(task: Task) -> None:
-    """A limit, no events, and a rate that is affine in the input."""
+    """No events, and a limit; `Greedy` asks whether it is affine in its inputs."""
     plant = task.plant
     require(
         not isinstance(plant, HybridPlant),

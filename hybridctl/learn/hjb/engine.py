@@ -27,7 +27,7 @@ from hybridctl.learn.checkpoint import Checkpoint, flatten, unflatten
 from hybridctl.learn.config import Config
 from hybridctl.learn.engine import Offer, Take
 from hybridctl.learn.env import Env
-from hybridctl.learn.hjb.fit import Adam, Batch, fitted
+from hybridctl.learn.hjb.fit import Adam, Batch, cosine, fitted
 from hybridctl.learn.hjb.rollout import (
     RESTART,
     Estimate,
@@ -218,8 +218,7 @@ class Trainer:
     def _rate(self, updates: Array) -> Array:
         """Learning rate: along a cosine from the first to the last."""
         first, last = self.config.learning_rate, self.config.final_learning_rate
-        along = 0.5 + 0.5 * jnp.cos(jnp.pi * updates / self.updates)
-        return first * (last + (1.0 - last) * along)
+        return cosine(first, last, updates / self.updates)
 
     def offer(self, learner: Learner) -> Offer:
         """The controller that the value gives so far."""

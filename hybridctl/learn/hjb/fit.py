@@ -61,6 +61,17 @@ class Adam(NamedTuple):
         )
 
 
+def cosine(first: float, last: float, along: Array) -> Array:
+    """A rate that falls along half a cosine, to a share of itself.
+
+    Args:
+        first: rate at the start.
+        last: what is left of it at the end, as a share.
+        along: share of the way that is done, scalar or [n].
+    """
+    return first * (last + (1.0 - last) * (0.5 + 0.5 * jnp.cos(jnp.pi * along)))
+
+
 def loss(layers: Layers, batch: Batch, unit: Array) -> Array:
     """Mean error of V and of its gradient, in worths.
 

@@ -16,7 +16,7 @@ from hybridctl.learn.brax.ppo import networks_of, parameters
 from hybridctl.learn.checkpoint import flatten
 from hybridctl.learn.config import Config
 from hybridctl.learn.engine import Offer
-from hybridctl.learn.hjb.fit import Adam
+from hybridctl.learn.hjb.fit import Adam, cosine
 from hybridctl.learn.tally import KEY, NAMES, STATE
 from hybridctl.learn.teach.lesson import Lesson
 from hybridctl.learn.teach.visits import Lanes, Visits, nowhere, visit
@@ -143,7 +143,7 @@ class Student:
             rows, done = now
             part = Samples(*(values[rows] for values in kept))
             slope = jax.grad(self._loss)(adam.at, normalizer, part)
-            rate = RATE * (LAST + (1.0 - LAST) * 0.5 * (1.0 + jnp.cos(jnp.pi * done)))
+            rate = cosine(RATE, LAST, done)
             return adam.stepped(slope, rate, self.config.max_grad_norm), None
 
         return jax.lax.scan(step, adam, (rows, done))[0], normalizer, kept

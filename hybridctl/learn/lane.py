@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from hybridctl import ports
@@ -255,7 +256,7 @@ def _then(total: tuple, period: tuple) -> tuple:
 
 def blank(shapes: Any) -> Any:
     """Zeros of these shapes."""
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 def put_where(lanes: Array, new: Any, old: Any) -> Any:

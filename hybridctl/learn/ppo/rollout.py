@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from hybridctl.learn.lane import EpisodeState, Lane, blank, put_where
-
-NEXT = 21  # stream of an episode's key that leads to the next episode
 
 
 class Lanes(NamedTuple):
@@ -35,34 +34,34 @@ class Batch(NamedTuple):
 
     Attributes:
         obs: observed before [m].
-        after: observed afterwards, before another episode began [m].
         noise: standard normal [n_a].
         drawn: action before tanh [n_a].
         reward: of the decision.
         terminated: whether it ended the episode, but not by its time limit.
-        over: whether another episode begins after it.
+        truncated: whether the time limit ended it.
         counts: reward, ended, failed and not finite [4].
     """
 
     obs: Array
-    after: Array
     noise: Array
     drawn: Array
     reward: Array
     terminated: Array
-    over: Array
+    truncated: Array
     counts: Array
 
 
-def unborn(lane: Lane, key: Array, n: int) -> Lanes:
-    """So many lanes of which each is about to begin its first episode."""
-    keys = jax.random.split(key, n)
-    shapes = jax.eval_shape(jax.vmap(lane.begin), keys)
-    none = blank(shapes)
-    episode = dataclasses.replace(
-        none.episode, key=keys, number=none.episode.number - 1
-    )
-    return Lanes(episode, none.obs, jnp.zeros(n, jnp.int32), jnp.ones(n, bool))
+def unborn(lane: Lane, keys: np.ndarray) -> Lanes:
+    """Lanes of which each is about to begin its first episode.
+
+    Args:
+        lane: one of them.
+        keys: one a lane, uint32 [lanes, 2].
+    """
+    none = blank(jax.eval_shape(jax.vmap(lane.begin), keys))
+    first = dataclasses.replace(none.episode, key=keys, number=none.episode.number - 1)
+    n = len(keys)
+    return Lanes(first, none.obs, np.zeros(n, np.int32), np.ones(n, bool))
 
 
 def unrolled(
@@ -71,8 +70,8 @@ def unrolled(
     limit: int,
     lanes: Lanes,
     noise: Array,
-) -> tuple[Lanes, Batch]:
-    """Advance all lanes.
+) -> tuple[Lanes, tuple[Batch, Array]]:
+    """Advance all lanes, by at most as many decisions as an episode has.
 
     The next episode of every lane is drawn once, before: drawing one is dear. A lane
     that is over twice in an unroll begins it twice.
@@ -83,27 +82,37 @@ def unrolled(
         limit: decisions until an episode is truncated.
         lanes: before.
         noise: standard normal [decisions, lanes, n_a].
+
+    Returns:
+        The lanes, the decisions, and what was observed where an episode was
+        truncated, before another began [lanes, m].
     """
     spare = jax.vmap(functools.partial(_next, lane))(lanes.episode)
 
-    def decide(lanes: Lanes, noise: Array) -> tuple[Lanes, Batch]:
+    def decide(carry: tuple[Lanes, Array], noise: Array) -> tuple:
+        lanes, cut = carry
         episode, obs = put_where(lanes.over, spare, (lanes.episode, lanes.obs))
         drawn = act(obs, noise)
         after = jax.vmap(lane.decide)(episode, jnp.tanh(drawn))
         age = jnp.where(lanes.over, 0, lanes.age) + 1
         terminated = after.done > 0
-        over = terminated | (age >= limit)
+        truncated = (age >= limit) & ~terminated
+        over = terminated | truncated
         told = after.reward, over, after.failed, after.not_finite
         counts = jnp.stack([value.astype(obs.dtype) for value in told], -1)
-        row = Batch(
-            obs, after.obs, noise, drawn, after.reward, terminated, over, counts
-        )
-        return Lanes(after.episode, after.obs, age, over), row
+        row = Batch(obs, noise, drawn, after.reward, terminated, truncated, counts)
+        cut = jnp.where(truncated[:, None], after.obs, cut)
+        return (Lanes(after.episode, after.obs, age, over), cut), row
 
-    return jax.lax.scan(decide, lanes, noise)
+    begun = lanes, jnp.zeros_like(lanes.obs)
+    (lanes, cut), batch = jax.lax.scan(decide, begun, noise)
+    return lanes, (batch, cut)
 
 
 def _next(lane: Lane, episode: EpisodeState) -> tuple[EpisodeState, Array]:
-    """The episode after one, and what is observed first."""
-    key = jax.random.fold_in(episode.key, NEXT)
+    """The episode after one, and what is observed first.
+
+    A key that differs in one bit is as good as a drawn one, and costs nothing.
+    """
+    key = episode.key + np.array([0, 1], np.uint32)
     return lane.begin(key, episode.number + 1)[:2]

@@ -18,15 +18,13 @@ from hybridctl.checks import fail
 from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.controllers.controller import Scaled
 from hybridctl.describe import told
-from hybridctl.learn.brax.compat import IMPORT_SECONDS
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
 from hybridctl.learn.devices import shortfall
-from hybridctl.learn.engine import Offer, engine
-from hybridctl.learn.env import Env
+from hybridctl.learn.engine import Offer, Totals, engine
+from hybridctl.learn.lane import Lane
 from hybridctl.learn.progress import Watched
 from hybridctl.learn.run import Run, Taught
-from hybridctl.learn.tally import Totals
 from hybridctl.learn.teach.lesson import Lesson
 from hybridctl.learn.teach.student import Student
 from hybridctl.tasks import Task
@@ -99,11 +97,12 @@ class Session:
         self.lesson, self.taught = lesson, None if resume is None else resume.taught
         self.stopped, self.cancelled = "running", threading.Event()
         self.began = self.clock = time.perf_counter()
+        self.import_seconds = 0.0
         self.train_seconds: list[float] = []
         self.eval_seconds: list[float] = []
 
     @kept_programs()
-    def run(self, env: Env) -> Run:
+    def run(self, env: Lane) -> Run:
         """Train until the end, the target, Ctrl-C or divergence."""
         idle = shortfall(self.config)
         if idle:
@@ -112,7 +111,9 @@ class Session:
             if self.lesson is not None:
                 self.teach(self.lesson)
             if self.config.steps:
-                train = engine(self.config.algorithm)
+                train = engine(self.config)
+                self.import_seconds = time.perf_counter() - self.clock
+                self.clock = time.perf_counter()
                 train(env, self.config, self._seed(), self.take, self.checkpoint)
             self.stopped = "finished"
         except Stop as stop:
@@ -318,11 +319,11 @@ class Session:
         evaluation = check * len(self.eval_seconds)
         spent = sum(self.train_seconds) + sum(self.eval_seconds)
         return {
-            "import": IMPORT_SECONDS,
+            "import": self.import_seconds,
             "compile": max(spent - train - evaluation, 0.0),
             "train": train,
             "eval": evaluation,
-            "total": time.perf_counter() - self.began + IMPORT_SECONDS,
+            "total": time.perf_counter() - self.began,
         }
 
 

@@ -15,7 +15,7 @@ from hybridctl.controllers.fill import action_size
 from hybridctl.controllers.foreign import asks
 from hybridctl.controllers.greedy import Greedy
 from hybridctl.controllers.value import Value
-from hybridctl.learn.env import Env
+from hybridctl.learn.lane import Lane
 from hybridctl.learn.teach.answers import Answers, HostedAnswers
 from hybridctl.learn.teach.visits import Visits
 from hybridctl.loop.fit import check_fit
@@ -34,7 +34,7 @@ class Lesson(Protocol):
         teacher: the controller whose score a student's is compared with.
     """
 
-    env: Env
+    env: Lane
     teacher: Controller
 
     def told(self, memory: Any, visits: Visits) -> tuple[Any, Array]:
@@ -50,7 +50,7 @@ class Lesson(Protocol):
         ...
 
 
-def lesson_of(teacher: Value | Controller, env: Env) -> Lesson:
+def lesson_of(teacher: Value | Controller, env: Lane) -> Lesson:
     """What a teacher has to say to the agent of an environment.
 
     Raises:
@@ -83,7 +83,7 @@ def _check_follows(template: Controller) -> None:
     )
 
 
-def _check_value(value: Value, env: Env) -> None:
+def _check_value(value: Value, env: Lane) -> None:
     n = env.task.plant.n_x
     try:
         found = jax.eval_shape(value, jnp.zeros(n)).shape
@@ -123,14 +123,14 @@ class Descent:
         env: of a task that poses an optimal-control problem.
     """
 
-    def __init__(self, value: Value, env: Env):
+    def __init__(self, value: Value, env: Lane):
         task = env.task
         self.problem = optimal_control(task, undisturbed=False)
         self.value, self.decision = value, float(env.dt)
         usual = task.train_start or task.start
         starts = Either(self.problem.wide, usual, WIDE)
         wide = dataclasses.replace(task, train_start=starts)
-        self.env = Env(wide, env.template, env.features)
+        self.env = Lane(wide, env.template, env.features)
         self.greedy = Greedy(
             task.plant, task.cost, value, limit=self.problem.limit,
             ahead=0.5 * task.loop.dt, dt=task.loop.dt,
@@ -183,7 +183,7 @@ class Imitation:
         env: where the student is met.
     """
 
-    def __init__(self, teacher: Controller, env: Env):
+    def __init__(self, teacher: Controller, env: Lane):
         task = env.task
         self.env, self.teacher, self.limit = env, teacher, task.input_limit
         asked = bind(teacher, task.loop.measured(task.plant))

@@ -1,0 +1,124 @@
+"""Proximal policy optimization of one batch of decisions."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from hybridctl.learn.adam import TINY, Adam
+from hybridctl.learn.config import Config
+from hybridctl.learn.ppo.networks import Networks, Spread
+
+
+class Samples(NamedTuple):
+    """What is learned from; all shapes begin with [n].
+
+    Attributes:
+        z: normalized observations of the actor [m].
+        seen: and of the critic.
+        drawn: actions before tanh [n_a].
+        noise: of which they were made [n_a].
+        old: their spread before the update.
+        value: the critic's estimate before the update.
+        advantage: of the action.
+        gain: what the critic should have estimated.
+    """
+
+    z: Array
+    seen: Array
+    drawn: Array
+    noise: Array
+    old: Spread
+    value: Array
+    advantage: Array
+    gain: Array
+
+
+def advantages(
+    reward: Array, value: Array, after: Array, terminated: Array, over: Array,
+    gamma: float, mix: float,
+) -> Array:  # fmt: skip
+    """Generalized advantages [decisions, lanes].
+
+    With the value of what came after a decision, also where the time limit ended the
+    episode there, and nothing where it terminated:
+
+        δ = r + γ (1 - terminated) V(after) - V,   A = δ + γ λ (1 - over) A'.
+
+    Args:
+        reward: of the decisions [decisions, lanes], as all others.
+        value: V before.
+        after: V afterwards, before another episode began.
+        terminated: whether the decision ended the episode for good.
+        over: whether another episode begins after it.
+        gamma: γ, discount of a decision.
+        mix: λ.
+
+    Source: J. Schulman et al., "High-dimensional continuous control using generalized
+        advantage estimation", ICLR 2016.
+    """
+    error = reward + gamma * jnp.where(terminated, 0.0, after) - value
+    carry = jnp.where(over, 0.0, gamma * mix)
+
+    def back(later: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+        found = now[0] + now[1] * later
+        return found, found
+
+    last = jnp.zeros_like(reward[0])
+    return jax.lax.scan(back, last, (error, carry), reverse=True)[1]
+
+
+def loss(networks: Networks, config: Config, at: Array, batch: Samples, bonus: Array):
+    """PPO's clipped surrogate, the critic's error and the entropy bonus.
+
+    Returns:
+        The loss, and how far the actions' spread is from the old one (KL).
+    """
+    now, value = networks.spread(at, batch.z), networks.value(at, batch.seen)
+    ratio = jnp.exp(now.log_density(batch.drawn) - batch.old.log_density(batch.drawn))
+    advantage, clip = batch.advantage, config.clipping_epsilon
+    if config.normalize_advantage:
+        middle = advantage - jnp.mean(advantage)
+        advantage = middle / (jnp.sqrt(jnp.mean(middle**2)) + TINY)
+    held = jnp.clip(ratio, 1.0 - clip, 1.0 + clip)
+    gain = jnp.mean(jnp.minimum(ratio * advantage, held * advantage))
+    error = (batch.gain - value) ** 2
+    if (most := config.clipping_epsilon_value) is not None:
+        near = batch.value + jnp.clip(value - batch.value, -most, most)
+        error = jnp.maximum(error, (batch.gain - near) ** 2)
+    error = 0.5 * config.vf_loss_coefficient * jnp.mean(error)
+    entropy = jnp.mean(now.entropy(batch.noise))
+    apart = jnp.mean(now.divergence(batch.old))
+    return error - gain - bonus * entropy, apart
+
+
+def improved(
+    networks: Networks, config: Config, adam: Adam, samples: Samples, order: Array,
+    rate: Array, bonus: Array,
+) -> tuple[Adam, Array]:  # fmt: skip
+    """One step for each row of `order`, whose entries number a minibatch's decisions.
+
+    Returns:
+        Parameters with their moments, and the rate, which may have adapted.
+    """
+
+    def step(carry: tuple[Adam, Array], rows: Array) -> tuple[tuple[Adam, Array], None]:
+        adam, rate = carry
+        part = jax.tree.map(lambda values: values[rows], samples)
+        slope = lambda at: loss(networks, config, at, part, bonus)  # noqa: E731
+        gradient, apart = jax.grad(slope, has_aux=True)(adam.at)
+        if config.learning_rate_schedule is not None:
+            rate = adapted(config, rate, apart)
+        return (adam.stepped(gradient, rate, config.max_grad_norm), rate), None
+
+    return jax.lax.scan(step, (adam, rate), order)[0]
+
+
+def adapted(config: Config, rate: Array, apart: Array) -> Array:
+    """A rate that aims at the desired KL divergence of an update."""
+    aim = config.desired_kl
+    slower = jnp.where(apart > 2.0 * aim, rate / 1.5, rate)
+    rate = jnp.where((apart < aim / 2.0) & (apart > 0.0), rate * 1.5, slower)
+    least = config.learning_rate_schedule_min_lr
+    return jnp.clip(rate, least, config.learning_rate_schedule_max_lr)

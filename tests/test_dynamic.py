@@ -66,8 +66,20 @@ def test_the_machine_of_the_grid_tells_its_modes():
     assert trace.modes == ("swing", "balance") and trace.mode[-1] == 1
 
 
-def test_a_value_is_drawn_with_its_switching_line():
+def test_a_value_draws_slices_and_where_its_input_turns():
     swing = hc.Greedy(TASK.plant, TASK.cost, VALUE, 3.0, TASK.loop.dt)
-    figure = hc.show.value_map(VALUE, TASK.plant, controller=swing)
-    told = [axis.get_xlabel() for axis in figure.axes]
-    assert told[0] == "theta [rad]" and len(figure.axes) == 2
+    figure = swing.plot(limits={"dtheta": 8.0}, spans={"dtheta": (-9.0, 9.0)})
+    axis, bar = figure.axes
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("theta [rad]", "dtheta [rad/s]")
+    assert bar.get_ylabel() == "cost-to-go [unit of J]"
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert told == ["the input changes sign", "beyond the limit"]
+    np.testing.assert_allclose(VALUE.extent.target.x, [np.pi, 0.0], atol=1e-5)
+    for words, options in {
+        "unknown state 'x'": {"states": ("x", "theta")},
+        "two times 'theta'": {"states": ("theta", "theta")},
+        "is no range": {"spans": {"theta": (1.0, 1.0)}},
+        "unknown state 'force'": {"limits": {"force": 1.0}},
+    }.items():
+        with pytest.raises(ValueError, match=words):
+            VALUE.plot(**options)

@@ -68,6 +68,16 @@ def test_inside_the_lock_the_value_is_that_of_the_lqr(run):
     np.testing.assert_allclose(value(x), lqr.V(x), rtol=1e-5)
 
 
+def test_a_learned_value_draws_every_position_with_its_rate(run):
+    value = run.policy.inner.value
+    figure = value.plot(limits=TASK.limits)
+    told = [axis.get_xlabel() for axis in figure.axes]
+    assert told == ["x [m]", "theta [rad]", ""]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["lock", "beyond the limit"]
+    assert value.extent.high[0] > 1.5 and figure.axes[0].get_xlim()[1] > 2.4
+
+
 def test_the_template_asks_for_its_algorithm(run):
     assert run.config.algorithm == "hjb"
     assert [row["steps"] for row in run.curve] == [0, STEPS / 2, STEPS]

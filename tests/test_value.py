@@ -69,6 +69,11 @@ def test_a_grid_that_does_not_fit_gets_a_sentence(make, words):
         make()
 
 
+def test_a_value_that_tells_no_states_is_not_drawn():
+    with pytest.raises(ValueError, match="a Bowl does not tell its states"):
+        Bowl(hc.controllers.Quadratic(np.eye(4), UP.x)).plot()
+
+
 def gain(law) -> np.ndarray:
     """Slope of a law at the upright, by central differences."""
     x, step = jnp.asarray(UP.x), 1e-2

@@ -1,6 +1,6 @@
 """The controller that a cost-to-go asks for: greedy in the value of the next state."""
 
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -189,6 +189,10 @@ class Greedy(Controller):
         slope = self.value.gradient(x)
         u = descent(self.plant, self._rate.r, tick.t, x, slope)
         return state, within(u, self.limit)
+
+    def plot(self, states: tuple[str, str] | None = None, **options: Any) -> Any:
+        """Draw its value, and where its input changes sign; see `Value.plot`."""
+        return self.value.plot(states, **({"controller": self} | options))
 
     def _ahead(self) -> float:
         return (self.dt or 0.0) / 2 if self.ahead is None else self.ahead

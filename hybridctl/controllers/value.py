@@ -11,11 +11,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, finite, is_concrete, require, shape
+from hybridctl.checks import as_float, fail, finite, is_concrete, require, shape
 from hybridctl.controllers.error import total
+from hybridctl.controllers.value_plot import Extent, plot_value
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, check_fields_first
-from hybridctl.ports import Names
+from hybridctl.plants import Equilibrium
+from hybridctl.ports import Names, named
 
 
 class Value(Shown, eqx.Module):
@@ -37,6 +39,18 @@ class Value(Shown, eqx.Module):
     def gradient(self, x: Array) -> Array:
         """Costates ∂V/∂x at state x [n_x], shape [n_x]."""
         return jax.grad(self.__call__)(x)
+
+    @property
+    def extent(self) -> Extent:
+        """What it tells of its states, for a picture."""
+        fail(
+            f"a {type(self).__name__} does not tell its states; give it a property "
+            "`extent`, or draw a GridValue or a NetworkValue"
+        )
+
+    def plot(self, states: tuple[str, str] | None = None, **options: Any) -> Any:
+        """Draw slices through it; see `hybridctl.controllers.value_plot.plot_value`."""
+        return plot_value(self, states, **options)
 
 
 class GridValue(Value):
@@ -90,6 +104,17 @@ class GridValue(Value):
         values = jnp.asarray(self.values).reshape(-1)
         found = values.at[jnp.stack(places)].get(mode="clip")
         return total([found[i] * weight for i, weight in enumerate(weights)])
+
+    @property
+    def extent(self) -> Extent:
+        """All of the grid, about its least node."""
+        signals = named(self.states, len(self.low), self.periodic)
+        names = tuple(s.name or f"x[{i}]" for i, s in enumerate(signals))
+        values, low, high = map(np.asarray, (self.values, self.low, self.high))
+        least = np.array(np.unravel_index(np.argmin(values), values.shape))
+        x = low + least * (high - low) / (np.array(values.shape) - 1)
+        target = Equilibrium(x, (), names, self.periodic)
+        return Extent(target, dict(self.states), low, high)
 
     def corners(self, x: Array) -> tuple[list[Array], list[Array]]:
         """The nodes around state x [n_x].

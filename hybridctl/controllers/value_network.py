@@ -12,9 +12,12 @@ from jaxtyping import Float
 from hybridctl.checks import as_float, positive, require
 from hybridctl.controllers.guards import Level
 from hybridctl.controllers.value import Value
+from hybridctl.controllers.value_plot import Extent
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row
 from hybridctl.plants import MechanicalPlant, Plant
+
+REACH = 3.0  # root mean squares of its states that a picture shows, either way
 
 
 def _arrays(values: Any) -> tuple:
@@ -162,6 +165,16 @@ class NetworkValue(Value):
             return slope
         known, push = jax.value_and_grad(self.lock.V)(x)
         return jnp.where(known < self.lock.rho, push, slope)
+
+    @property
+    def extent(self) -> Extent:
+        """A turn of its angles, and else some times what its features were told on."""
+        plant, x0 = self.features.plant, np.asarray(self.features.x0)
+        straight = [i for i in range(plant.n_x) if i not in plant.angles]
+        half = np.full(plant.n_x, np.pi)
+        half[straight] = REACH * np.asarray(self.features.size)[: len(straight)]
+        target = plant.equilibrium(x0)
+        return Extent(target, plant.units, x0 - half, x0 + half, self.lock)
 
     @property
     def _layers(self) -> Layers:

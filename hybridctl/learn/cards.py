@@ -51,7 +51,7 @@ def _curve(runs: list[Run]) -> str | None:
     from matplotlib.figure import Figure
 
     from hybridctl.describe.figure import svg_of
-    from hybridctl.loop.plot import COLOURS, STYLE
+    from hybridctl.describe.style import COLOURS, STYLE
 
     with rc_context(STYLE):
         figure = Figure(figsize=(5.0, 2.4), layout="constrained")

@@ -271,8 +271,8 @@ def engines() -> tuple[str, ...]:
         f"Both engines with the same settings (`{result['preset']}`), "
         f"{result['seeds']} seeds, {result['n']} held-out episodes: cost J, its "
         "difference with a 95 % interval over seeds, success; decisions per second as "
-        "a multiple of brax's, and seconds of the whole training from an empty cache "
-        "as a share of brax's:",
+        "a multiple of brax's, and the processor's time for the whole process from an "
+        "empty cache as a share of brax's:",
         table(
             ("task, template", "J", "J of brax", "ΔJ", "success", "of brax",
              "speed", "cold"),

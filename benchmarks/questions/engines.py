@@ -28,8 +28,8 @@ RESULT = results.path("engines")
 PART = results.path("engines.part")
 ENGINES = ("jax", "brax")
 PAIRS = (
-    "swingup residual", "global residual", "global swing", "global modes",
-    "weak residual", "short_track residual", "push residual", "noisy residual",
+    "swingup residual", "global residual", "global swing", "weak residual",
+    "push residual", "noisy residual",
 )  # fmt: skip
 
 PROCESS = """
@@ -73,16 +73,16 @@ def summary(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         engine: statistics.median(run[name] for run in found)
         for engine, found in runs.items()
     }
-    speed, seconds = median("speed"), median("seconds")
+    speed, cpu = median("speed"), median("cpu")
     told["speed"] = speed["jax"] / speed["brax"]
-    told["cold"] = seconds["jax"] / seconds["brax"]
+    told["cold"] = cpu["jax"] / cpu["brax"]
     return told
 
 
 def interval(values: list[float]) -> dict[str, float]:
     """Mean over seeds with its 95 % interval."""
-    low, high = student_mean(np.asarray(values)) if len(values) > 1 else (np.nan,) * 2
-    return {"mean": float(np.mean(values)), "low": float(low), "high": float(high)}
+    found = student_mean(np.asarray(values))
+    return {"mean": found.value, "low": found.low, "high": found.high}
 
 
 def main(

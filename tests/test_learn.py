@@ -227,7 +227,10 @@ def test_vary_gives_every_episode_its_own_plant():
         ({"engine": "torch"}, "unknown engine 'torch'; choose one of: brax, jax"),
         ({"engine": "jax", "algorithm": "sac"}, "engine='jax' has no 'sac'"),
         ({"engine": "brax", "algorithm": "hjb"}, "engine='brax' has no 'hjb'"),
-        ({"engine": "brax", "final_entropy_cost": 0.1}, "is not known to brax"),
+        (
+            {"engine": "brax", "final_entropy_cost": 0.1},
+            "final_entropy_cost=0.1 is for PPO by our own",
+        ),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

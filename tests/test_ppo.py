@@ -195,3 +195,19 @@ def test_it_takes_every_setting(settings):
     run = hc.train(BALANCE, SLOT, progress=False, target=np.inf, **TINY | settings)
     assert run.stopped == "finished" and all(np.isfinite(a).all() for a in adam(run))
     assert float(run.checkpoint.arrays[".adam.steps"]) > 0
+
+
+@pytest.mark.slow
+def test_a_critic_may_see_what_the_policy_does_not():
+    task = hc.tasks.get("unknown_plant")
+    lane = Lane(task, 10.0 * hc.Slot(1))
+    begun = lane.begin(0)
+    truth = lane.truth(begun.episode)
+    assert truth.shape == (5 + 1 + len(task.vary.names),)
+    plant = begun.episode.loop.plant
+    expected = [getattr(plant, name) for name in task.vary.names]
+    np.testing.assert_array_equal(truth[6:], expected)
+    few = TINY | {"critic_features": "state", "progress": False}
+    run = hc.train(task, 10.0 * hc.Slot(1), **few)
+    assert run.policy.features.size == len(begun.obs) == 5
+    assert run.checkpoint.arrays[".normalizer.mean"].shape == (5 + len(truth),)

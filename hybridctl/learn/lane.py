@@ -181,6 +181,16 @@ class Lane(Shown):
         episode = EpisodeState(loop, before.key, before.number, seen)
         return Decision(episode, obs, *told), ticks
 
+    def truth(self, episode: EpisodeState) -> Array:
+        """What no sensor tells: state, applied input, and what varies of the plant."""
+        loop, vary = episode.loop, self.task.vary
+        whole = Features.of(self.task.plant)
+        tick = Tick(jnp.zeros(()), loop.k, loop.x)
+        parts = [whole.step(whole.init(tick), tick)[1], loop.u]
+        parts += [] if vary is None else [vary.of(loop.plant)]
+        known = jnp.concatenate(parts)
+        return jnp.where(jnp.isfinite(known), known, 0.0)
+
     def asked(self, episode: EpisodeState, action: Array) -> Array:
         """The input [n_u] that the template asks for first with an action."""
         loop = episode.loop

@@ -16,7 +16,7 @@ from hybridctl.learn.engine import Offer, Take, Totals
 from hybridctl.learn.lane import Lane
 from hybridctl.learn.ppo.networks import Networks
 from hybridctl.learn.ppo.normalizer import Normalizer
-from hybridctl.learn.ppo.rollout import Batch, Lanes, unborn, unrolled
+from hybridctl.learn.ppo.rollout import Batch, Lanes, seeing, unborn, unrolled
 from hybridctl.learn.ppo.update import Samples, advantages, improved
 
 QUICK = {"xla_backend_optimization_level": 1}  # as fast, and compiled in less time
@@ -73,8 +73,9 @@ class Trainer:
     def __init__(self, lane: Lane, config: Config):
         self.lane, self.config = lane, config
         self.limit = config.episode_length or lane.episode_length
-        seen = lane.observation_size
-        self.networks = Networks(config, seen, seen, lane.action_size)
+        self.see = seeing(lane, config.critic_features is not None)
+        self.sizes = lane.observation_size, self._judged_by()
+        self.networks = Networks(config, *self.sizes, lane.action_size)
         unrolls = config.batch_size * config.num_minibatches // config.num_envs
         length = config.unroll_length
         if length > self.limit:  # at most one time limit in an unroll
@@ -87,6 +88,11 @@ class Trainer:
         orders = [mixed.permutation(self.decisions) for _ in range(MIXES)]
         self.orders = np.stack(orders)
 
+    def _judged_by(self) -> int:
+        """Numbers that the critic sees."""
+        see = lambda key: self.see(self.lane.begin(key))  # noqa: E731
+        return jax.eval_shape(see, np.zeros(2, np.uint32)).shape[0]
+
     def begin(self, seed: int) -> Learner:
         """Random parameters, and lanes that are about to begin."""
         config, at = self.config, self.networks.random(seed)
@@ -94,8 +100,8 @@ class Trainer:
         keys = draw.integers(2**32, size=(config.num_envs + 1, 2), dtype=np.uint32)
         return Learner(
             Adam.at_rest(at),
-            Normalizer.of(self.lane.observation_size),
-            unborn(self.lane, keys[1:]),
+            Normalizer.of(self.sizes[1]),
+            unborn(self.lane, self.see, keys[1:]),
             keys[0],
             np.float32(config.learning_rate),
             np.int32(0),
@@ -146,7 +152,7 @@ class Trainer:
         def act(obs: Array, noise: Array) -> Array:
             return self.networks.spread(at, normalizer(obs, config)).drawn(noise)
 
-        unroll = functools.partial(unrolled, self.lane, act, self.limit)
+        unroll = functools.partial(unrolled, self.lane, self.see, act, self.limit)
         lanes, (batch, cut) = jax.lax.scan(unroll, learner.lanes, noise)
         batch = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), batch)
         parts = batch.obs, cut, lanes.obs
@@ -161,7 +167,7 @@ class Trainer:
             self.networks.spread(at, own), flat(batch.drawn), flat(batch.noise)
         )  # fmt: skip
         value, _ = self._judged(z, batch, at)
-        return Samples(own, own, drawn, noise, old, value, value, value)
+        return Samples(own, drawn, noise, old, value, value, value)
 
     def _judged(self, z: Array, batch: Batch, at: Array) -> tuple[Array, Array]:
         """Advantages, and what the critic should have estimated, [decisions] each."""
@@ -191,8 +197,10 @@ class Trainer:
         weights[-1], biases[-1] = weights[-1][:, :n], biases[-1][:n]
         mean, std = np.zeros(len(weights[0])), np.ones(len(weights[0]))
         if config.normalize_observations:
-            mean = np.asarray(learner.normalizer.mean)
-            std = np.asarray(learner.normalizer.std)
+            mean, std = (
+                np.asarray(part)[: len(mean)]
+                for part in (learner.normalizer.mean, learner.normalizer.std)
+            )
         return Policy(
             self.lane.features, weights, biases, mean, std, config.activation,
             float(self.lane.dt),

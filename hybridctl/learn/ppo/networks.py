@@ -55,7 +55,7 @@ class Networks:
     Args:
         config: widths and activation.
         seen: observations of the actor.
-        judged: observations of the critic.
+        judged: of the critic, which sees those of the actor and more.
         actions: of the actor.
     """
 
@@ -87,13 +87,13 @@ class Networks:
         return _cut(at[:split], self.actor), _cut(at[split:], self.critic)
 
     def spread(self, at: Array, z: Array) -> Spread:
-        """Of the actions at normalized observations [n, m]."""
-        out = self._mlp(self.unravel(at)[0], z)
+        """Of the actions at what is seen, normalized [n, m], of which it knows some."""
+        out = self._mlp(self.unravel(at)[0], z[..., : self.actor[0]])
         raw = out[..., self.actions :]
         return Spread(out[..., : self.actions], jax.nn.softplus(raw) + LEAST)
 
     def value(self, at: Array, z: Array) -> Array:
-        """The critic's estimate at normalized observations [n, m]."""
+        """The critic's estimate at what is seen, normalized [n, m]."""
         return self._mlp(self.unravel(at)[1], z)[..., 0]
 
     def _mlp(self, layers: Layers, z: Array) -> Array:

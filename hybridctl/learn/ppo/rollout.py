@@ -10,7 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.learn.lane import EpisodeState, Lane, blank, put_where
+from hybridctl.learn.lane import Decision, EpisodeState, Lane, blank, put_where
+
+# Leads to the next episode's key: keys that differ in one bit are as good as drawn ones
+NEXT = np.array([0, 1], np.uint32)
 
 
 class Lanes(NamedTuple):
@@ -18,7 +21,7 @@ class Lanes(NamedTuple):
 
     Attributes:
         episode: of the environments.
-        obs: what was observed last [lanes, m].
+        obs: what is seen of them, the policy's observation first [lanes, m].
         age: decisions since the start of each, int32 [lanes].
         over: whether it begins anew before the next decision [lanes].
     """
@@ -51,21 +54,36 @@ class Batch(NamedTuple):
     counts: Array
 
 
-def unborn(lane: Lane, keys: np.ndarray) -> Lanes:
+See = Callable[[Decision], Array]
+
+
+def seeing(lane: Lane, truth: bool) -> See:
+    """What is seen after a decision: the observation, and the truth where asked."""
+
+    def see(after: Decision) -> Array:
+        return jnp.concatenate([after.obs, lane.truth(after.episode)])
+
+    return see if truth else lambda after: after.obs
+
+
+def unborn(lane: Lane, see: See, keys: np.ndarray) -> Lanes:
     """Lanes of which each is about to begin its first episode.
 
     Args:
         lane: one of them.
+        see: what is seen of it.
         keys: one a lane, uint32 [lanes, 2].
     """
-    none = blank(jax.eval_shape(jax.vmap(lane.begin), keys))
-    first = dataclasses.replace(none.episode, key=keys, number=none.episode.number - 1)
+    begin = jax.vmap(functools.partial(_begun, lane, see))
+    none, obs = blank(jax.eval_shape(begin, keys, np.zeros(len(keys), np.int32)))
+    first = dataclasses.replace(none, key=keys, number=none.number - 1)
     n = len(keys)
-    return Lanes(first, none.obs, np.zeros(n, np.int32), np.ones(n, bool))
+    return Lanes(first, obs, np.zeros(n, np.int32), np.ones(n, bool))
 
 
 def unrolled(
     lane: Lane,
+    see: See,
     act: Callable[[Array, Array], Array],
     limit: int,
     lanes: Lanes,
@@ -78,6 +96,7 @@ def unrolled(
 
     Args:
         lane: one of them.
+        see: what is seen of it.
         act: observations and noise to actions before tanh, [lanes, …] each.
         limit: decisions until an episode is truncated.
         lanes: before.
@@ -87,13 +106,17 @@ def unrolled(
         The lanes, the decisions, and what was observed where an episode was
         truncated, before another began [lanes, m].
     """
-    spare = jax.vmap(functools.partial(_next, lane))(lanes.episode)
+    key = lanes.episode.key + NEXT
+    spare = jax.vmap(functools.partial(_begun, lane, see))(
+        key, lanes.episode.number + 1
+    )
 
     def decide(carry: tuple[Lanes, Array], noise: Array) -> tuple:
         lanes, cut = carry
         episode, obs = put_where(lanes.over, spare, (lanes.episode, lanes.obs))
         drawn = act(obs, noise)
         after = jax.vmap(lane.decide)(episode, jnp.tanh(drawn))
+        seen = jax.vmap(see)(after)
         age = jnp.where(lanes.over, 0, lanes.age) + 1
         terminated = after.done > 0
         truncated = (age >= limit) & ~terminated
@@ -101,18 +124,17 @@ def unrolled(
         told = after.reward, over, after.failed, after.not_finite
         counts = jnp.stack([value.astype(obs.dtype) for value in told], -1)
         row = Batch(obs, noise, drawn, after.reward, terminated, truncated, counts)
-        cut = jnp.where(truncated[:, None], after.obs, cut)
-        return (Lanes(after.episode, after.obs, age, over), cut), row
+        cut = jnp.where(truncated[:, None], seen, cut)
+        return (Lanes(after.episode, seen, age, over), cut), row
 
     begun = lanes, jnp.zeros_like(lanes.obs)
     (lanes, cut), batch = jax.lax.scan(decide, begun, noise)
     return lanes, (batch, cut)
 
 
-def _next(lane: Lane, episode: EpisodeState) -> tuple[EpisodeState, Array]:
-    """The episode after one, and what is observed first.
-
-    A key that differs in one bit is as good as a drawn one, and costs nothing.
-    """
-    key = episode.key + np.array([0, 1], np.uint32)
-    return lane.begin(key, episode.number + 1)[:2]
+def _begun(
+    lane: Lane, see: See, key: Array, number: Array
+) -> tuple[EpisodeState, Array]:
+    """An episode that begins, and what is seen of it."""
+    begun = lane.begin(key, number)
+    return begun.episode, see(begun)

@@ -17,8 +17,7 @@ class Samples(NamedTuple):
     """What is learned from; all shapes begin with [n].
 
     Attributes:
-        z: normalized observations of the actor [m].
-        seen: and of the critic.
+        z: what is seen, normalized: the actor's observation first [m].
         drawn: actions before tanh [n_a].
         noise: of which they were made [n_a].
         old: their spread before the update.
@@ -28,7 +27,6 @@ class Samples(NamedTuple):
     """
 
     z: Array
-    seen: Array
     drawn: Array
     noise: Array
     old: Spread
@@ -78,7 +76,7 @@ def loss(networks: Networks, config: Config, at: Array, batch: Samples, bonus: A
     Returns:
         The loss, and how far the actions' spread is from the old one (KL).
     """
-    now, value = networks.spread(at, batch.z), networks.value(at, batch.seen)
+    now, value = networks.spread(at, batch.z), networks.value(at, batch.z)
     ratio = jnp.exp(now.log_density(batch.drawn) - batch.old.log_density(batch.drawn))
     advantage, clip = batch.advantage, config.clipping_epsilon
     if config.normalize_advantage:

@@ -28,7 +28,7 @@ from hybridctl.learn.teach.lesson import Lesson
 from hybridctl.learn.teach.student import Student
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, scored
-from hybridctl.tasks.statistics import Interval, bootstrap_mean
+from hybridctl.tasks.statistics import Interval, student_mean
 
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
 VALIDATION, ELECTION = 1_000_001, 1_000_003
@@ -243,7 +243,7 @@ class Session:
         both = [self.validate(p, JUDGEMENT) for p in (policy, _silent(policy))]
         ours, base = (values_of(self.task, scores) for scores in both)
         gain = ours - base
-        found = Interval(float(gain.mean()), *bootstrap_mean(gain, self.seed))
+        found = student_mean(gain)
         if found.high < 0:
             self.bar.say(f"worse than its base: score {found}; train longer")
         return found

@@ -33,7 +33,6 @@ class Learner(NamedTuple):
         key: of the random stream, uint32 [2].
         rate: learning rate, where it adapts.
         updates: that were made, int32 scalar.
-        totals: reward, ended, failed and not finite so far [4].
     """
 
     adam: Adam
@@ -42,7 +41,6 @@ class Learner(NamedTuple):
     key: Array
     rate: Array
     updates: Array
-    totals: Array
 
 
 def engine(
@@ -105,7 +103,6 @@ class Trainer:
             keys[0],
             np.float32(config.learning_rate),
             np.int32(0),
-            np.zeros(4, np.float32),
         )
 
     def run(self, learner: Learner, updates: Array) -> Learner:
@@ -121,7 +118,7 @@ class Trainer:
         lanes, batch, obs = self._rollout(learner, noise)
         normalizer = learner.normalizer.after(obs[: self.decisions], config)
         z = normalizer(obs, config)
-        samples = self._samples(learner.adam.at, z, batch)
+        samples = self._samples(learner.adam.at, z, batch, noise)
         judge = functools.partial(self._judged, z, batch)
         passes = config.num_updates_per_batch
         which = (learner.updates * passes + np.arange(passes)) % MIXES
@@ -135,10 +132,7 @@ class Trainer:
             self.networks, config, learner.adam, samples, judge, orders, rate, bonus
         )
         rate = learner.rate if config.learning_rate_schedule is None else rate
-        totals = learner.totals + jnp.sum(batch.counts, (0, 1))
-        return Learner(
-            adam, normalizer, lanes, learner.key, rate, learner.updates + 1, totals
-        )
+        return Learner(adam, normalizer, lanes, learner.key, rate, learner.updates + 1)
 
     def _rollout(self, learner: Learner, noise: Array) -> tuple[Lanes, Batch, Array]:
         """The decisions of an update [decisions, lanes], and observations of it all.
@@ -159,15 +153,12 @@ class Trainer:
         flat = [part.reshape(-1, part.shape[-1]) for part in parts]
         return lanes, batch, jnp.concatenate(flat)
 
-    def _samples(self, at: Array, z: Array, batch: Batch) -> Samples:
+    def _samples(self, at: Array, z: Array, batch: Batch, noise: Array) -> Samples:
         """Every decision, not yet judged."""
-        flat = lambda part: part.reshape(self.decisions, *part.shape[2:])  # noqa: E731
         own = z[: self.decisions]
-        old, drawn, noise = (
-            self.networks.spread(at, own), flat(batch.drawn), flat(batch.noise)
-        )  # fmt: skip
-        value, _ = self._judged(z, batch, at)
-        return Samples(own, drawn, noise, old, value, value, value)
+        spread, value = self.networks.spread(at, own), self.networks.value(at, own)
+        drawn, noise = (part.reshape(len(own), -1) for part in (batch.drawn, noise))
+        return Samples(own, drawn, noise, spread, value, value, value)
 
     def _judged(self, z: Array, batch: Batch, at: Array) -> tuple[Array, Array]:
         """Advantages, and what the critic should have estimated, [decisions] each."""
@@ -186,7 +177,7 @@ class Trainer:
     def offer(self, learner: Learner) -> Offer:
         """The policy so far."""
         steps = min(int(learner.updates) * self.decisions, self.config.steps)
-        totals = Totals(*np.asarray(learner.totals, float).tolist())
+        totals = Totals(*np.asarray(learner.lanes.counts, float).sum(1).tolist())
         return Offer(steps, self.policy(learner), flatten(learner), totals)
 
     def policy(self, learner: Learner) -> Policy:

@@ -24,12 +24,14 @@ class Lanes(NamedTuple):
         obs: what is seen of them, the policy's observation first [lanes, m].
         age: decisions since the start of each, int32 [lanes].
         over: whether it begins anew before the next decision [lanes].
+        counts: reward, ended, failed and not finite since the start [4, lanes].
     """
 
     episode: EpisodeState
     obs: Array
     age: Array
     over: Array
+    counts: Array
 
 
 class Batch(NamedTuple):
@@ -37,21 +39,17 @@ class Batch(NamedTuple):
 
     Attributes:
         obs: observed before [m].
-        noise: standard normal [n_a].
         drawn: action before tanh [n_a].
         reward: of the decision.
         terminated: whether it ended the episode, but not by its time limit.
         truncated: whether the time limit ended it.
-        counts: reward, ended, failed and not finite [4].
     """
 
     obs: Array
-    noise: Array
     drawn: Array
     reward: Array
     terminated: Array
     truncated: Array
-    counts: Array
 
 
 See = Callable[[Decision], Array]
@@ -78,7 +76,8 @@ def unborn(lane: Lane, see: See, keys: np.ndarray) -> Lanes:
     none, obs = blank(jax.eval_shape(begin, keys, np.zeros(len(keys), np.int32)))
     first = dataclasses.replace(none, key=keys, number=none.number - 1)
     n = len(keys)
-    return Lanes(first, obs, np.zeros(n, np.int32), np.ones(n, bool))
+    counts = np.zeros((4, n), np.float32)
+    return Lanes(first, obs, np.zeros(n, np.int32), np.ones(n, bool), counts)
 
 
 def unrolled(
@@ -122,10 +121,10 @@ def unrolled(
         truncated = (age >= limit) & ~terminated
         over = terminated | truncated
         told = after.reward, over, after.failed, after.not_finite
-        counts = jnp.stack([value.astype(obs.dtype) for value in told], -1)
-        row = Batch(obs, noise, drawn, after.reward, terminated, truncated, counts)
+        counts = lanes.counts + jnp.stack([part.astype(obs.dtype) for part in told])
+        row = Batch(obs, drawn, after.reward, terminated, truncated)
         cut = jnp.where(truncated[:, None], seen, cut)
-        return (Lanes(after.episode, seen, age, over), cut), row
+        return (Lanes(after.episode, seen, age, over, counts), cut), row
 
     begun = lanes, jnp.zeros_like(lanes.obs)
     (lanes, cut), batch = jax.lax.scan(decide, begun, noise)

@@ -31,7 +31,7 @@ from benchmarks.lib.about import about
 from hybridctl.runs.folder import CHECKPOINT, CONTROLLER, LAST
 
 RESULT = results.path("kills")
-TRAIN = (sys.executable, "-m", "hybridctl.cli.options", "train", "--out")
+TRAIN = (sys.executable, "-m", "hybridctl.cli", "train", "--out")
 LONG = tuple(  # a training that nobody waits for, with many validations
     "--task balance --template ppo --steps 40_000_000 --set num_evals=9001 "
     "--set target=inf --set num_eval_envs=16 --set hidden=8,8".split()

@@ -163,7 +163,7 @@ class Config(Shown):
     grad_updates_per_step: int = 1
     min_replay_size: int = 0
     max_replay_size: int | None = None
-    taught: int = 262_144
+    taught: int = 524_288
     num_evals: int = 26
     num_eval_envs: int = 128
     target: float | None = None

@@ -1,7 +1,7 @@
 """What a student meets in the closed loop: it is taught on the states of its own."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp

@@ -19,8 +19,8 @@ import hybridctl as hc
 from hybridctl.controllers.fill import decision_every, held, is_held
 from hybridctl.learn import Config, presets, wrap
 from hybridctl.learn.brax.compat import ppo_networks, trainable
-from hybridctl.learn.checkpoint import flatten, unflatten
 from hybridctl.learn.brax.tally import KEY, STATE, Tallied
+from hybridctl.learn.checkpoint import flatten, unflatten
 from hybridctl.loop import Sensor
 from hybridctl.runs import checkpoint_file
 

@@ -207,32 +207,79 @@ def worlds() -> str:
 def learning() -> str:
     """Seconds to a solved task."""
     result = load("learn")
-    cold, warm = (result["seconds"][kind] for kind in ("cold", "warm"))
-    steps = [run["cold"]["steps"] for run in result["runs"]]
+    seconds, solved, seeds = result["seconds"], result["solved"], result["seeds"]
+    steps = [run["jax"]["cold"]["steps"] for run in result["runs"]]
+    rows = [
+        (name, f"{solved[engine]} of {seeds}", *spans(seconds, kinds))
+        for name, engine, kinds in (
+            ('`engine="jax"`', "jax", ("jax cold", "jax warm")),
+            ('`engine="brax"`', "brax", ("brax cold", "brax warm")),
+            ("stable-baselines3, tuned for it too", "sb3", ("sb3", "sb3")),
+        )
+        if engine in solved
+    ]
     return section(
         "Learning",
         "How long does a user wait for PPO to solve `balance` with at most 1 N? A new "
         "process, imports and compiling included.",
         "Solved is it when 128 episodes last 990 of 1000 periods on average and 128 "
-        f"others confirm it: {result['solved']} of {result['seeds']} seeds, after "
-        f"{min(steps):,} to {max(steps):,} steps, on {result['about']['cores']} core "
-        f"in {cold['min']:.1f}–{cold['max']:.1f} s with an empty compilation cache, "
-        f"{warm['min']:.1f}–{warm['max']:.1f} s with a warm one. {peers(result)}From "
-        "`benchmarks/questions/learn.py`.",
+        f"others confirm it; our engine takes {min(steps):,} to {max(steps):,} steps. "
+        f"Seconds on {result['about']['cores']} core, cold with an empty compilation "
+        "cache and warm with a full one:",
+        table(("", "solved", "cold", "warm"), rows),
+        f"{ratios(result)}From `benchmarks/questions/learn.py`.",
+        *engines(),
     )
 
 
-def peers(result: dict[str, Any]) -> str:
-    """What stable-baselines3 needed in the same run, if it took part."""
-    if "sb3" not in result["seconds"]:
-        return ""
-    seconds, ratio = result["seconds"]["sb3"], result["cpu"]["ratio"]
+def spans(seconds: dict[str, Any], kinds: tuple[str, str]) -> list[str]:
+    """Least and most seconds of each kind."""
+    return [f"{seconds[kind]['min']:.1f}–{seconds[kind]['max']:.1f}" for kind in kinds]
+
+
+def ratios(result: dict[str, Any]) -> str:
+    """Medians of processor time, each beside another's."""
+    ratio = result["cpu"]["ratio"]
+    words = {
+        "jax cold/brax cold": "of brax's cold",
+        "jax warm/brax warm": "of brax's warm",
+        "jax cold/sb3": "of stable-baselines3's, cold",
+        "jax warm/sb3": "of stable-baselines3's, warm",
+    }
+    found = [
+        f"{ratio[name]:.2f} {said}" for name, said in words.items() if name in ratio
+    ]
+    return f"Its median processor time is {', '.join(found)}. "
+
+
+def engines() -> tuple[str, ...]:
+    """Both engines on other templates and tasks."""
+    result = load("engines")
+    rows = [
+        (
+            name.replace(" ", "`, `").join("``"),
+            *(f"{row[engine]['J']['mean']:.4g}" for engine in ("jax", "brax")),
+            f"{row['difference']['mean']:+.2g} [{row['difference']['low']:+.2g}, "
+            f"{row['difference']['high']:+.2g}]",
+            *(f"{row[engine]['success']:.1%}" for engine in ("jax", "brax")),
+            f"{row['speed']:.2f}",
+            f"{row['cold']:.2f}",
+        )
+        for name, row in result["pairs"].items()
+    ]
     return (
-        f"stable-baselines3's PPO, tuned for it too, solves {result['sb3_solved']} of "
-        f"{result['seeds']} seeds in {seconds['min']:.1f}–{seconds['max']:.1f} s, "
-        f"imports included. Its median processor time is {ratio['sb3/cold']:.2f} times "
-        f"hybridctl's cold one and {ratio['sb3/warm']:.2f} times its warm one. "
-    )
+        f"Both engines with the same settings (`{result['preset']}`), "
+        f"{result['seeds']} seeds, {result['n']} held-out episodes: cost J, its "
+        "difference with a 95 % interval over seeds, success; decisions per second as "
+        "a multiple of brax's, and the processor's time for the whole process from an "
+        "empty cache as a share of brax's:",
+        table(
+            ("task, template", "J", "J of brax", "ΔJ", "success", "of brax",
+             "speed", "cold"),
+            rows,
+        ),
+        "From `benchmarks/questions/engines.py`.",
+    )  # fmt: skip
 
 
 def speed() -> str:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 BETAS, TINY = (0.9, 0.999), 1e-8
@@ -26,7 +27,7 @@ class Adam(NamedTuple):
     @classmethod
     def at_rest(cls, at: Array) -> "Adam":
         """Parameters before any step."""
-        return cls(at, 0.0 * at, 0.0 * at, jnp.zeros(()))
+        return cls(at, 0.0 * at, 0.0 * at, np.float32(0.0))
 
     def stepped(
         self,

@@ -32,6 +32,7 @@ _FLAGS = ("normalize_advantage", "normalize_observations")
 _CHOICES = {
     "algorithm": ALGORITHMS,
     "engine": tuple(ENGINES),
+    "critic_features": ("state",),
     "activation": ACTIVATIONS,
     "learning_rate_schedule": ("ADAPTIVE_KL",),
     "normalize_observations_mode": ("welford", "ema"),
@@ -102,6 +103,9 @@ class Config(Shown):
         normalize_until_count: observations after which "ema" stands still.
         hidden: widths of the policy's hidden layers.
         value_hidden: of the value's; None: as the policy's.
+        critic_features: what the critic sees beside the policy's observation:
+            "state", the true state, the applied input and the parameters of the plant
+            that vary; None: nothing. The policy is the same kind either way.
         activation: of the hidden layers.
         tau: SAC and hjb: how fast the network that gives the targets follows.
         grad_updates_per_step: SAC: updates after every step of all environments.
@@ -153,6 +157,7 @@ class Config(Shown):
     normalize_until_count: int | None = None
     hidden: tuple[int, ...] = (32, 32)
     value_hidden: tuple[int, ...] | None = None
+    critic_features: str | None = None
     activation: str = "tanh"
     tau: float = 0.005
     grad_updates_per_step: int = 1
@@ -241,11 +246,13 @@ class Config(Shown):
             f"engine={self.engine!r} has no {self.algorithm!r}; give engine="
             f"{able[0]!r}, or leave it out",
         )
-        require(
-            self.trained_by == "jax" or self.final_entropy_cost == 1.0,
-            f"final_entropy_cost={self.final_entropy_cost!r} is not known to brax; "
-            'give engine="jax", or leave it out',
-        )
+        for name, usual in (("final_entropy_cost", 1.0), ("critic_features", None)):
+            value = getattr(self, name)
+            require(
+                (self.trained_by, self.algorithm) == ("jax", "ppo") or value == usual,
+                f"{name}={value!r} is for PPO by our own engine; give "
+                'algorithm="ppo", engine="jax", or leave it out',
+            )
 
     @property
     def trained_by(self) -> str:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from hybridctl import ports
@@ -180,6 +181,16 @@ class Lane(Shown):
         episode = EpisodeState(loop, before.key, before.number, seen)
         return Decision(episode, obs, *told), ticks
 
+    def truth(self, episode: EpisodeState) -> Array:
+        """What no sensor tells: state, applied input, and what varies of the plant."""
+        loop, vary = episode.loop, self.task.vary
+        whole = Features.of(self.task.plant)
+        tick = Tick(jnp.zeros(()), loop.k, loop.x)
+        parts = [whole.step(whole.init(tick), tick)[1], loop.u]
+        parts += [] if vary is None else [vary.of(loop.plant)]
+        known = jnp.concatenate(parts)
+        return jnp.where(jnp.isfinite(known), known, 0.0)
+
     def asked(self, episode: EpisodeState, action: Array) -> Array:
         """The input [n_u] that the template asks for first with an action."""
         loop = episode.loop
@@ -255,7 +266,7 @@ def _then(total: tuple, period: tuple) -> tuple:
 
 def blank(shapes: Any) -> Any:
     """Zeros of these shapes."""
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 def put_where(lanes: Array, new: Any, old: Any) -> Any:

@@ -11,7 +11,6 @@ from typing import Any, Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import numpy as np
-from jax import Array
 
 from hybridctl.cache import kept_programs
 from hybridctl.checks import fail
@@ -29,11 +28,12 @@ from hybridctl.learn.teach.lesson import Lesson
 from hybridctl.learn.teach.student import Student
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, scored
-from hybridctl.tasks.statistics import Interval, bootstrap_mean
+from hybridctl.tasks.statistics import Interval, student_mean
 
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
-VALIDATION, CONFIRMATION, ELECTION = 1_000_001, 1_000_002, 1_000_003
+VALIDATION, ELECTION = 1_000_001, 1_000_003
 JUDGEMENT = ELECTION + ROUNDS  # episodes that no decision of a training sees
+CONFIRMATION = 2_000_000  # and those after it, one a validation
 Listener = Callable[[Run], None]
 
 
@@ -211,7 +211,7 @@ class Session:
         target = self.config.target
         if target is None or self.curve[-1]["score"] < target:
             return
-        scores = self.validate(policy, _fresh(len(self.curve) - 1))
+        scores = self.validate(policy, CONFIRMATION + len(self.curve))
         self.confirmed = float(values_of(self.task, scores).mean())
         if self.confirmed >= target:
             self.best = len(self.curve) - 1
@@ -243,7 +243,7 @@ class Session:
         both = [self.validate(p, JUDGEMENT) for p in (policy, _silent(policy))]
         ours, base = (values_of(self.task, scores) for scores in both)
         gain = ours - base
-        found = Interval(float(gain.mean()), *bootstrap_mean(gain, self.seed))
+        found = student_mean(gain)
         if found.high < 0:
             self.bar.say(f"worse than its base: score {found}; train longer")
         return found
@@ -325,11 +325,6 @@ class Session:
             "eval": evaluation,
             "total": time.perf_counter() - self.began,
         }
-
-
-def _fresh(validation: int) -> Array:
-    """Key of the episodes that confirm the target at one validation, and no other."""
-    return jax.random.fold_in(jax.random.PRNGKey(CONFIRMATION), validation)
 
 
 def values_of(task: Task, scores: Scores) -> np.ndarray:

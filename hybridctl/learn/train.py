@@ -220,6 +220,11 @@ def _check_teacher(teacher: Any, resume: Run | None, config: Config) -> None:
         "resume goes on with networks that have learned already; leave out teacher",
     )
     require(
+        config.critic_features is None,
+        f"critic_features={config.critic_features!r} is for a training from the start; "
+        "leave out teacher",
+    )
+    require(
         (config.trained_by, config.algorithm) == ("jax", "ppo"),
         "a teacher's student learns on by PPO of our own, and these settings say "
         f"algorithm={config.algorithm!r}, engine={config.trained_by!r}; leave both out",

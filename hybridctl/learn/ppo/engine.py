@@ -16,7 +16,7 @@ from hybridctl.learn.engine import Offer, Take, Totals
 from hybridctl.learn.lane import Lane
 from hybridctl.learn.ppo.networks import Networks
 from hybridctl.learn.ppo.normalizer import Normalizer
-from hybridctl.learn.ppo.rollout import Batch, Lanes, unborn, unrolled
+from hybridctl.learn.ppo.rollout import Batch, Lanes, seeing, unborn, unrolled
 from hybridctl.learn.ppo.update import Samples, advantages, improved
 
 QUICK = {"xla_backend_optimization_level": 1}  # as fast, and compiled in less time
@@ -30,10 +30,9 @@ class Learner(NamedTuple):
         adam: parameters of actor and critic, and their moments.
         normalizer: of the observations.
         lanes: episodes under way.
-        key: of the random stream [2].
+        key: of the random stream, uint32 [2].
         rate: learning rate, where it adapts.
         updates: that were made, int32 scalar.
-        totals: reward, ended, failed and not finite so far [4].
     """
 
     adam: Adam
@@ -42,7 +41,6 @@ class Learner(NamedTuple):
     key: Array
     rate: Array
     updates: Array
-    totals: Array
 
 
 def engine(
@@ -53,11 +51,11 @@ def engine(
     learner = trainer.begin(seed)
     if start is not None:
         learner = unflatten(learner, start.arrays)
-    run = jax.jit(trainer.run).lower(learner, jnp.int32(1))
+    run = jax.jit(trainer.run).lower(learner, np.int32(1))
     take(trainer.offer(learner))
     compiled = run.compile(QUICK)
     while (left := trainer.updates - int(learner.updates)) > 0:
-        count = jnp.int32(min(left, trainer.chunk))
+        count = np.int32(min(left, trainer.chunk))
         learner = jax.block_until_ready(compiled(learner, count))
         take(trainer.offer(learner))
 
@@ -73,29 +71,38 @@ class Trainer:
     def __init__(self, lane: Lane, config: Config):
         self.lane, self.config = lane, config
         self.limit = config.episode_length or lane.episode_length
-        seen = lane.observation_size
-        self.networks = Networks(config, seen, seen, lane.action_size)
+        self.see = seeing(lane, config.critic_features is not None)
+        self.sizes = lane.observation_size, self._judged_by()
+        self.networks = Networks(config, *self.sizes, lane.action_size)
         unrolls = config.batch_size * config.num_minibatches // config.num_envs
-        self.shape = (unrolls, config.unroll_length, config.num_envs, lane.action_size)
+        length = config.unroll_length
+        if length > self.limit:  # at most one time limit in an unroll
+            unrolls, length = unrolls * length, 1
+        self.shape = (unrolls, length, config.num_envs, lane.action_size)
         self.decisions = int(np.prod(self.shape[:3]))  # of an update
         self.updates = -(-config.steps // self.decisions)
         self.chunk = -(-self.updates // max(config.num_evals - 1, 1))
         mixed = np.random.default_rng(0)
         orders = [mixed.permutation(self.decisions) for _ in range(MIXES)]
-        self.orders = jnp.asarray(np.stack(orders))
+        self.orders = np.stack(orders)
+
+    def _judged_by(self) -> int:
+        """Numbers that the critic sees."""
+        see = lambda key: self.see(self.lane.begin(key))  # noqa: E731
+        return jax.eval_shape(see, np.zeros(2, np.uint32)).shape[0]
 
     def begin(self, seed: int) -> Learner:
         """Random parameters, and lanes that are about to begin."""
         config, at = self.config, self.networks.random(seed)
-        first, key = jax.random.split(jax.random.PRNGKey(seed))
+        draw = np.random.default_rng([seed, 1])
+        keys = draw.integers(2**32, size=(config.num_envs + 1, 2), dtype=np.uint32)
         return Learner(
             Adam.at_rest(at),
-            Normalizer.of(self.lane.observation_size),
-            unborn(self.lane, first, config.num_envs),
-            key,
-            jnp.asarray(config.learning_rate),
-            jnp.zeros((), jnp.int32),
-            jnp.zeros(4),
+            Normalizer.of(self.sizes[1]),
+            unborn(self.lane, self.see, keys[1:]),
+            keys[0],
+            np.float32(config.learning_rate),
+            np.int32(0),
         )
 
     def run(self, learner: Learner, updates: Array) -> Learner:
@@ -105,70 +112,86 @@ class Trainer:
     def _update(self, learner: Learner) -> Learner:
         """Advance the lanes, and learn from what they met."""
         config = self.config
-        key, draw, mix = jax.random.split(learner.key, 3)
-        lanes, batch = self._rollout(learner, jax.random.normal(draw, self.shape))
-        flat = batch.obs.reshape(self.decisions, -1)
-        normalizer = learner.normalizer.after(flat, config)
-        samples = self._samples(learner.adam.at, normalizer, batch)
-        which = jax.random.randint(mix, (config.num_updates_per_batch,), 0, MIXES)
-        order = self.orders[which].reshape(-1, self.decisions // config.num_minibatches)
+        made = learner.updates.astype(jnp.uint32)
+        key = learner.key + jnp.stack([jnp.zeros_like(made), made])
+        noise = jax.random.normal(key, self.shape)
+        lanes, batch, obs = self._rollout(learner, noise)
+        normalizer = learner.normalizer.after(obs[: self.decisions], config)
+        z = normalizer(obs, config)
+        samples = self._samples(learner.adam.at, z, batch, noise)
+        judge = functools.partial(self._judged, z, batch)
+        passes = config.num_updates_per_batch
+        which = (learner.updates * passes + np.arange(passes)) % MIXES
+        shape = passes, config.num_minibatches, -1
+        orders = jnp.asarray(self.orders)[which].reshape(shape)
         rate, along = learner.rate, learner.updates / self.updates
         if config.learning_rate_schedule is None:
             rate = rate * _left(config.final_learning_rate, along)
         bonus = config.entropy_cost * _left(config.final_entropy_cost, along)
         adam, rate = improved(
-            self.networks, config, learner.adam, samples, order, rate, bonus
+            self.networks, config, learner.adam, samples, judge, orders, rate, bonus
         )
         rate = learner.rate if config.learning_rate_schedule is None else rate
-        totals = learner.totals + jnp.sum(batch.counts, (0, 1))
-        return Learner(adam, normalizer, lanes, key, rate, learner.updates + 1, totals)
+        return Learner(adam, normalizer, lanes, learner.key, rate, learner.updates + 1)
 
-    def _rollout(self, learner: Learner, noise: Array) -> tuple[Lanes, Batch]:
-        """The decisions of an update [decisions, lanes]."""
+    def _rollout(self, learner: Learner, noise: Array) -> tuple[Lanes, Batch, Array]:
+        """The decisions of an update [decisions, lanes], and observations of it all.
+
+        Returns:
+            The lanes; the decisions; and the observations before each of them, at
+            every truncation, and after the last one [n, m].
+        """
         at, normalizer, config = learner.adam.at, learner.normalizer, self.config
 
         def act(obs: Array, noise: Array) -> Array:
             return self.networks.spread(at, normalizer(obs, config)).drawn(noise)
 
-        unroll = functools.partial(unrolled, self.lane, act, self.limit)
-        if len(noise) == 1:
-            return unroll(learner.lanes, noise[0])
-        lanes, batch = jax.lax.scan(unroll, learner.lanes, noise)
-        joined = lambda part: part.reshape(-1, *part.shape[2:])  # noqa: E731
-        return lanes, jax.tree.map(joined, batch)
+        unroll = functools.partial(unrolled, self.lane, self.see, act, self.limit)
+        lanes, (batch, cut) = jax.lax.scan(unroll, learner.lanes, noise)
+        batch = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), batch)
+        parts = batch.obs, cut, lanes.obs
+        flat = [part.reshape(-1, part.shape[-1]) for part in parts]
+        return lanes, batch, jnp.concatenate(flat)
 
-    def _samples(self, at: Array, normalizer: Normalizer, batch: Batch) -> Samples:
-        """Every decision with what it was worth."""
-        config = self.config
-        z, after = (normalizer(obs, config) for obs in (batch.obs, batch.after))
-        value, later = (self.networks.value(at, z) for z in (z, after))
+    def _samples(self, at: Array, z: Array, batch: Batch, noise: Array) -> Samples:
+        """Every decision, not yet judged."""
+        own = z[: self.decisions]
+        spread, value = self.networks.spread(at, own), self.networks.value(at, own)
+        drawn, noise = (part.reshape(len(own), -1) for part in (batch.drawn, noise))
+        return Samples(own, drawn, noise, spread, value, value, value)
+
+    def _judged(self, z: Array, batch: Batch, at: Array) -> tuple[Array, Array]:
+        """Advantages, and what the critic should have estimated, [decisions] each."""
+        config, n, lanes = self.config, self.decisions, self.config.num_envs
+        V = self.networks.value(at, z)
+        value, cut, last = V[:n].reshape(-1, lanes), V[n:-lanes], V[-lanes:]
+        cut = jnp.repeat(cut.reshape(-1, lanes), self.shape[1], 0)
+        later = jnp.concatenate([value[1:], last[None]])
+        later = jnp.where(batch.truncated, cut, later)
         advantage = advantages(
             config.reward_scaling * batch.reward, value, later, batch.terminated,
-            batch.over, config.gamma(self.lane.dt), config.gae_lambda,
+            batch.truncated, config.gamma(self.lane.dt), config.gae_lambda,
         )  # fmt: skip
-        old = self.networks.spread(at, z)
-        samples = Samples(
-            z, z, batch.drawn, batch.noise, old, value, advantage, value + advantage
-        )
-        flat = lambda part: part.reshape(self.decisions, *part.shape[2:])  # noqa: E731
-        return jax.tree.map(flat, samples)
+        return advantage.reshape(-1), (value + advantage).reshape(-1)
 
     def offer(self, learner: Learner) -> Offer:
         """The policy so far."""
         steps = min(int(learner.updates) * self.decisions, self.config.steps)
-        totals = Totals(*np.asarray(learner.totals, float).tolist())
+        totals = Totals(*np.asarray(learner.lanes.counts, float).sum(1).tolist())
         return Offer(steps, self.policy(learner), flatten(learner), totals)
 
     def policy(self, learner: Learner) -> Policy:
         """The deterministic policy: tanh of the mean."""
         config, n = self.config, self.lane.action_size
-        layers = jax.tree.map(np.asarray, self.networks.unravel(learner.adam.at)[0])
+        layers = self.networks.unravel(np.array(learner.adam.at))[0]
         weights, biases = map(list, zip(*layers, strict=True))
         weights[-1], biases[-1] = weights[-1][:, :n], biases[-1][:n]
         mean, std = np.zeros(len(weights[0])), np.ones(len(weights[0]))
         if config.normalize_observations:
-            mean = np.asarray(learner.normalizer.mean)
-            std = np.asarray(learner.normalizer.std(config))
+            mean, std = (
+                np.asarray(part)[: len(mean)]
+                for part in (learner.normalizer.mean, learner.normalizer.std)
+            )
         return Policy(
             self.lane.features, weights, biases, mean, std, config.activation,
             float(self.lane.dt),

@@ -1,18 +1,17 @@
 """Actor and critic as one flat vector, and the actions that the actor spreads."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import itertools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.flatten_util import ravel_pytree
 
 from hybridctl.controllers.policy import ACTIVATIONS
 from hybridctl.learn.config import Config
 
-Layers = tuple[tuple[Array, Array], ...]  # weights [n_in, n_out] and biases [n_out]
+Layers = tuple[tuple[Any, Any], ...]  # weights [n_in, n_out] and biases [n_out]
 LEAST = 1e-3  # spread of an action before it is squashed
 
 
@@ -56,7 +55,7 @@ class Networks:
     Args:
         config: widths and activation.
         seen: observations of the actor.
-        judged: observations of the critic.
+        judged: of the critic, which sees those of the actor and more.
         actions: of the actor.
     """
 
@@ -64,36 +63,37 @@ class Networks:
         self.actions, self.activation = actions, ACTIVATIONS[config.activation]
         self.actor = (seen, *config.hidden, 2 * actions)
         self.critic = (judged, *(config.value_hidden or config.hidden), 1)
-        self.unravel: Callable[[Array], tuple[Layers, Layers]]
-        self.unravel = ravel_pytree(self._random(0))[1]
 
-    def _random(self, seed: int) -> tuple[Layers, Layers]:
-        """U(±√(3 / n_in)), but for mean actions of zero: a template is its base."""
+    def random(self, seed: int) -> np.ndarray:
+        """Parameters before a training [p]: U(±√(3 / n_in)).
+
+        Mean actions of zero: an untrained template is its base, exactly.
+        """
         draw = np.random.default_rng(seed)
         actor, critic = (_layers(draw, sizes) for sizes in (self.actor, self.critic))
         actor[-1][0][:, : self.actions] = 0.0
-        return jax.tree.map(jnp.asarray, (tuple(actor), tuple(critic)))
+        return _joined(actor, critic)
 
-    def random(self, seed: int) -> Array:
-        """Parameters before a training [p]."""
-        return ravel_pytree(self._random(seed))[0]
-
-    def exploring(self, at: Array, spread: float) -> Array:
+    def exploring(self, at: np.ndarray, spread: float) -> np.ndarray:
         """Parameters whose actions spread by so much everywhere."""
-        actor, critic = self.unravel(at)
-        (w, b), n = actor[-1], self.actions
-        raw = float(np.log(np.expm1(spread)))
-        last = w.at[:, n:].set(0.0), b.at[n:].set(raw)
-        return ravel_pytree(((*actor[:-1], last), critic))[0]
+        actor, critic = self.unravel(at.copy())
+        w, b = actor[-1]
+        w[:, self.actions :], b[self.actions :] = 0.0, np.log(np.expm1(spread))
+        return _joined(actor, critic)
+
+    def unravel(self, at: Any) -> tuple[Layers, Layers]:
+        """Layers of actor and critic from parameters [p]; views, where NumPy's."""
+        split = sum(map(_size, itertools.pairwise(self.actor)))
+        return _cut(at[:split], self.actor), _cut(at[split:], self.critic)
 
     def spread(self, at: Array, z: Array) -> Spread:
-        """Of the actions at normalized observations [n, m]."""
-        out = self._mlp(self.unravel(at)[0], z)
+        """Of the actions at what is seen, normalized [n, m], of which it knows some."""
+        out = self._mlp(self.unravel(at)[0], z[..., : self.actor[0]])
         raw = out[..., self.actions :]
         return Spread(out[..., : self.actions], jax.nn.softplus(raw) + LEAST)
 
     def value(self, at: Array, z: Array) -> Array:
-        """The critic's estimate at normalized observations [n, m]."""
+        """The critic's estimate at what is seen, normalized [n, m]."""
         return self._mlp(self.unravel(at)[1], z)[..., 0]
 
     def _mlp(self, layers: Layers, z: Array) -> Array:
@@ -103,11 +103,32 @@ class Networks:
         return z @ w + b
 
 
-def _layers(draw: np.random.Generator, sizes: tuple[int, ...]) -> list:
-    """Weights and biases of an MLP."""
-    bounds = np.sqrt(3.0 / np.asarray(sizes[:-1]))
-    shapes = zip(bounds, sizes[:-1], sizes[1:], strict=True)
-    return [
-        (draw.uniform(-bound, bound, (n, m)).astype(np.float32), np.zeros(m, "f4"))
-        for bound, n, m in shapes
-    ]
+def _layers(draw: np.random.Generator, sizes: tuple[int, ...]) -> Layers:
+    """Weights and biases of an MLP, float32."""
+    return tuple(
+        (
+            draw.uniform(-1.0, 1.0, (n, m)).astype("f4") * np.sqrt(3.0 / n, dtype="f4"),
+            np.zeros(m, "f4"),
+        )
+        for n, m in itertools.pairwise(sizes)
+    )
+
+
+def _size(widths: tuple[int, int]) -> int:
+    """Parameters of a layer."""
+    return (widths[0] + 1) * widths[1]
+
+
+def _joined(*networks: Layers) -> np.ndarray:
+    """All of them as one vector."""
+    return np.concatenate([np.ravel(a) for net in networks for w in net for a in w])
+
+
+def _cut(at: Any, sizes: tuple[int, ...]) -> Layers:
+    """Layers of one network from its part of the vector."""
+    layers, start = [], 0
+    for n, m in itertools.pairwise(sizes):
+        end = start + n * m
+        layers.append((at[start:end].reshape(n, m), at[end : end + m]))
+        start = end + m
+    return tuple(layers)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from hybridctl.learn.config import Config
@@ -16,28 +17,26 @@ class Normalizer(NamedTuple):
     Attributes:
         mean: shape [m].
         variance: shape [m].
+        std: its root, within limits [m].
         count: observations, scalar.
     """
 
     mean: Array
     variance: Array
+    std: Array
     count: Array
 
     @classmethod
     def of(cls, size: int) -> "Normalizer":
         """Before any observation: normalizes nothing."""
-        return cls(jnp.zeros(size), jnp.ones(size), jnp.zeros(()))
-
-    def std(self, config: Config) -> Array:
-        """Deviation [m]."""
-        root = jnp.sqrt(self.variance + config.normalize_observations_std_eps)
-        return jnp.clip(root, SMALLEST, LARGEST)
+        none, one = np.zeros(size, "f4"), np.ones(size, "f4")
+        return cls(none, one, one, np.float32(0.0))
 
     def __call__(self, obs: Array, config: Config) -> Array:
         """Observations [..., m] at mean 0 and deviation 1."""
         if not config.normalize_observations:
             return obs
-        return (obs - self.mean) / self.std(config)
+        return (obs - self.mean) / self.std
 
     def after(self, obs: Array, config: Config) -> "Normalizer":
         """With more observations [n, m].
@@ -54,4 +53,5 @@ class Normalizer(NamedTuple):
         mean = self.mean + share * apart
         spread = jnp.mean((obs - middle) ** 2, 0) + apart * (middle - mean)
         variance = self.variance + share * (spread - self.variance)
-        return Normalizer(mean, variance, count)
+        root = jnp.sqrt(variance + config.normalize_observations_std_eps)
+        return Normalizer(mean, variance, jnp.clip(root, SMALLEST, LARGEST), count)

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from hybridctl.learn.lane import EpisodeState, Lane, blank, put_where
+from hybridctl.learn.lane import Decision, EpisodeState, Lane, blank, put_where
 
-NEXT = 21  # stream of an episode's key that leads to the next episode
+# Leads to the next episode's key: keys that differ in one bit are as good as drawn ones
+NEXT = np.array([0, 1], np.uint32)
 
 
 class Lanes(NamedTuple):
@@ -19,15 +21,17 @@ class Lanes(NamedTuple):
 
     Attributes:
         episode: of the environments.
-        obs: what was observed last [lanes, m].
+        obs: what is seen of them, the policy's observation first [lanes, m].
         age: decisions since the start of each, int32 [lanes].
         over: whether it begins anew before the next decision [lanes].
+        counts: reward, ended, failed and not finite since the start [4, lanes].
     """
 
     episode: EpisodeState
     obs: Array
     age: Array
     over: Array
+    counts: Array
 
 
 class Batch(NamedTuple):
@@ -35,75 +39,101 @@ class Batch(NamedTuple):
 
     Attributes:
         obs: observed before [m].
-        after: observed afterwards, before another episode began [m].
-        noise: standard normal [n_a].
         drawn: action before tanh [n_a].
         reward: of the decision.
         terminated: whether it ended the episode, but not by its time limit.
-        over: whether another episode begins after it.
-        counts: reward, ended, failed and not finite [4].
+        truncated: whether the time limit ended it.
     """
 
     obs: Array
-    after: Array
-    noise: Array
     drawn: Array
     reward: Array
     terminated: Array
-    over: Array
-    counts: Array
+    truncated: Array
 
 
-def unborn(lane: Lane, key: Array, n: int) -> Lanes:
-    """So many lanes of which each is about to begin its first episode."""
-    keys = jax.random.split(key, n)
-    shapes = jax.eval_shape(jax.vmap(lane.begin), keys)
-    none = blank(shapes)
-    episode = dataclasses.replace(
-        none.episode, key=keys, number=none.episode.number - 1
-    )
-    return Lanes(episode, none.obs, jnp.zeros(n, jnp.int32), jnp.ones(n, bool))
+See = Callable[[Decision], Array]
+
+
+def seeing(lane: Lane, truth: bool) -> See:
+    """What is seen after a decision: the observation, and the truth where asked."""
+
+    def see(after: Decision) -> Array:
+        return jnp.concatenate([after.obs, lane.truth(after.episode)])
+
+    return see if truth else lambda after: after.obs
+
+
+def unborn(lane: Lane, see: See, keys: np.ndarray) -> Lanes:
+    """Lanes of which each is about to begin its first episode.
+
+    Args:
+        lane: one of them.
+        see: what is seen of it.
+        keys: one a lane, uint32 [lanes, 2].
+    """
+    begin = jax.vmap(functools.partial(_begun, lane, see))
+    none, obs = blank(jax.eval_shape(begin, keys, np.zeros(len(keys), np.int32)))
+    first = dataclasses.replace(none, key=keys, number=none.number - 1)
+    n = len(keys)
+    counts = np.zeros((4, n), np.float32)
+    return Lanes(first, obs, np.zeros(n, np.int32), np.ones(n, bool), counts)
 
 
 def unrolled(
     lane: Lane,
+    see: See,
     act: Callable[[Array, Array], Array],
     limit: int,
     lanes: Lanes,
     noise: Array,
-) -> tuple[Lanes, Batch]:
-    """Advance all lanes.
+) -> tuple[Lanes, tuple[Batch, Array]]:
+    """Advance all lanes, by at most as many decisions as an episode has.
 
     The next episode of every lane is drawn once, before: drawing one is dear. A lane
     that is over twice in an unroll begins it twice.
 
     Args:
         lane: one of them.
+        see: what is seen of it.
         act: observations and noise to actions before tanh, [lanes, …] each.
         limit: decisions until an episode is truncated.
         lanes: before.
         noise: standard normal [decisions, lanes, n_a].
-    """
-    spare = jax.vmap(functools.partial(_next, lane))(lanes.episode)
 
-    def decide(lanes: Lanes, noise: Array) -> tuple[Lanes, Batch]:
+    Returns:
+        The lanes, the decisions, and what was observed where an episode was
+        truncated, before another began [lanes, m].
+    """
+    key = lanes.episode.key + NEXT
+    spare = jax.vmap(functools.partial(_begun, lane, see))(
+        key, lanes.episode.number + 1
+    )
+
+    def decide(carry: tuple[Lanes, Array], noise: Array) -> tuple:
+        lanes, cut = carry
         episode, obs = put_where(lanes.over, spare, (lanes.episode, lanes.obs))
         drawn = act(obs, noise)
         after = jax.vmap(lane.decide)(episode, jnp.tanh(drawn))
+        seen = jax.vmap(see)(after)
         age = jnp.where(lanes.over, 0, lanes.age) + 1
         terminated = after.done > 0
-        over = terminated | (age >= limit)
+        truncated = (age >= limit) & ~terminated
+        over = terminated | truncated
         told = after.reward, over, after.failed, after.not_finite
-        counts = jnp.stack([value.astype(obs.dtype) for value in told], -1)
-        row = Batch(
-            obs, after.obs, noise, drawn, after.reward, terminated, over, counts
-        )
-        return Lanes(after.episode, after.obs, age, over), row
+        counts = lanes.counts + jnp.stack([part.astype(obs.dtype) for part in told])
+        row = Batch(obs, drawn, after.reward, terminated, truncated)
+        cut = jnp.where(truncated[:, None], seen, cut)
+        return (Lanes(after.episode, seen, age, over, counts), cut), row
 
-    return jax.lax.scan(decide, lanes, noise)
+    begun = lanes, jnp.zeros_like(lanes.obs)
+    (lanes, cut), batch = jax.lax.scan(decide, begun, noise)
+    return lanes, (batch, cut)
 
 
-def _next(lane: Lane, episode: EpisodeState) -> tuple[EpisodeState, Array]:
-    """The episode after one, and what is observed first."""
-    key = jax.random.fold_in(episode.key, NEXT)
-    return lane.begin(key, episode.number + 1)[:2]
+def _begun(
+    lane: Lane, see: See, key: Array, number: Array
+) -> tuple[EpisodeState, Array]:
+    """An episode that begins, and what is seen of it."""
+    begun = lane.begin(key, number)
+    return begun.episode, see(begun)

@@ -1,5 +1,7 @@
 """Proximal policy optimization of one batch of decisions."""
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -15,8 +17,7 @@ class Samples(NamedTuple):
     """What is learned from; all shapes begin with [n].
 
     Attributes:
-        z: normalized observations of the actor [m].
-        seen: and of the critic.
+        z: what is seen, normalized: the actor's observation first [m].
         drawn: actions before tanh [n_a].
         noise: of which they were made [n_a].
         old: their spread before the update.
@@ -26,7 +27,6 @@ class Samples(NamedTuple):
     """
 
     z: Array
-    seen: Array
     drawn: Array
     noise: Array
     old: Spread
@@ -36,7 +36,7 @@ class Samples(NamedTuple):
 
 
 def advantages(
-    reward: Array, value: Array, after: Array, terminated: Array, over: Array,
+    reward: Array, value: Array, after: Array, terminated: Array, truncated: Array,
     gamma: float, mix: float,
 ) -> Array:  # fmt: skip
     """Generalized advantages [decisions, lanes].
@@ -44,14 +44,15 @@ def advantages(
     With the value of what came after a decision, also where the time limit ended the
     episode there, and nothing where it terminated:
 
-        δ = r + γ (1 - terminated) V(after) - V,   A = δ + γ λ (1 - over) A'.
+        δ = r + γ (1 - terminated) V(after) - V,
+        A = δ + γ λ (1 - terminated) (1 - truncated) A'.
 
     Args:
         reward: of the decisions [decisions, lanes], as all others.
         value: V before.
         after: V afterwards, before another episode began.
         terminated: whether the decision ended the episode for good.
-        over: whether another episode begins after it.
+        truncated: whether its time limit ended it.
         gamma: γ, discount of a decision.
         mix: λ.
 
@@ -59,7 +60,7 @@ def advantages(
         advantage estimation", ICLR 2016.
     """
     error = reward + gamma * jnp.where(terminated, 0.0, after) - value
-    carry = jnp.where(over, 0.0, gamma * mix)
+    carry = jnp.where(terminated | truncated, 0.0, gamma * mix)
 
     def back(later: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
         found = now[0] + now[1] * later
@@ -75,7 +76,7 @@ def loss(networks: Networks, config: Config, at: Array, batch: Samples, bonus: A
     Returns:
         The loss, and how far the actions' spread is from the old one (KL).
     """
-    now, value = networks.spread(at, batch.z), networks.value(at, batch.seen)
+    now, value = networks.spread(at, batch.z), networks.value(at, batch.z)
     ratio = jnp.exp(now.log_density(batch.drawn) - batch.old.log_density(batch.drawn))
     advantage, clip = batch.advantage, config.clipping_epsilon
     if config.normalize_advantage:
@@ -94,16 +95,37 @@ def loss(networks: Networks, config: Config, at: Array, batch: Samples, bonus: A
 
 
 def improved(
-    networks: Networks, config: Config, adam: Adam, samples: Samples, order: Array,
-    rate: Array, bonus: Array,
-) -> tuple[Adam, Array]:  # fmt: skip
-    """One step for each row of `order`, whose entries number a minibatch's decisions.
+    networks: Networks,
+    config: Config,
+    adam: Adam,
+    samples: Samples,
+    judge: Callable[[Array], tuple[Array, Array]],
+    orders: Array,
+    rate: Array,
+    bonus: Array,
+) -> tuple[Adam, Array]:
+    """Pass several times over the samples, in minibatches.
+
+    Args:
+        networks: of actor and critic.
+        config: settings.
+        adam: parameters before.
+        samples: of which advantage and gain are judged anew before every pass.
+        judge: parameters to advantages and gains.
+        orders: rows of the samples [passes, minibatches, n].
+        rate: learning rate.
+        bonus: weight of the entropy.
 
     Returns:
         Parameters with their moments, and the rate, which may have adapted.
     """
 
-    def step(carry: tuple[Adam, Array], rows: Array) -> tuple[tuple[Adam, Array], None]:
+    def over(carry: tuple[Adam, Array], order: Array) -> tuple:
+        advantage, gain = judge(carry[0].at)
+        judged = samples._replace(advantage=advantage, gain=gain)
+        return jax.lax.scan(functools.partial(step, judged), carry, order)
+
+    def step(samples: Samples, carry: tuple[Adam, Array], rows: Array) -> tuple:
         adam, rate = carry
         part = jax.tree.map(lambda values: values[rows], samples)
         slope = lambda at: loss(networks, config, at, part, bonus)  # noqa: E731
@@ -112,7 +134,7 @@ def improved(
             rate = adapted(config, rate, apart)
         return (adam.stepped(gradient, rate, config.max_grad_norm), rate), None
 
-    return jax.lax.scan(step, (adam, rate), order)[0]
+    return jax.lax.scan(over, (adam, rate), orders)[0]
 
 
 def adapted(config: Config, rate: Array, apart: Array) -> Array:

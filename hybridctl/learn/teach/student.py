@@ -79,7 +79,7 @@ class Student:
     def offer(self) -> Offer:
         """The clone so far, as a trainer offers a policy."""
         begun = self.learner._replace(
-            adam=Adam.at_rest(self.adam.at), normalizer=self.normalizer
+            adam=Adam.at_rest(np.asarray(self.adam.at)), normalizer=self.normalizer
         )
         return self.trainer.offer(begun)._replace(totals=None)
 

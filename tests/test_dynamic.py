@@ -1,6 +1,7 @@
 """Dynamic programming: the value on a grid, and the controller that looks ahead."""
 
 import importlib
+import signal
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +49,18 @@ def test_what_a_grid_cannot_do_gets_a_sentence():
         hc.value_iteration(TASK, nodes=(10001, 10001), progress=False)
     with pytest.raises(ValueError, match="has 6 states and a grid serves 4"):
         design._needed(hc.DoubleCartPole(), (3,) * 6)
+
+
+def test_ctrl_c_ends_an_iteration_that_then_begins_anew(monkeypatch):
+    design = importlib.import_module("hybridctl.design.value_iteration")
+
+    def pressed(*_):
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(design, "_swept", pressed)
+        hc.value_iteration(TASK, nodes=(31, 31))  # a bar that is left would stand
+    assert hc.value_iteration(TASK, nodes=(31, 31)).values.shape == (31, 31)
 
 
 def test_a_finer_grid_keeps_what_it_had():

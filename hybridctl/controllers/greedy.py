@@ -20,7 +20,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.feedback import within
-from hybridctl.controllers.value import Value
+from hybridctl.controllers.value import Value, check_value
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 from hybridctl.plants.linearize import slopes
@@ -128,19 +128,11 @@ class Greedy(Controller):
             positive("dt", self.dt)
         if self.ahead is not None:
             not_negative("ahead", self.ahead)
-        self._check_value()
+        check_value(self.value, self.plant)
         if self.inputs is None:
             self._check_affine()
         else:
             self._check_inputs(self.inputs)
-
-    def _check_value(self) -> None:
-        n = self.plant.n_x
-        try:
-            found = jax.eval_shape(self.value, jnp.zeros(n)).shape
-        except (IndexError, TypeError, ValueError) as error:
-            raise ValueError(f"this value takes no x of shape ({n},)") from error
-        require(found == (), f"V(x) has shape {found}, expected one number")
 
     def _check_inputs(self, tried: Array) -> None:
         finite("inputs", tried)

@@ -16,6 +16,7 @@ from hybridctl.controllers.value_plot import Extent
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row
 from hybridctl.plants import MechanicalPlant, Plant
+from hybridctl.ports import Ports
 
 REACH = 3.0  # root mean squares of its states that a picture shows, either way
 
@@ -79,6 +80,7 @@ class Physical(Shown, eqx.Module):
             x0: target, shape [n_x].
             states: shape [n, n_x].
         """
+        states = states[np.isfinite(states).all(axis=-1)]
         size = np.asarray(_sizes(plant, jnp.asarray(x0), states))
         return Physical(plant, x0, np.where(size > 0, size, 1.0))
 
@@ -165,6 +167,11 @@ class NetworkValue(Value):
             return slope
         known, push = jax.value_and_grad(self.lock.V)(x)
         return jnp.where(known < self.lock.rho, push, slope)
+
+    @property
+    def ports(self) -> Ports:
+        """The state of its plant, and no inputs."""
+        return Ports(y=self.features.plant.ports.y)
 
     @property
     def extent(self) -> Extent:

@@ -204,9 +204,7 @@ class Trainer:
         V, slope = targets(problem, path, estimate, self.decision, mix)
         x = path.x.reshape(self.states, -1)
         V, slope = V.reshape(-1) / worth, slope.reshape(x.shape) * self.unit / worth
-        ok = jnp.isfinite(V) & jnp.all(jnp.isfinite(slope), -1)
-        V, slope = jnp.where(ok, V, 0.0), jnp.where(ok[:, None], slope, 0.0)
-        return Batch(*self._seen(x), V, slope, ok.astype(V.dtype))
+        return jax.vmap(_finite)(Batch(*self._seen(x), V, slope, jnp.ones_like(V)))
 
     def _fenced(self, updates: Array) -> OptimalControl:
         """The problem with a fence that moves out: far from the limits at first."""
@@ -238,6 +236,12 @@ class Trainer:
         limit = np.asarray(problem.limit)
         greedy = Greedy(problem.plant, problem.cost, value, limit=limit, dt=self.dt)
         return Scaled(1.0 / limit, greedy)
+
+
+def _finite(row: Batch) -> Batch:
+    """A row of a batch; zeros, which count nothing, where it is not finite."""
+    ok = jnp.all(jnp.isfinite(ravel_pytree(row)[0]))
+    return jax.tree.map(lambda part: jnp.where(ok, part, 0.0), row)
 
 
 def _counted(path: Path) -> Array:

@@ -14,7 +14,7 @@ from hybridctl.controllers.controller import walk
 from hybridctl.controllers.fill import action_size
 from hybridctl.controllers.foreign import asks
 from hybridctl.controllers.greedy import Greedy
-from hybridctl.controllers.value import Value
+from hybridctl.controllers.value import Value, check_value
 from hybridctl.learn.lane import Lane
 from hybridctl.learn.teach.answers import Answers, HostedAnswers
 from hybridctl.learn.teach.visits import Visits
@@ -59,7 +59,7 @@ def lesson_of(teacher: Value | Controller, env: Lane) -> Lesson:
     """
     _check_follows(env.template)
     if isinstance(teacher, Value):
-        _check_value(teacher, env)
+        check_value(teacher, env.task.plant)
         return Descent(teacher, env)
     _check_controller(teacher)
     try:
@@ -80,19 +80,6 @@ def _check_follows(template: Controller) -> None:
         "the Slots of this template choose among modes, which a teacher does not say "
         "anything of; give a template with a Slot in the input, such as "
         "task.input_limit * Slot(task.plant.n_u)",
-    )
-
-
-def _check_value(value: Value, env: Lane) -> None:
-    n = env.task.plant.n_x
-    try:
-        found = jax.eval_shape(value, jnp.zeros(n)).shape
-    except (IndexError, TypeError, ValueError):
-        found = None
-    require(
-        found == (),
-        f"this value does not take the {n} states of "
-        f"{type(env.task.plant).__name__}; give one that was learned on it",
     )
 
 

@@ -2,9 +2,8 @@
 
 The residual on `unknown_plant`, trained by our own PPO with the same settings: on what
 it observes now, with a critic that sees the truth, with a short history of
-observations, and with a GRU (whose critic sees the truth, too). Each in a process of its
-own, on held-out episodes, beside the tuned machine and the one that knows the
-parameters of every plant (88 % by the task's definition). Writes
+observations, and with a GRU (whose critic sees the truth, too). Each in a process of
+its own, on held-out episodes, beside the tuned machine. Writes
 benchmarks/results/memory.json.
 """
 
@@ -37,7 +36,8 @@ import dataclasses, json, sys, time
 began = time.time()
 import hybridctl as hc
 from hybridctl.learn.lane import default_features
-settings, seed, n, preset = json.loads(sys.argv[1]), *map(int, sys.argv[2:4]), sys.argv[4]
+settings, preset = json.loads(sys.argv[1]), sys.argv[4]
+seed, n = map(int, sys.argv[2:4])
 task = hc.tasks.get("unknown_plant")
 template = hc.template("residual", task)
 seen = default_features(task, template)

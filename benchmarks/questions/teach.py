@@ -2,8 +2,8 @@
 
 `hc.train(task, hc.template("ppo", task), teacher=controller, steps=0, hidden=(64, 64))`
 in a process of its own with an empty compilation cache, seconds from its start; then
-the same and two million decisions of PPO on. Teacher, clone and what learned on meet the
-same held-out episodes, in pairs. Writes benchmarks/results/teach.json.
+the same and two million decisions of PPO on. Teacher, clone and what learned on meet
+the same held-out episodes, in pairs. Writes benchmarks/results/teach.json.
 
 On one core: `taskset -c 0 python -m benchmarks.questions.teach`.
 """

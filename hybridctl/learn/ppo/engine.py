@@ -51,12 +51,12 @@ def engine(
     learner = trainer.begin(seed)
     if start is not None:
         learner = unflatten(learner, start.arrays)
-    run = jax.jit(trainer.run).lower(learner, np.int32(1))
+    run = jax.jit(trainer.run).lower(learner, np.int32(1), trainer.orders)
     take(trainer.offer(learner))
     compiled = run.compile(QUICK)
     while (left := trainer.updates - int(learner.updates)) > 0:
         count = np.int32(min(left, trainer.chunk))
-        learner = jax.block_until_ready(compiled(learner, count))
+        learner = jax.block_until_ready(compiled(learner, count, trainer.orders))
         take(trainer.offer(learner))
 
 
@@ -86,7 +86,7 @@ class Trainer:
         mixed = np.random.default_rng(0)
         rows = self.decisions // (self.shape[1] if self.networks.kept else 1)
         orders = [mixed.permutation(rows) for _ in range(MIXES)]
-        self.orders = np.stack(orders)
+        self.orders = np.stack(orders).astype(np.int32)
 
     def _judged_by(self) -> int:
         """Numbers that the critic sees."""
@@ -107,11 +107,12 @@ class Trainer:
             np.int32(0),
         )
 
-    def run(self, learner: Learner, updates: Array) -> Learner:
-        """So many updates."""
-        return jax.lax.fori_loop(0, updates, lambda _, now: self._update(now), learner)
+    def run(self, learner: Learner, updates: Array, orders: Array) -> Learner:
+        """So many updates, with decisions (or sequences) mixed in these orders."""
+        update = lambda _, now: self._update(now, orders)  # noqa: E731
+        return jax.lax.fori_loop(0, updates, update, learner)
 
-    def _update(self, learner: Learner) -> Learner:
+    def _update(self, learner: Learner, orders: Array) -> Learner:
         """Advance the lanes, and learn from what they met."""
         config = self.config
         made = learner.updates.astype(jnp.uint32)
@@ -125,7 +126,7 @@ class Trainer:
         passes = config.num_updates_per_batch
         which = (learner.updates * passes + np.arange(passes)) % MIXES
         shape = passes, config.num_minibatches, -1
-        orders = jnp.asarray(self.orders)[which].reshape(shape)
+        orders = orders[which].reshape(shape)
         rate, along = learner.rate, learner.updates / self.updates
         if config.learning_rate_schedule is None:
             rate = rate * _left(config.final_learning_rate, along)

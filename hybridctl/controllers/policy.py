@@ -110,6 +110,7 @@ class Policy(Controller):
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Observe and decide."""
+        kept: Any = None
         seen, kept = (state, None) if self.memory is None else state
         seen, obs = self.features.step(seen, tick)
         h = (obs - self.mean) / self.std

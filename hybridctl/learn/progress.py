@@ -18,7 +18,7 @@ class Watched:
         """A new validation."""
         steps, now = point["steps"], time.perf_counter()
         begins = self.first is None
-        if begins:
+        if self.first is None:
             self.first, self.origin = now, steps
         speed = (steps - self.origin) / max(now - self.first, 1e-9)
         parts = [

@@ -19,7 +19,7 @@ from hybridctl.learn.ppo.normalizer import Normalizer
 from hybridctl.learn.ppo.rollout import Batch, Lanes, seeing, unborn, unrolled
 from hybridctl.learn.ppo.update import Samples, Seen, advantages, improved, spread_of
 
-QUICK = {"xla_backend_optimization_level": 1}  # as fast, and compiled in less time
+QUICK: Any = {"xla_backend_optimization_level": 1}  # as fast, and compiled in less time
 MIXES = 32  # orders of a batch, of which every update takes some
 
 
@@ -98,14 +98,11 @@ class Trainer:
         config, at = self.config, self.networks.random(seed)
         draw = np.random.default_rng([seed, 1])
         keys = draw.integers(2**32, size=(config.num_envs + 1, 2), dtype=np.uint32)
-        return Learner(
-            Adam.at_rest(at),
-            Normalizer.of(self.sizes[1]),
-            unborn(self.lane, self.see, keys[1:], self.networks.kept),
-            keys[0],
-            np.float32(config.learning_rate),
-            np.int32(0),
-        )
+        rate: Any = np.float32(config.learning_rate)
+        none: Any = np.int32(0)
+        lanes = unborn(self.lane, self.see, keys[1:], self.networks.kept)
+        normalizer = Normalizer.of(self.sizes[1])
+        return Learner(Adam.at_rest(at), normalizer, lanes, keys[0], rate, none)
 
     def run(self, learner: Learner, updates: Array, orders: Array) -> Learner:
         """So many updates, with decisions (or sequences) mixed in these orders."""

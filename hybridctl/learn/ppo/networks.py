@@ -85,7 +85,7 @@ class Networks:
         m, k = self.seen, self.kept
         return ((m, 3 * k), (k, 3 * k), (3 * k,), (k,))
 
-    def exploring(self, at: np.ndarray, spread: float) -> np.ndarray:
+    def exploring(self, at: Any, spread: float) -> np.ndarray:
         """Parameters whose actions spread by so much everywhere."""
         at = at.copy()
         w, b = self.unravel(at)[0][-1]  # views

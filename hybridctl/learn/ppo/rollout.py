@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -81,8 +81,9 @@ def unborn(lane: Lane, see: See, keys: np.ndarray, kept: int) -> Lanes:
     none, obs = blank(jax.eval_shape(begin, keys, np.zeros(len(keys), np.int32)))
     first = dataclasses.replace(none, key=keys, number=none.number - 1)
     n = len(keys)
-    counts, memory = np.zeros((4, n), np.float32), np.zeros((n, kept), np.float32)
-    return Lanes(first, obs, np.zeros(n, np.int32), np.ones(n, bool), counts, memory)
+    age, over = np.zeros(n, np.int32), np.ones(n, bool)
+    parts: Any = age, over, np.zeros((4, n), "f4"), np.zeros((n, kept), "f4")
+    return Lanes(first, obs, *parts)
 
 
 def unrolled(

@@ -55,7 +55,8 @@ class Lanes(NamedTuple):
 def nowhere(lane: Lane, n: int) -> Lanes:
     """So many lanes of which each is about to begin."""
     shapes = jax.eval_shape(lambda: _starts(lane, jax.random.PRNGKey(0), n))
-    return Lanes(*blank(shapes), jnp.ones(n, bool))
+    episode, obs = blank(shapes)
+    return Lanes(episode, obs, jnp.ones(n, bool))
 
 
 def _starts(lane: Lane, key: Array, n: int) -> tuple[EpisodeState, Array]:

@@ -283,6 +283,69 @@ def engines() -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def memory() -> str:
+    """What a policy needs to see of a plant that it does not know."""
+    result = load("memory")
+    ways = {
+        "now": "what it measures now",
+        "critic": 'the same; `critic_features="state"`',
+        "history": "and four decisions before; `history=4`",
+        "GRU": "and what it remembers; `recurrent=32`",
+    }
+    percent = lambda found: (  # noqa: E731
+        f"{found['mean']:.1%} [{found['low']:.1%}, {found['high']:.1%}]"
+    )
+    rows = []
+    for name, words in ways.items():
+        row = result["ways"][name]
+        J = f"{row['J']['mean']:.4g} [{row['J']['low']:.4g}, {row['J']['high']:.4g}]"
+        rows.append((words, percent(row["success"]), J, f"{row['seconds']:.0f}"))
+    machine = result["runs"]["now"][0]["machine"]
+    return section(
+        "A plant that is not known",
+        "What should a policy see where the plant's parameters are drawn for every "
+        "episode?",
+        f"The residual on `unknown_plant`, {result['seeds']} seeds of the preset "
+        f"`{result['preset']}`, {result['n']} held-out episodes; the tuned machine "
+        f"settles {machine:.1%} of them. With 95 % intervals over seeds, and seconds of "
+        "training with all it compiles:",
+        table(("the policy sees", "settles", "J", "s"), rows),
+        "From `benchmarks/questions/memory.py`.",
+    )
+
+
+def clones() -> str:
+    """What a student of a controller is worth."""
+    result = load("teach")
+    rows = []
+    for lesson in [name for name in result if " " in name]:
+        found = result[lesson]
+        runs, (value, low, high) = found["runs"], found["J_of_teacher"]
+        least = min(run["success"] for run in runs)
+        seconds = [run["seconds"] for run in runs]
+        worse = sum(run["on_minus_clone"][1] > 0 for run in runs)
+        rows.append(
+            (
+                "`, `".join(lesson.split()).join("``"),
+                f"{value:.3f} [{low:.3f}, {high:.3f}]",
+                f"{least:.1%} ({found['teacher']['success']:.1%})",
+                f"{min(seconds):.0f}–{max(seconds):.0f}",
+                f"{worse} of {len(runs)}",
+            )
+        )
+    return section(
+        "Clones",
+        "How good is the clone of a controller, a network of 2x64, and is it worse "
+        "after PPO has gone on from it?",
+        f"{result['seeds']} seeds, the teacher's held-out episodes in pairs: cost J as "
+        "a multiple of the teacher's; success of the worst seed (of the teacher); "
+        "seconds from an empty cache; seeds that were worse, 95 % sure, after "
+        f"{result['steps']:,} decisions more:",
+        table(("task, teacher", "J", "success", "s", "worse later"), rows),
+        "From `benchmarks/questions/teach.py`.",
+    )
+
+
 def speed() -> str:
     """Ratios of the composed environment."""
     result = load("speed")
@@ -321,7 +384,7 @@ def page() -> str:
     parts = (
         suite(), value(), bounds(), longer(), statistics(), falsifier(), leaderboard(),
         design(), worlds(), latency(), parity(), files(), adapters(), learning(),
-        speed(), films(),
+        memory(), clones(), speed(), films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 

@@ -307,8 +307,8 @@ def memory() -> str:
         "episode?",
         f"The residual on `unknown_plant`, {result['seeds']} seeds of the preset "
         f"`{result['preset']}`, {result['n']} held-out episodes; the tuned machine "
-        f"settles {machine:.1%} of them. With 95 % intervals over seeds, and seconds of "
-        "training with all it compiles:",
+        f"settles {machine:.1%} of them. With 95 % intervals over seeds, and seconds "
+        "of training with all it compiles:",
         table(("the policy sees", "settles", "J", "s"), rows),
         "From `benchmarks/questions/memory.py`.",
     )

@@ -2,7 +2,7 @@
 
 All train pure PPO, and brax SAC, on `balance` with |u| <= 1 N, seed by seed in turn,
 each run in a process of its own, until 128 validation episodes last 990 of 1000 periods
-and 128 others confirm it. Seconds count from the start of the process, imports included;
+and 128 others confirm it. Seconds count from the start of the process, with imports;
 "cpu" are those of the processor, which other work on the machine disturbs less.
 hybridctl's engines run twice each, cold with an empty compilation cache and warm with
 the cache of the cold run. What was learned is then scored on 128 more episodes

@@ -214,6 +214,7 @@ def learning() -> str:
         for name, engine, kinds in (
             ('`engine="jax"`', "jax", ("jax cold", "jax warm")),
             ('`engine="brax"`', "brax", ("brax cold", "brax warm")),
+            ('`algorithm="sac"`', "sac", ("sac cold", "sac warm")),
             ("stable-baselines3, tuned for it too", "sb3", ("sb3", "sb3")),
         )
         if engine in solved

@@ -11,11 +11,12 @@ from test_trainers import BALANCE, TINY, still_task
 
 import hybridctl as hc
 from hybridctl.learn import Config
+from hybridctl.learn.checkpoint import unflatten
 from hybridctl.learn.lane import Lane
 from hybridctl.learn.ppo.engine import Trainer
 from hybridctl.learn.ppo.networks import Spread
 from hybridctl.learn.ppo.normalizer import Normalizer
-from hybridctl.learn.ppo.update import adapted, advantages
+from hybridctl.learn.ppo.update import Seen, adapted, advantages, spread_of
 
 SLOT = 1.0 * hc.Slot(1)
 
@@ -99,7 +100,7 @@ def test_lanes_are_the_episodes_of_an_environment():
     trainer = Trainer(lane, config.replace(episode_length=12))
     assert trainer.shape == (2, 8, 4, 1)
     noise = np.random.default_rng(0).normal(size=trainer.shape).astype("f4")
-    lanes, batch, obs = jax.jit(trainer._rollout)(trainer.begin(3), noise)
+    lanes, batch, obs, _ = jax.jit(trainer._rollout)(trainer.begin(3), noise)
     decide, begin = jax.jit(lane.decide), jax.jit(lane.begin)
     truncated = np.asarray(batch.truncated)
     for i in range(4):
@@ -211,3 +212,84 @@ def test_a_critic_may_see_what_the_policy_does_not():
     run = hc.train(task, 10.0 * hc.Slot(1), **few)
     assert run.policy.features.size == len(begun.obs) == 5
     assert run.checkpoint.arrays[".normalizer.mean"].shape == (5 + len(truth),)
+
+
+GRU = TINY | {"recurrent": 8, "num_evals": 2, "progress": False, "target": np.inf}
+
+
+@pytest.fixture(scope="module")
+def remembering():
+    """A policy that observes positions alone, and remembers."""
+    return hc.train(BALANCE, SLOT, features=hc.Features(4, (0, 1)), seed=5, **GRU)
+
+
+def test_a_policy_with_a_memory_is_the_one_that_was_trained(remembering):
+    """What it decides in the loop is what training saw it decide."""
+    run = remembering
+    trainer = Trainer(Lane(BALANCE, SLOT, run.policy.features), run.config)
+    assert run.policy.memory.size == 8 and trainer.sizes == (2, 2 + 5 + 1)
+    learner = unflatten(trainer.begin(5), run.checkpoint.arrays)
+    z = jnp.asarray(np.random.default_rng(0).normal(size=(3, 6, 8)).astype("f4"))
+    began = jnp.zeros((3, 6), bool).at[0, 2].set(True)
+    seen = Seen(z, began, jnp.zeros((3, 8)))
+    found = spread_of(trainer.networks, learner.adam.at, seen).mean
+    policy = trainer.policy(learner)
+    obs = np.asarray(z[..., :2]) * np.asarray(policy.std) + np.asarray(policy.mean)
+    for lane in range(3):
+        state = policy.init(hc.Tick(0.0, jnp.int32(0), jnp.zeros(4)))
+        for t in range(6):
+            if began[lane, t]:
+                state = policy.init(None)
+            y = jnp.zeros(4).at[:2].set(obs[lane, t])
+            state, u = policy.step(state, hc.Tick(0.0, jnp.int32(t), y))
+            expected = np.tanh(np.asarray(found[lane, t]))
+            np.testing.assert_allclose(u, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_gru_is_what_flax_has():
+    from flax import linen
+
+    draw = np.random.default_rng(0)
+    cell = linen.GRUCell(3)
+    h, x = draw.normal(size=(2, 3)).astype("f4"), draw.normal(size=(2, 5)).astype("f4")
+    named = cell.init(jax.random.PRNGKey(1), h, x)["params"]
+    join = lambda kind, part: np.concatenate(  # noqa: E731
+        [np.asarray(named[f"{kind}{gate}"][part]) for gate in "rzn"], -1
+    )
+    gru = hc.GRU(join("i", "kernel"), join("h", "kernel"), join("i", "bias"),
+                 named["hn"]["bias"])  # fmt: skip
+    theirs = cell.apply({"params": named}, h, x)[0]
+    np.testing.assert_allclose(gru(h, x), theirs, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match=r"needs bias of shape \(9,\), got \(8,\)"):
+        hc.GRU(gru.seen, gru.kept, gru.bias[:8], gru.inner)
+
+
+def test_a_memory_saves_embeds_and_exports(remembering, tmp_path):
+    controller, dt = remembering.controller, BALANCE.loop.dt
+    again = hc.load(hc.save(tmp_path / "gru.safetensors", controller))
+    pilots = [hc.embed(again, dt=dt)]
+    hc.export(controller, tmp_path / "gru.py", dt=dt)
+    x0 = [0.02, 3.1, 0.0, 0.1]
+    trace = hc.simulate(BALANCE.plant, controller, x0, 1.0, loop=BALANCE.loop)
+    asked = np.asarray(trace.asked)[:, 0]
+    assert len(np.unique(asked)) > 20
+    for pilot in pilots:
+        for k, x in enumerate(np.asarray(trace.x)[:-1]):
+            u = np.atleast_1d(pilot(x))
+            np.testing.assert_allclose(u[0], asked[k], rtol=1e-4, atol=1e-5)
+
+
+def test_a_memory_goes_on_bit_for_bit(remembering):
+    more = GRU | {"steps": 8192, "num_evals": 3}
+    features = hc.Features(4, (0, 1))
+    whole = hc.train(BALANCE, SLOT, features=features, seed=5, **more)
+    again = hc.train(BALANCE, SLOT, features=features, resume=remembering, **more)
+    for name, array in whole.checkpoint.arrays.items():
+        np.testing.assert_array_equal(array, again.checkpoint.arrays[name], name)
+
+
+def test_what_a_memory_cannot_do_is_a_sentence():
+    with pytest.raises(ValueError, match="recurrent=8 is for PPO by our own engine"):
+        hc.train(BALANCE, SLOT, engine="brax", **GRU)
+    with pytest.raises(ValueError, match="recurrent=8 is for a training from the"):
+        hc.train(BALANCE, SLOT, teacher=hc.reference("lqr", BALANCE), **GRU)

@@ -142,7 +142,7 @@ def same_as_unbroken(folder: Path) -> dict[str, Any]:
     assert run is not None and run.checkpoint is not None
 
     def stop(now: hc.learn.Run) -> None:
-        if now.steps >= run.steps:
+        if now.stopped == "running" and now.steps >= run.steps:
             raise KeyboardInterrupt
 
     task = hc.tasks.get(run.task)

@@ -1,7 +1,7 @@
 """How long until PPO holds the pole? Both engines and stable-baselines3, side by side.
 
-All train pure PPO on `balance` with |u| <= 1 N, seed by seed in turn, each run in a
-process of its own, until 128 validation episodes last 990 of 1000 periods and 128
+All train pure PPO, and brax SAC, on `balance` with |u| <= 1 N, seed by seed in turn,
+each run in a process of its own, until 128 validation episodes last 990 of 1000 periods and 128
 others confirm it. Seconds count from the start of the process, imports included;
 "cpu" are those of the processor, which other work on the machine disturbs less.
 hybridctl's engines run twice each, cold with an empty compilation cache and warm with
@@ -36,15 +36,16 @@ RESULT = results.path("learn")
 PART = results.path("learn.part")
 PEERS = results.ROOT / ".venv-peers" / "bin" / "python"
 TARGET = 990.0
-ENGINES = ("jax", "brax")
+WAYS = {"jax": ("jax", "ppo"), "brax": ("brax", "ppo"), "sac": ("brax", "sac")}
 
 PROCESS = """
 import json, sys, time
 import hybridctl as hc
-began, seed, target, path, engine = *map(float, sys.argv[1:4]), *sys.argv[4:]
+began, seed, target = map(float, sys.argv[1:4])
+path, engine, algorithm = sys.argv[4:]
 task = hc.tasks.get("balance")
 template = 1.0 * hc.Slot(1)
-given = {"seed": int(seed), "target": target, "engine": engine}
+given = {"seed": int(seed), "target": target, "engine": engine, "algorithm": algorithm}
 run = hc.train(task, template, progress=False, **given)
 seconds = {"seconds": time.time() - began, "cpu": time.process_time()}
 about = {"steps": run.steps, "stopped": run.stopped, **run.timing}
@@ -72,15 +73,15 @@ def process(*command: object, cache: Path | None = None) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def ours(engine: str, seed: int, show: Callable[[str], None]) -> dict[str, Any]:
-    """One engine's PPO cold, warm, and the saved controller in a third process."""
+def ours(way: str, seed: int, show: Callable[[str], None]) -> dict[str, Any]:
+    """A way of ours cold, warm, and the saved controller in a third process."""
     run: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         cache, saved = Path(name) / "cache", Path(name) / "ppo.safetensors"
         python = functools.partial(process, sys.executable, "-c", cache=cache)
         for kind in ("cold", "warm"):
-            show(f"{engine}, {kind}")
-            run[kind] = python(PROCESS, time.time(), seed, TARGET, saved, engine)
+            show(f"{way}, {kind}")
+            run[kind] = python(PROCESS, time.time(), seed, TARGET, saved, *WAYS[way])
         return {**run, **python(AGAIN, saved)}
 
 
@@ -92,13 +93,13 @@ def theirs(peers: Path, job: dict[str, Any]) -> dict[str, Any]:
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Seeds that were solved; seconds on the clock and of the processor; ratios."""
     of = {
-        f"{engine} {kind}": [run[engine][kind] for run in runs]
-        for engine in ENGINES
+        f"{way} {kind}": [run[way][kind] for run in runs]
+        for way in WAYS
         for kind in ("cold", "warm")
     }
     solved = {
-        engine: sum(run[engine]["warm"]["stopped"] == "target" for run in runs)
-        for engine in ENGINES
+        way: sum(run[way]["warm"]["stopped"] == "target" for run in runs)
+        for way in WAYS
     }
     if "sb3" in runs[0]:
         of["sb3"] = [run["sb3"] for run in runs]
@@ -131,7 +132,7 @@ def measure(seeds: int, peers: Path | None, bar: Progress) -> dict[str, Any]:
         head["difference"] = difference(functools.partial(theirs, peers))
     for seed in range(seeds):
         show = lambda kind, s=seed: bar.update(row, description=f"seed {s}: {kind}")  # noqa: E731
-        trained = {engine: ours(engine, seed, show) for engine in ENGINES}
+        trained = {way: ours(way, seed, show) for way in WAYS}
         runs.append({"seed": seed, **trained})
         if peers:
             show("stable-baselines3")

@@ -1,6 +1,6 @@
 """Adam on a flat vector of parameters, and a rate that falls."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,9 +25,10 @@ class Adam(NamedTuple):
     steps: Array
 
     @classmethod
-    def at_rest(cls, at: Array) -> "Adam":
-        """Parameters before any step."""
-        return cls(at, 0.0 * at, 0.0 * at, np.float32(0.0))
+    def at_rest(cls, at: Any) -> "Adam":
+        """Parameters before any step; of NumPy's, nothing is compiled for it."""
+        none: Any = np.float32(0.0)
+        return cls(at, 0.0 * at, 0.0 * at, none)
 
     def stepped(
         self,

@@ -23,11 +23,13 @@ _POSITIVE = (
 _POSITIVE_OR_NONE = (
     "max_grad_norm", "clipping_epsilon_value", "normalize_until_count",
     "max_devices_per_host", "episode_length", "max_replay_size", "lock",
+    "recurrent",
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "steps", "entropy_cost", "final_entropy_cost", "normalize_observations_std_eps",
     "min_replay_size",
 )  # fmt: skip
+_OURS = {"final_entropy_cost": 1.0, "critic_features": None, "recurrent": None}
 _FLAGS = ("normalize_advantage", "normalize_observations")
 _CHOICES = {
     "algorithm": ALGORITHMS,
@@ -106,6 +108,8 @@ class Config(Shown):
         critic_features: what the critic sees beside the policy's observation:
             "state", the true state, the applied input and the parameters of the plant
             that vary; None: nothing. The policy is the same kind either way.
+        recurrent: units of a GRU through which the policy remembers what it observed;
+            its critic sees as with critic_features="state". None: no memory.
         activation: of the hidden layers.
         tau: SAC and hjb: how fast the network that gives the targets follows.
         grad_updates_per_step: SAC: updates after every step of all environments.
@@ -158,12 +162,13 @@ class Config(Shown):
     hidden: tuple[int, ...] = (32, 32)
     value_hidden: tuple[int, ...] | None = None
     critic_features: str | None = None
+    recurrent: int | None = None
     activation: str = "tanh"
     tau: float = 0.005
     grad_updates_per_step: int = 1
     min_replay_size: int = 0
     max_replay_size: int | None = None
-    taught: int = 262_144
+    taught: int = 524_288
     num_evals: int = 26
     num_eval_envs: int = 128
     target: float | None = None
@@ -246,7 +251,7 @@ class Config(Shown):
             f"engine={self.engine!r} has no {self.algorithm!r}; give engine="
             f"{able[0]!r}, or leave it out",
         )
-        for name, usual in (("final_entropy_cost", 1.0), ("critic_features", None)):
+        for name, usual in _OURS.items():
             value = getattr(self, name)
             require(
                 (self.trained_by, self.algorithm) == ("jax", "ppo") or value == usual,

@@ -219,11 +219,12 @@ def _check_teacher(teacher: Any, resume: Run | None, config: Config) -> None:
         resume is None,
         "resume goes on with networks that have learned already; leave out teacher",
     )
-    require(
-        config.critic_features is None,
-        f"critic_features={config.critic_features!r} is for a training from the start; "
-        "leave out teacher",
-    )
+    for name in ("critic_features", "recurrent"):
+        value = getattr(config, name)
+        require(
+            value is None,
+            f"{name}={value!r} is for a training from the start; leave out teacher",
+        )
     require(
         (config.trained_by, config.algorithm) == ("jax", "ppo"),
         "a teacher's student learns on by PPO of our own, and these settings say "

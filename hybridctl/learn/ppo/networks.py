@@ -1,6 +1,7 @@
 """Actor and critic as one flat vector, and the actions that the actor spreads."""
 
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.controllers.gru import GRU
 from hybridctl.controllers.policy import ACTIVATIONS
 from hybridctl.learn.config import Config
 
@@ -61,7 +63,9 @@ class Networks:
 
     def __init__(self, config: Config, seen: int, judged: int, actions: int):
         self.actions, self.activation = actions, ACTIVATIONS[config.activation]
-        self.actor = (seen, *config.hidden, 2 * actions)
+        self.seen = seen
+        self.kept = config.recurrent or 0
+        self.actor = (seen + self.kept, *config.hidden, 2 * actions)
         self.critic = (judged, *(config.value_hidden or config.hidden), 1)
 
     def random(self, seed: int) -> np.ndarray:
@@ -72,23 +76,64 @@ class Networks:
         draw = np.random.default_rng(seed)
         actor, critic = (_layers(draw, sizes) for sizes in (self.actor, self.critic))
         actor[-1][0][:, : self.actions] = 0.0
-        return _joined(actor, critic)
+        memory = sum(map(math.prod, self._gru()))
+        near = draw.uniform(-1.0, 1.0, memory) / np.sqrt(max(self.kept, 1))
+        return np.concatenate([near.astype("f4"), _joined(actor, critic)])
 
-    def exploring(self, at: np.ndarray, spread: float) -> np.ndarray:
+    def _gru(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of what a memory has."""
+        m, k = self.seen, self.kept
+        return ((m, 3 * k), (k, 3 * k), (3 * k,), (k,))
+
+    def exploring(self, at: Any, spread: float) -> np.ndarray:
         """Parameters whose actions spread by so much everywhere."""
-        actor, critic = self.unravel(at.copy())
-        w, b = actor[-1]
+        at = at.copy()
+        w, b = self.unravel(at)[0][-1]  # views
         w[:, self.actions :], b[self.actions :] = 0.0, np.log(np.expm1(spread))
-        return _joined(actor, critic)
+        return at
 
     def unravel(self, at: Any) -> tuple[Layers, Layers]:
         """Layers of actor and critic from parameters [p]; views, where NumPy's."""
+        at = at[sum(map(math.prod, self._gru())) :]
         split = sum(map(_size, itertools.pairwise(self.actor)))
         return _cut(at[:split], self.actor), _cut(at[split:], self.critic)
 
-    def spread(self, at: Array, z: Array) -> Spread:
+    def memory(self, at: Any) -> GRU | None:
+        """What remembers, from parameters [p]; None where nothing does."""
+        if not self.kept:
+            return None
+        ends = np.cumsum([math.prod(shape) for shape in self._gru()])
+        parts = zip((0, *ends), ends, self._gru(), strict=False)
+        return GRU(*(at[a:b].reshape(shape) for a, b, shape in parts))
+
+    def remembered(self, at: Array, kept: Array, z: Array) -> Array:
+        """The memory [n, k] after what is seen [n, m]."""
+        gru = self.memory(at)
+        return kept if gru is None else gru(kept, z[..., : self.seen])
+
+    def recalled(self, at: Array, kept: Array, z: Array, began: Array) -> Array:
+        """The memory along sequences [n, length, k].
+
+        Args:
+            at: parameters.
+            kept: memory before the first decision [n, k].
+            z: what is seen, normalized [n, length, m].
+            began: where an episode begins, and with it the memory [n, length].
+        """
+
+        def along(kept: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+            z, began = now
+            kept = self.remembered(at, jnp.where(began[:, None], 0.0, kept), z)
+            return kept, kept
+
+        turned = jnp.moveaxis(z, 1, 0), began.T
+        return jnp.moveaxis(jax.lax.scan(along, kept, turned)[1], 0, 1)
+
+    def spread(self, at: Array, z: Array, kept: Array | None = None) -> Spread:
         """Of the actions at what is seen, normalized [n, m], of which it knows some."""
-        out = self._mlp(self.unravel(at)[0], z[..., : self.actor[0]])
+        z = z[..., : self.seen]
+        z = z if kept is None else jnp.concatenate([z, kept], -1)
+        out = self._mlp(self.unravel(at)[0], z)
         raw = out[..., self.actions :]
         return Spread(out[..., : self.actions], jax.nn.softplus(raw) + LEAST)
 

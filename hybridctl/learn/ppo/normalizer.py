@@ -1,6 +1,6 @@
 """Running mean and deviation of the observations."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,8 +29,9 @@ class Normalizer(NamedTuple):
     @classmethod
     def of(cls, size: int) -> "Normalizer":
         """Before any observation: normalizes nothing."""
-        none, one = np.zeros(size, "f4"), np.ones(size, "f4")
-        return cls(none, one, one, np.float32(0.0))
+        parts: Any = np.zeros(size, "f4"), np.ones(size, "f4"), np.float32(0.0)
+        none, one, count = parts
+        return cls(none, one, one, count)
 
     def __call__(self, obs: Array, config: Config) -> Array:
         """Observations [..., m] at mean 0 and deviation 1."""

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ class Lanes(NamedTuple):
         age: decisions since the start of each, int32 [lanes].
         over: whether it begins anew before the next decision [lanes].
         counts: reward, ended, failed and not finite since the start [4, lanes].
+        kept: what the policy remembers [lanes, k].
     """
 
     episode: EpisodeState
@@ -32,13 +33,15 @@ class Lanes(NamedTuple):
     age: Array
     over: Array
     counts: Array
+    kept: Array
 
 
 class Batch(NamedTuple):
     """Decisions of all lanes; shapes begin with [decisions, lanes].
 
     Attributes:
-        obs: observed before [m].
+        obs: seen before [m].
+        began: whether an episode began with the decision.
         drawn: action before tanh [n_a].
         reward: of the decision.
         terminated: whether it ended the episode, but not by its time limit.
@@ -46,6 +49,7 @@ class Batch(NamedTuple):
     """
 
     obs: Array
+    began: Array
     drawn: Array
     reward: Array
     terminated: Array
@@ -64,26 +68,28 @@ def seeing(lane: Lane, truth: bool) -> See:
     return see if truth else lambda after: after.obs
 
 
-def unborn(lane: Lane, see: See, keys: np.ndarray) -> Lanes:
+def unborn(lane: Lane, see: See, keys: np.ndarray, kept: int) -> Lanes:
     """Lanes of which each is about to begin its first episode.
 
     Args:
         lane: one of them.
         see: what is seen of it.
         keys: one a lane, uint32 [lanes, 2].
+        kept: numbers that the policy remembers.
     """
     begin = jax.vmap(functools.partial(_begun, lane, see))
     none, obs = blank(jax.eval_shape(begin, keys, np.zeros(len(keys), np.int32)))
     first = dataclasses.replace(none, key=keys, number=none.number - 1)
     n = len(keys)
-    counts = np.zeros((4, n), np.float32)
-    return Lanes(first, obs, np.zeros(n, np.int32), np.ones(n, bool), counts)
+    age, over = np.zeros(n, np.int32), np.ones(n, bool)
+    parts: Any = age, over, np.zeros((4, n), "f4"), np.zeros((n, kept), "f4")
+    return Lanes(first, obs, *parts)
 
 
 def unrolled(
     lane: Lane,
     see: See,
-    act: Callable[[Array, Array], Array],
+    act: Callable[[Array, Array, Array], tuple[Array, Array]],
     limit: int,
     lanes: Lanes,
     noise: Array,
@@ -96,7 +102,8 @@ def unrolled(
     Args:
         lane: one of them.
         see: what is seen of it.
-        act: observations and noise to actions before tanh, [lanes, …] each.
+        act: memory, what is seen and noise to memory and actions before tanh,
+            [lanes, …] each.
         limit: decisions until an episode is truncated.
         lanes: before.
         noise: standard normal [decisions, lanes, n_a].
@@ -113,7 +120,8 @@ def unrolled(
     def decide(carry: tuple[Lanes, Array], noise: Array) -> tuple:
         lanes, cut = carry
         episode, obs = put_where(lanes.over, spare, (lanes.episode, lanes.obs))
-        drawn = act(obs, noise)
+        kept = jnp.where(lanes.over[:, None], 0.0, lanes.kept)
+        kept, drawn = act(kept, obs, noise)
         after = jax.vmap(lane.decide)(episode, jnp.tanh(drawn))
         seen = jax.vmap(see)(after)
         age = jnp.where(lanes.over, 0, lanes.age) + 1
@@ -122,9 +130,9 @@ def unrolled(
         over = terminated | truncated
         told = after.reward, over, after.failed, after.not_finite
         counts = lanes.counts + jnp.stack([part.astype(obs.dtype) for part in told])
-        row = Batch(obs, drawn, after.reward, terminated, truncated)
+        row = Batch(obs, lanes.over, drawn, after.reward, terminated, truncated)
         cut = jnp.where(truncated[:, None], seen, cut)
-        return (Lanes(after.episode, seen, age, over, counts), cut), row
+        return (Lanes(after.episode, seen, age, over, counts, kept), cut), row
 
     begun = lanes, jnp.zeros_like(lanes.obs)
     (lanes, cut), batch = jax.lax.scan(decide, begun, noise)

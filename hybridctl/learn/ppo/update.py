@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +13,25 @@ from hybridctl.learn.config import Config
 from hybridctl.learn.ppo.networks import Networks, Spread
 
 
-class Samples(NamedTuple):
-    """What is learned from; all shapes begin with [n].
+class Seen(NamedTuple):
+    """What networks see; shapes begin with [n], for a memory with [n, length].
 
     Attributes:
-        z: what is seen, normalized: the actor's observation first [m].
+        z: normalized: the actor's observation first [m].
+        began: whether an episode began with the decision; None without a memory.
+        kept: what was remembered before each sequence [n, k], likewise.
+    """
+
+    z: Array
+    began: Any = None
+    kept: Any = None
+
+
+class Samples(NamedTuple):
+    """What is learned from; shapes begin with [n], for a memory with [n, length].
+
+    Attributes:
+        seen: by the networks.
         drawn: actions before tanh [n_a].
         noise: of which they were made [n_a].
         old: their spread before the update.
@@ -26,7 +40,7 @@ class Samples(NamedTuple):
         gain: what the critic should have estimated.
     """
 
-    z: Array
+    seen: Seen
     drawn: Array
     noise: Array
     old: Spread
@@ -70,13 +84,22 @@ def advantages(
     return jax.lax.scan(back, last, (error, carry), reverse=True)[1]
 
 
+def spread_of(networks: Networks, at: Array, seen: Seen) -> Spread:
+    """Of the actions, with what is remembered on the way."""
+    if not networks.kept:
+        return networks.spread(at, seen.z)
+    kept = networks.recalled(at, seen.kept, seen.z, seen.began)
+    return networks.spread(at, seen.z, kept)
+
+
 def loss(networks: Networks, config: Config, at: Array, batch: Samples, bonus: Array):
     """PPO's clipped surrogate, the critic's error and the entropy bonus.
 
     Returns:
         The loss, and how far the actions' spread is from the old one (KL).
     """
-    now, value = networks.spread(at, batch.z), networks.value(at, batch.z)
+    now = spread_of(networks, at, batch.seen)
+    value = networks.value(at, batch.seen.z)
     ratio = jnp.exp(now.log_density(batch.drawn) - batch.old.log_density(batch.drawn))
     advantage, clip = batch.advantage, config.clipping_epsilon
     if config.normalize_advantage:

@@ -12,7 +12,7 @@ from jax import Array
 from hybridctl.learn.adam import Adam, cosine
 from hybridctl.learn.config import Config
 from hybridctl.learn.engine import Offer
-from hybridctl.learn.ppo.engine import Trainer
+from hybridctl.learn.ppo.engine import QUICK, Trainer
 from hybridctl.learn.ppo.normalizer import Normalizer
 from hybridctl.learn.teach.lesson import Lesson
 from hybridctl.learn.teach.visits import Lanes, Visits, nowhere, visit
@@ -56,7 +56,8 @@ class Student:
         self.key, self.memory, self.begun = self.learner.key, None, False
         self.rounds = -(-config.taught // (LANES * DECISIONS))
         self.lanes = nowhere(env, LANES)
-        self.visit, self.fit = jax.jit(self._visit), jax.jit(self._fit)
+        quickly = functools.partial(jax.jit, compiler_options=QUICK)
+        self.visit, self.fit = quickly(self._visit), quickly(self._fit)
 
     def rounds_taught(self) -> Iterator[float]:
         """Learn; after every round, the share of what is done."""

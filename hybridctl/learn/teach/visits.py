@@ -1,7 +1,7 @@
 """What a student meets in the closed loop: it is taught on the states of its own."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,18 +44,19 @@ class Lanes(NamedTuple):
     Attributes:
         episode: of every lane.
         obs: what was observed last [lanes, m].
-        began: whether it has just begun [lanes].
+        over: whether it begins anew before the next decision [lanes].
     """
 
     episode: EpisodeState
     obs: Array
-    began: Array
+    over: Array
 
 
 def nowhere(lane: Lane, n: int) -> Lanes:
     """So many lanes of which each is about to begin."""
     shapes = jax.eval_shape(lambda: _starts(lane, jax.random.PRNGKey(0), n))
-    return Lanes(*blank(shapes), jnp.ones(n, bool))
+    episode, obs = blank(shapes)
+    return Lanes(episode, obs, jnp.ones(n, bool))
 
 
 def _starts(lane: Lane, key: Array, n: int) -> tuple[EpisodeState, Array]:
@@ -74,29 +75,22 @@ def visit(
         key: of the new starts, one a lane, and of the lanes that leave early.
         decisions: of each lane.
     """
-    n = len(lanes.began)
+    n = len(lanes.over)
     quit, draw = jax.random.split(key)
     fresh, last = _starts(lane, draw, n), lane.episode_length * lane.every
-    leave = lanes.began | (jax.random.uniform(quit, (n,)) < RESTART)
+    leave = lanes.over | (jax.random.uniform(quit, (n,)) < RESTART)
 
     def decide(lanes: Lanes, _: None) -> tuple[Lanes, Visits]:
-        episode, obs = lanes.episode, lanes.obs
+        began = lanes.over
+        episode, obs = put_where(began, fresh, (lanes.episode, lanes.obs))
         action = act(obs)
         base, gain = jax.vmap(lambda e, a: _follows(lane, e, a))(episode, action)
         after, ticks = jax.vmap(lane.decide_seen, out_axes=(0, 1))(episode, action)
         over = (after.done > 0) | (after.episode.loop.k >= last)
-        x = episode.loop.x
-        seen = Visits(obs, x, action, base, gain, lanes.began, ticks)
-        on = Lanes(after.episode, after.obs, jnp.zeros_like(over))
-        return _renewed(on, over, fresh), seen
+        seen = Visits(obs, episode.loop.x, action, base, gain, began, ticks)
+        return Lanes(after.episode, after.obs, over), seen
 
-    return jax.lax.scan(decide, _renewed(lanes, leave, fresh), None, decisions)
-
-
-def _renewed(lanes: Lanes, over: Array, fresh: Any) -> Lanes:
-    """Fresh episodes where they are over."""
-    put = put_where(over, fresh, (lanes.episode, lanes.obs))
-    return Lanes(*put, lanes.began | over)
+    return jax.lax.scan(decide, lanes._replace(over=leave), None, decisions)
 
 
 def _follows(lane: Lane, episode: EpisodeState, action: Array) -> tuple[Array, Array]:

@@ -38,6 +38,20 @@ def test_mpc_is_the_lqr_where_nothing_is_limited():
 
 
 @pytest.mark.slow
+def test_mpc_with_a_value_at_its_end_needs_a_short_horizon_only():
+    """A pendulum from hanging: three periods see nothing, and V knows the rest."""
+    task = hc.tasks.reach(hc.Pendulum(), seconds=8.0, start=hc.Pendulum().hanging())
+    value, lqr = hc.value_iteration(task, progress=False), hc.reference("lqr", task)
+    greedy = hc.Greedy(task.plant, task.cost, value, task.input_limit, task.loop.dt)
+    given = task.plant, task.cost, lqr, task.loop.dt, task.input_limit, 3, 1
+    costs = [
+        hc.evaluate(task, hc.MPC(*given, guess=guess, value=v), 1).cost[0]
+        for guess, v in ((greedy, value), (None, None))
+    ]
+    assert costs[0] < 160.0 < 2 * 160.0 < costs[1]  # the optimum is 154.9
+
+
+@pytest.mark.slow
 def test_mpc_knows_its_limits():
     """With a fence at 0.1 m the plan turns round in time; without it does not."""
     task = hc.tasks.get("swingup", seconds=2.0)

@@ -12,6 +12,7 @@ from hybridctl.checks import as_float, count, positive, require, shape
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import StateFeedback, within
+from hybridctl.controllers.value import Value, check_value
 from hybridctl.kinds import real_number
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
@@ -46,9 +47,10 @@ class MPC(Controller):
 
     Minimizes Σ c(x, u) dt + V(x_H) over inputs |u| <= limit, where c is a sum of
     squares of residuals (a Gauss-Newton Hessian keeps every step well-posed) and V
-    the terminal controller's cost-to-go. One iteration is a rollout, its expansion, a
-    backward Riccati sweep in which inputs at their limit are held there, and a line
-    search. The plan, shifted by a period, is the next period's start.
+    the terminal controller's cost-to-go, or `value`, with which a short horizon does.
+    One iteration is a rollout, its expansion, a backward Riccati sweep in which inputs
+    at their limit are held there, and a line search. The plan, shifted by a period, is
+    the next period's start.
 
     Args:
         plant: the model, autonomous: its ode is taken at t = 0.
@@ -63,6 +65,8 @@ class MPC(Controller):
             that a push does not leave the planner with a plan that is out of date.
             None: `terminal` alone.
         substeps: RK4 steps a period.
+        value: cost-to-go that ends the horizon; of it the slope counts, no curvature.
+            `hc.Greedy` in it is the guess to give. None: `terminal.V`.
 
     Raises:
         ValueError: a size that does not fit, or a terminal controller without V.
@@ -86,6 +90,7 @@ class MPC(Controller):
     iterations: int = eqx.field(static=True, default=3)
     guess: Controller | None = None
     substeps: int = eqx.field(static=True, default=1)
+    value: Value | None = None
 
     def __check_init__(self):
         positive("dt", self.dt)
@@ -103,6 +108,8 @@ class MPC(Controller):
         )
         shape("terminal.x0", self.terminal.x0, (self.plant.n_x,))
         _ = self.terminal.V  # refuses one without a cost-to-go
+        if self.value is not None:
+            check_value(self.value, self.plant)
 
     @property
     def ports(self) -> Ports:
@@ -172,8 +179,20 @@ class MPC(Controller):
             return after, (after, self._rate(x, u))
 
         end, (xs, rates) = jax.lax.scan(body, x0, u)
-        cost = jnp.sum(rates) + self.terminal.V(end)
+        cost = jnp.sum(rates) + self._end(end)
         return jnp.concatenate([x0[None], xs]), u, cost
+
+    def _end(self, x: Array) -> Array:
+        """What the horizon ends with."""
+        return (self.terminal.V if self.value is None else self.value)(x)
+
+    def _expand_end(self, x: Array) -> tuple[Array, Array]:
+        """Its slope; its curvature where that is known to be positive."""
+        P = jnp.asarray(self.terminal.V.P)
+        if self.value is not None:
+            return self.value.gradient(x), jnp.zeros_like(P)
+        e = jnp.stack(deviation(x, self.terminal.x0, self.terminal.angles))
+        return 2 * P @ e, 2 * P
 
     def _rate(self, x: Array, u: Array) -> Array:
         return self.dt * total([e**2 for e in self._parts(x, u)])
@@ -199,7 +218,7 @@ class MPC(Controller):
             return after, (after, new, self._rate(now, new))
 
         end, (xs, us, rates) = jax.lax.scan(body, x[0], (x[:-1], u, k, K))
-        cost = jnp.sum(rates) + self.terminal.V(end)
+        cost = jnp.sum(rates) + self._end(end)
         return jnp.concatenate([x[:1], xs]), us, cost
 
     def _expand(self, x: Array, u: Array) -> Expansion:
@@ -218,8 +237,6 @@ class MPC(Controller):
 
     def _backward(self, plan: Expansion, end: Array, u: Array) -> tuple[Array, Array]:
         """Steps k [H, n_u] and gains K [H, n_u, n_x] from the end to the start."""
-        P = jnp.asarray(self.terminal.V.P)
-        e = jnp.stack(deviation(end, self.terminal.x0, self.terminal.angles))
 
         def body(after: Any, row: Any) -> Any:
             (Vx, Vxx), (now, u) = after, row
@@ -232,8 +249,7 @@ class MPC(Controller):
             Vxx = Qxx + K.T @ Quu @ K + K.T @ Qux + Qux.T @ K
             return (Vx, 0.5 * (Vxx + Vxx.T)), (k, K)
 
-        start = (2 * P @ e, 2 * P)
-        return jax.lax.scan(body, start, (plan, u), reverse=True)[1]
+        return jax.lax.scan(body, self._expand_end(end), (plan, u), reverse=True)[1]
 
     def _bounded(
         self, Quu: Array, Qu: Array, Qux: Array, u: Array

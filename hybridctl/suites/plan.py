@@ -242,6 +242,7 @@ def _classical(few: int) -> dict[str, Column]:
         "machine": Column("reference", "energy swing-up, LQR catch; tuned by task"),
         "ekf_machine": Column("reference", "machine behind an EKF", fits=_sensed),
         "mpc": Column("reference", "iLQR-MPC", episodes=few),
+        "dp": Column("reference", "dynamic programming on a grid, LQR catch"),
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from hybridctl.controllers.value_network import (
 )
 from hybridctl.learn.adam import Adam, cosine
 from hybridctl.learn.checkpoint import Checkpoint, flatten, unflatten
+from hybridctl.learn.chunks import run_in_chunks
 from hybridctl.learn.config import Config
 from hybridctl.learn.engine import Offer, Take, Totals
 from hybridctl.learn.hjb.fit import Batch, fitted
@@ -86,12 +87,7 @@ def engine(
     learner = trainer.begin(seed)
     if start is not None:
         learner = unflatten(learner, start.arrays)
-    chunk = jax.jit(trainer.run, static_argnums=1).lower(learner, trainer.chunk)
-    take(trainer.offer(learner))
-    compiled = chunk.compile()
-    while int(learner.updates) < trainer.updates:
-        learner = jax.block_until_ready(compiled(learner))
-        take(trainer.offer(learner))
+    run_in_chunks(trainer, learner, take)
 
 
 class Trainer:
@@ -145,11 +141,11 @@ class Trainer:
         adam, none = Adam.at_rest(at), jnp.zeros((), jnp.int32)
         return Learner(adam, at, lanes, key, none, jnp.zeros(4))
 
-    def run(self, learner: Learner, updates: int) -> Learner:
+    def run(self, learner: Learner, updates: Array) -> Learner:
         """So many updates."""
-        return jax.lax.scan(self._update, learner, None, updates)[0]
+        return jax.lax.fori_loop(0, updates, lambda _, now: self._update(now), learner)
 
-    def _update(self, learner: Learner, _: Any) -> tuple[Learner, None]:
+    def _update(self, learner: Learner) -> Learner:
         """Advance the lanes, look back at what V should have been, fit it."""
         config, problem = self.config, self._fenced(learner.updates)
         key, fresh, quit = jax.random.split(learner.key, 3)
@@ -170,7 +166,7 @@ class Trainer:
         )  # fmt: skip
         target = learner.target + config.tau * (adam.at - learner.target)
         totals = learner.totals + _counted(path)
-        return Learner(adam, target, lanes, key, learner.updates + 1, totals), None
+        return Learner(adam, target, lanes, key, learner.updates + 1, totals)
 
     def _estimate(self, layers: Layers) -> Estimate:
         """V and ∇V of states [n, n_x]."""

@@ -11,6 +11,7 @@ from jax import Array
 from hybridctl.controllers import Policy
 from hybridctl.learn.adam import Adam
 from hybridctl.learn.checkpoint import Checkpoint, flatten, unflatten
+from hybridctl.learn.chunks import run_in_chunks
 from hybridctl.learn.config import Config
 from hybridctl.learn.engine import Offer, Take, Totals
 from hybridctl.learn.lane import Lane
@@ -19,7 +20,6 @@ from hybridctl.learn.ppo.normalizer import Normalizer
 from hybridctl.learn.ppo.rollout import Batch, Lanes, seeing, unborn, unrolled
 from hybridctl.learn.ppo.update import Samples, Seen, advantages, improved, spread_of
 
-QUICK: Any = {"xla_backend_optimization_level": 1}  # as fast, and compiled in less time
 MIXES = 32  # orders of a batch, of which every update takes some
 
 
@@ -51,13 +51,7 @@ def engine(
     learner = trainer.begin(seed)
     if start is not None:
         learner = unflatten(learner, start.arrays)
-    run = jax.jit(trainer.run).lower(learner, np.int32(1), trainer.orders)
-    take(trainer.offer(learner))
-    compiled = run.compile(QUICK)
-    while (left := trainer.updates - int(learner.updates)) > 0:
-        count = np.int32(min(left, trainer.chunk))
-        learner = jax.block_until_ready(compiled(learner, count, trainer.orders))
-        take(trainer.offer(learner))
+    run_in_chunks(trainer, learner, take, trainer.orders)
 
 
 class Trainer:

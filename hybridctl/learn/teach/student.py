@@ -10,9 +10,10 @@ import numpy as np
 from jax import Array
 
 from hybridctl.learn.adam import Adam, cosine
+from hybridctl.learn.chunks import QUICK
 from hybridctl.learn.config import Config
 from hybridctl.learn.engine import Offer
-from hybridctl.learn.ppo.engine import QUICK, Trainer
+from hybridctl.learn.ppo.engine import Trainer
 from hybridctl.learn.ppo.normalizer import Normalizer
 from hybridctl.learn.teach.lesson import Lesson
 from hybridctl.learn.teach.visits import Lanes, Visits, nowhere, visit

@@ -19,7 +19,7 @@ from hybridctl.kinds import check_fields
 from hybridctl.ports import Names, Ports, named, of
 
 SAME = 1e-9  # share of a number's size within which all designs agree on it
-Place = tuple[str, tuple[int, ...]]  # a leaf's path, and which number each entry is
+Paths = tuple[str, ...]  # where one leaf stands in a tree
 
 
 class Family(Shown, eqx.Module):
@@ -32,7 +32,7 @@ class Family(Shown, eqx.Module):
         nominal: one of the designs, which also has the numbers that do not change.
         coefficients: c of each number that does, shape [n_terms, n].
         signs: 1 or -1 of those that keep their sign, 0 of others, shape [n].
-        places: where each number stands in the design.
+        places: where in the design each leaf stands that has such numbers, in order.
         n_p: number of parameters.
         degree: of the polynomials.
     """
@@ -40,7 +40,7 @@ class Family(Shown, eqx.Module):
     nominal: Any
     coefficients: Float[Array, "n_terms n"] = eqx.field(converter=as_float)
     signs: Float[Array, " n"] = eqx.field(converter=as_float)
-    places: tuple[Place, ...] = eqx.field(static=True)
+    places: tuple[Paths, ...] = eqx.field(static=True)
     n_p: int = eqx.field(static=True)
     degree: int = eqx.field(static=True)
 
@@ -51,8 +51,8 @@ class Family(Shown, eqx.Module):
         n = np.shape(self.signs)[-1]
         shape("coefficients", self.coefficients, (terms, n))
         require(
-            all(0 <= i < n for _, row in self.places for i in row),
-            f"places name other numbers than the {n} that there are",
+            sum(self._sizes) == n and all(self._sizes),
+            f"places stand for {sum(self._sizes)} numbers of the design, not for {n}",
         )
 
     @staticmethod
@@ -97,23 +97,29 @@ class Family(Shown, eqx.Module):
 
     def at(self, sigma: Array) -> Any:
         """The design for parameters σ [n_p]; beyond the ends that of the ends."""
-        paths, rows = zip(*self.places, strict=True)
-        ends = np.cumsum([len(row) for row in rows])[:-1]
-        pieces = jnp.split(self._numbers(sigma, np.concatenate(rows)), ends)
-        known = dict(zip(paths, pieces, strict=True))
+        numbers, start, made = self._numbers(sigma), 0, {}
+        for paths, size in zip(self.places, self._sizes, strict=True):
+            made |= dict.fromkeys(paths, numbers[start : start + size])
+            start += size
 
         def told(path: Any, leaf: Any) -> Any:
-            own = known.get(jax.tree_util.keystr(path))
+            own = made.get(jax.tree_util.keystr(path))
             return leaf if own is None else own.reshape(np.shape(leaf))
 
         return jax.tree_util.tree_map_with_path(told, self.nominal)
 
-    def _numbers(self, sigma: Array, order: NDArray) -> Array:
-        """Those that change, in this order."""
+    @property
+    def _sizes(self) -> list[int]:
+        """Numbers in each leaf that changes."""
+        leaves = jax.tree_util.tree_flatten_with_path(self.nominal)[0]
+        sizes = {jax.tree_util.keystr(path): np.size(leaf) for path, leaf in leaves}
+        return [sizes.get(paths[0], 0) for paths in self.places]
+
+    def _numbers(self, sigma: Array) -> Array:
+        """All that change, shape [n]."""
         inside = jnp.clip(sigma, -1.0, 1.0)
         basis = jnp.stack(_basis([inside[i] for i in range(self.n_p)], self.degree))
-        signs = jnp.asarray(self.signs)[order]
-        found = basis @ jnp.asarray(self.coefficients)[:, order]
+        found, signs = basis @ jnp.asarray(self.coefficients), jnp.asarray(self.signs)
         size = jnp.exp(jnp.where(signs == 0, 0.0, found))
         return jnp.where(signs == 0, found, signs * size)
 
@@ -187,23 +193,20 @@ def _basis(sigma: Sequence[Any], degree: int) -> list[Any]:
     return list(known.values())
 
 
-def _changing(designs: Sequence[Any]) -> tuple[NDArray, tuple[Place, ...]]:
-    """The numbers that change from design to design, each once, and their places.
+def _changing(designs: Sequence[Any]) -> tuple[NDArray, tuple[Paths, ...]]:
+    """The leaves that change from design to design, each once, and where they stand.
 
     Returns:
-        Numbers [n_designs, n], and every leaf that has some of them.
+        Their numbers [n_designs, n], and the paths of each.
     """
     flat = [jax.tree_util.tree_flatten_with_path(design)[0] for design in designs]
-    columns: dict[bytes, NDArray] = {}
-    places = []
+    found: dict[bytes, tuple[NDArray, Paths]] = {}
     for leaves in zip(*flat, strict=True):
         rows = np.array([np.ravel(leaf).astype(float) for _, leaf in leaves])
-        if np.all(np.ptp(rows, axis=0) <= SAME * np.abs(rows).max(axis=0)):
-            continue
-        own = {column.tobytes(): column for column in np.ascontiguousarray(rows.T)}
-        columns |= {key: c for key, c in own.items() if key not in columns}
-        order = {key: i for i, key in enumerate(columns)}
-        place = tuple(order[c.tobytes()] for c in np.ascontiguousarray(rows.T))
-        places.append((jax.tree_util.keystr(leaves[0][0]), place))
-    require(bool(columns), "nothing changes from design to design")
-    return np.stack(list(columns.values()), axis=1), tuple(places)
+        path, size = jax.tree_util.keystr(leaves[0][0]), np.abs(rows).max(axis=0)
+        if np.any(np.ptp(rows, axis=0) > SAME * size):
+            known = found.get(rows.tobytes(), (rows, ()))[1]
+            found[rows.tobytes()] = rows, (*known, path)
+    require(bool(found), "nothing changes from design to design")
+    numbers, places = zip(*found.values(), strict=True)
+    return np.concatenate(numbers, axis=1), places

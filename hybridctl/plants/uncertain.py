@@ -89,7 +89,8 @@ class UncertainPlant(Plant):
     def at(self, sigma: Array) -> Plant:
         """The plant that parameters' states σ [n_p] stand for."""
         sigma = jnp.asarray(sigma)
-        inside = sigma + jax.lax.stop_gradient(jnp.clip(sigma, -1.0, 1.0) - sigma)
+        kept = jax.lax.stop_gradient  # so that the slope is that of σ, the value exact
+        inside = kept(jnp.clip(sigma, -1.0, 1.0)) + (sigma - kept(sigma))
         return self.vary.at(0.5 + 0.5 * inside, self.plant)
 
     def ode(self, t: Array, x: Array, u: Array) -> Array:

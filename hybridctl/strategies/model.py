@@ -48,7 +48,8 @@ def build_ekf(
         told = {name: getattr(sensor, name) for name in names}
     if uncertain is None:
         return EKF(task.plant, task.loop.dt, _noise(task), disturbance, **told)
-    told = {"outputs": task.plant.states} | told | _prior(task, uncertain)
+    whole: dict[str, Any] = {"outputs": task.plant.states}
+    told = whole | told | _prior(task, uncertain)
     noise = _noise(task, MISTRUST)
     return EKF(uncertain, task.loop.dt, noise, disturbance, **told)
 

@@ -134,7 +134,7 @@ def optimal_control(
     cost = _checked_cost(task)
     _check_plant(task)
     if undisturbed:
-        check_known(task)
+        check_known(task, estimated=estimated)
     limits, states = task.limits, task.plant.states
     wide, second = _wide(task), own_second(task.plant)
     problem = OptimalControl(

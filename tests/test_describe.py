@@ -16,7 +16,7 @@ import pytest
 import hybridctl as hc
 from hybridctl.checks import cast
 from hybridctl.describe import plain_data
-from hybridctl.tasks.start import Vary
+from hybridctl.tasks import Vary
 
 PLANT = hc.CartPole()
 UP = PLANT.upright()

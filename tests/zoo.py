@@ -98,6 +98,7 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "greedy": greedy(t, lqr),
         "lookahead": greedy(t, lqr, inputs=[[-9.0], [-1.0], [1.0], [9.0]], ahead=0.04),
         "hjb": learned(t),
+        "adaptive": adaptive(t),
         "safe": hc.SafetyFilter(pump, lqr, hc.level(lqr.V < 3.0), t.plant, DT, 10.0),
     }
 
@@ -139,6 +140,25 @@ def learned(t: hc.Task) -> hc.Greedy:
     return hc.Greedy(t.plant, t.cost, value, limit=10.0, dt=DT)
 
 
+def uncertain() -> hc.plants.UncertainPlant:
+    """A cart-pole of which two numbers are unknown."""
+    vary = hc.tasks.Vary(("m_p", "L"), [0.08, 0.8], [0.12, 1.2], ("log", "linear"))
+    return hc.plants.UncertainPlant(hc.CartPole(), vary)
+
+
+def adaptive(t: hc.Task) -> hc.Controller:
+    """An LQR that is designed for parameters which an observer tells."""
+    plant = uncertain()
+    sigma = np.array([[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
+    known = [plant.vary.at(0.5 + 0.5 * row, plant.plant) for row in sigma]
+    lqrs = [hc.lqr(p, t.target, [1, 10, 1, 1], 0.1, DT, limit=10.0) for p in known]
+    family = hc.controllers.Family.fitted(lqrs, sigma, degree=1)
+    told = [0.0, 0.0, 0.0, 0.0, 0.3, -0.5]
+    observer = hc.StateFeedback(-np.eye(6, 4), np.zeros(4), told)
+    states = tuple((s.name, s.unit) for s in plant.ports.y)
+    return observer >> hc.controllers.Adaptive(family, states, plant.angles)
+
+
 def compensator(lqr: hc.StateFeedback) -> hc.Controller:
     """A linear controller with memory beside the gain of a feedback."""
     A, B, C = [[0.6, 0.1], [0.0, 0.5]], 0.1 * np.eye(2, 4), [[0.5, -0.8]]
@@ -160,6 +180,7 @@ def plants() -> dict[str, hc.Plant]:
         "by mujoco": hc.MuJoCoPlant.cartpole(),
         "ball": hc.BouncingBall(),
         "thermostat": hc.Thermostat(),
+        "uncertain": uncertain(),
         "end stops": hc.EndStops(hc.CartPole(), ends=1.0, e=0.5),
     }
 

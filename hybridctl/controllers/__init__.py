@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from hybridctl.lazy import open_room
 
 if TYPE_CHECKING:
+    from hybridctl.controllers.adaptive import Adaptive as Adaptive
+    from hybridctl.controllers.adaptive import Family as Family
     from hybridctl.controllers.augmented import AugmentedFeedback as AugmentedFeedback
     from hybridctl.controllers.basic import Constant as Constant
     from hybridctl.controllers.basic import Sequence as Sequence

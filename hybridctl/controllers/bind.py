@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from hybridctl.controllers.adaptive import Adaptive
 from hybridctl.controllers.controller import Controller, Series, State, Tick
 from hybridctl.controllers.fill import Filled
 from hybridctl.controllers.foreign import Foreign
@@ -107,6 +108,12 @@ def _(part: Series, y: Signals) -> Controller:
     estimate = part.observer.ports.u
     inner = part.inner if estimate is None else bind(part.inner, estimate)
     return _with(part, [bind(part.observer, y), inner])
+
+
+@bind.register
+def _(part: Adaptive, y: Signals) -> Controller:
+    """Its designs meet the state by place, as it hands it on."""
+    return seeing(part, part.ports, y) if known(part.ports.y) else part
 
 
 @bind.register

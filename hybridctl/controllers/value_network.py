@@ -10,12 +10,14 @@ from jax import Array
 from jaxtyping import Float
 
 from hybridctl.checks import as_float, positive, require
+from hybridctl.controllers.adaptive import Family, designed
 from hybridctl.controllers.guards import Level
 from hybridctl.controllers.value import Value
 from hybridctl.controllers.value_plot import Extent
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row
 from hybridctl.plants import MechanicalPlant, Plant
+from hybridctl.plants.uncertain import UncertainPlant
 from hybridctl.ports import Ports
 
 REACH = 3.0  # root mean squares of its states that a picture shows, either way
@@ -53,7 +55,8 @@ class Physical(Shown, eqx.Module):
 
     Of the deviation from the target: what is no angle, sin and cos of every angle, and
     their products; of a mechanical plant also the energy, and that of the coordinates
-    which no input pushes while the others rest.
+    which no input pushes while the others rest. Parameters of an `UncertainPlant` are
+    states as the others, and energies those with them.
 
     Args:
         plant: the model.
@@ -108,6 +111,9 @@ def _raw(plant: Plant, x0: Array, x: Array) -> Array:
 
 def _energies(plant: Plant, x0: Array, x: Array) -> list[Array]:
     """All of it, and that of the passive coordinates, above those at the target."""
+    if isinstance(plant, UncertainPlant):
+        n = plant.plant.n_x
+        return _energies(plant.at(x[n:]), x0[:n], x[:n])
     if not isinstance(plant, MechanicalPlant):
         return []
     found, n = [plant.energy(x) - plant.energy(x0)], plant.n_x // 2
@@ -126,7 +132,8 @@ class NetworkValue(Value):
         weights: one matrix a layer, shape [n_in, n_out]; the last has one output.
         biases: one vector a layer, shape [n_out].
         scale: of V, in the unit of the cost, scalar.
-        lock: level set inside of which V is known; None: nowhere.
+        lock: level set inside of which V is known, for every parameter of an
+            `UncertainPlant` one; None: nowhere.
 
     Raises:
         ValueError: layers that do not fit the features or each other.
@@ -136,7 +143,7 @@ class NetworkValue(Value):
     weights: tuple[Array, ...] = eqx.field(converter=_arrays)
     biases: tuple[Array, ...] = eqx.field(converter=_arrays)
     scale: Array = eqx.field(converter=as_float)
-    lock: Level | None = None
+    lock: Level | Family | None = None
 
     def __check_init__(self):
         positive("scale", self.scale)
@@ -156,8 +163,9 @@ class NetworkValue(Value):
         V, _ = value_and_slope(self._layers, self.scale, self.features(x))
         if self.lock is None:
             return V
-        known = self.lock.V(x)
-        return jnp.where(known < self.lock.rho, known, V)
+        lock = designed(self.lock, x)
+        known = lock.V(x)
+        return jnp.where(known < lock.rho, known, V)
 
     def gradient(self, x: Array) -> Array:
         """∇V(x), shape [n_x]."""
@@ -165,8 +173,8 @@ class NetworkValue(Value):
         (slope,) = back(value_and_slope(self._layers, self.scale, z)[1])
         if self.lock is None:
             return slope
-        known, push = jax.value_and_grad(self.lock.V)(x)
-        return jnp.where(known < self.lock.rho, push, slope)
+        known, push = jax.value_and_grad(lambda x: designed(self.lock, x).V(x))(x)
+        return jnp.where(known < designed(self.lock, x).rho, push, slope)
 
     @property
     def ports(self) -> Ports:

@@ -52,5 +52,7 @@ if TYPE_CHECKING:
     from hybridctl.plants.plant import Plant as Plant
     from hybridctl.plants.scales import OwnUnits as OwnUnits
     from hybridctl.plants.scales import own_units as own_units
+    from hybridctl.plants.uncertain import UncertainPlant as UncertainPlant
+    from hybridctl.plants.vary import Vary as Vary
 
 open_room(__name__)

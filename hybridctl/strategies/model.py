@@ -5,8 +5,11 @@ from typing import Any
 import numpy as np
 
 from hybridctl.controllers import EKF, MPC, Controller, Predictor
+from hybridctl.controllers.observers import DRIFT
 from hybridctl.loop import Sensor
+from hybridctl.plants import Plant
 from hybridctl.plants.scales import coordinate_units
+from hybridctl.plants.uncertain import UncertainPlant
 from hybridctl.strategies.reference import (
     build_lqr,
     build_machine,
@@ -18,56 +21,88 @@ from hybridctl.tasks.cost import STEEP
 
 QUIET = 1e-3  # own units: deviation that is assumed of a sensor without noise
 FENCE = 0.9  # share of a state's limit at which a planner begins to feel it
+MISTRUST = 0.05  # own units: deviation assumed while parameters are estimated, too
+WANDER = 0.01  # of a parameter in a period, in half ranges of it
 UNKNOWN = 0.6317  # of the limit: the input that an EKF does not know under pushes
 
 
-def build_ekf(task: Task, disturbance: float | None = None) -> EKF:
+def build_ekf(
+    task: Task,
+    disturbance: float | None = None,
+    uncertain: UncertainPlant | None = None,
+) -> EKF:
     """Extended Kalman filter for the task's sensor and plant.
 
     Args:
         task: whose sensor's noise is assumed.
         disturbance: standard deviation of an unknown input [input's unit]; by
             default `UNKNOWN` times its limit where the loop has a disturbance, else 0.
+        uncertain: the plant whose parameters are estimated, too; None: no parameters.
     """
     if disturbance is None:
         pushed = task.loop.disturbance is not None
         disturbance = UNKNOWN * task.input_limit if pushed else 0.0
-    sensor, told = task.loop.sensor, {}
+    sensor, told = task.loop.sensor, dict[str, Any]()
     if sensor is not None and sensor.outputs is not None:
         names = ("outputs", "names", "units", "angles")
         told = {name: getattr(sensor, name) for name in names}
-    return EKF(task.plant, task.loop.dt, _noise(task), disturbance, **told)
+    if uncertain is None:
+        return EKF(task.plant, task.loop.dt, _noise(task), disturbance, **told)
+    whole: dict[str, Any] = {"outputs": task.plant.states}
+    told = whole | told | _prior(task, uncertain)
+    noise = _noise(task, MISTRUST)
+    return EKF(uncertain, task.loop.dt, noise, disturbance, **told)
 
 
-def _noise(task: Task) -> np.ndarray:
-    """That of each measurement; of one that is no state at least `QUIET`."""
+def _prior(task: Task, plant: UncertainPlant) -> dict[str, Any]:
+    """What an EKF assumes of states and parameters at the start, and in a period."""
+    own, n = coordinate_units(mechanical(task)), plant.n_p
+    process = np.append(DRIFT * own, np.full(n, WANDER))
+    return {"process": process, "unseen": np.append(own, np.full(n, 3**-0.5))}
+
+
+def _noise(task: Task, least: float = QUIET) -> np.ndarray:
+    """That of each measurement, and no less than so many own units of it."""
     sensor: Sensor | None = task.loop.sensor
     given: Any = None if sensor is None else sensor.noise
-    own = QUIET * coordinate_units(mechanical(task))
+    own = least * coordinate_units(mechanical(task))
     units = dict(zip(task.plant.ports.y or (), own, strict=True))
-    quiet = [units.get(signal, QUIET) for signal in task.loop.measured(task.plant)]
+    quiet = [units.get(signal, least) for signal in task.loop.measured(task.plant)]
     return np.maximum(0.0 if given is None else np.asarray(given), quiet)
 
 
-def build_predictor(task: Task) -> Predictor | None:
-    """What the task's late actuator will meet; None where it is in time."""
+def build_predictor(task: Task, plant: Plant | None = None) -> Predictor | None:
+    """What the task's late actuator will meet; None where it is in time.
+
+    Args:
+        task: whose actuator is late.
+        plant: whose states are predicted; None: the task's.
+    """
     actuator = task.loop.actuator
     if actuator is None or not actuator.delay:
         return None
     return Predictor(
-        task.plant, task.loop.dt, actuator.delay, actuator.limit, actuator.lag
+        plant or task.plant, task.loop.dt, actuator.delay, actuator.limit, actuator.lag
     )
 
 
-def observing(task: Task, inner: Controller) -> Controller:
+def observing(
+    task: Task, inner: Controller, uncertain: UncertainPlant | None = None
+) -> Controller:
     """A controller of the state, behind what the task's loop hides it with.
 
     An EKF where the sensor is noisy or gives no state, a predictor where the input is
     late.
+
+    Args:
+        task: whose loop it is.
+        inner: the controller.
+        uncertain: the plant whose parameters it is told of, too; None: of none.
     """
-    predictor = build_predictor(task)
+    predictor = build_predictor(task, uncertain)
     seen = inner if predictor is None else predictor >> inner
-    return build_ekf(task) >> seen if is_hidden(task) else seen
+    hidden = is_hidden(task) or uncertain is not None
+    return build_ekf(task, uncertain=uncertain) >> seen if hidden else seen
 
 
 def is_hidden(task: Task) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hybridctl.checks import first_line, one_of
 from hybridctl.controllers import Controller
 from hybridctl.kinds import checked
+from hybridctl.strategies.adaptive import build_adaptive
 from hybridctl.strategies.dynamic import build_dp
 from hybridctl.strategies.model import build_ekf_machine, build_mpc
 from hybridctl.strategies.reference import build_lqr, build_machine
@@ -14,6 +15,7 @@ _REFERENCES: dict[str, Callable[[Task], Controller]] = {
     "lqr": build_lqr,
     "machine": build_machine,
     "ekf_machine": build_ekf_machine,
+    "adaptive": build_adaptive,
     "mpc": build_mpc,
     "dp": build_dp,
 }
@@ -36,8 +38,10 @@ def reference(name: str, task: Task) -> Controller:
     Args:
         name: "lqr" (sampled-data LQR), "machine" (energy swing-up, LQR catch),
             "ekf_machine" (the machine behind an extended Kalman filter, and behind a
-            predictor where the actuator is late), "mpc" (iLQR, its first plan the
-            machine's), or "dp" (dynamic programming on a grid, LQR catch).
+            predictor where the actuator is late), "adaptive" (the machine that is
+            designed for the parameters that an EKF estimates, where they vary), "mpc"
+            (iLQR, its first plan the machine's), or "dp" (dynamic programming on a
+            grid, LQR catch).
         task: whose plant, input limit and control period it is designed for.
 
     Returns:

@@ -1,5 +1,6 @@
 """A task as an optimal-control problem, which a value of the state solves."""
 
+import dataclasses
 from typing import Any, cast
 
 import equinox as eqx
@@ -9,7 +10,8 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import as_float, fail, require
-from hybridctl.controllers import Guard, StateFeedback
+from hybridctl.controllers import Family, Guard
+from hybridctl.controllers.adaptive import designed
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.guards import Level
 from hybridctl.describe import Shown
@@ -17,8 +19,9 @@ from hybridctl.loop import Loop
 from hybridctl.plants import HybridPlant, Plant
 from hybridctl.plants.flow import rk4
 from hybridctl.plants.scales import natural_units, own_second
-from hybridctl.strategies.reference import build_lqr
-from hybridctl.tasks import Box, Cost, Start, Task, holds
+from hybridctl.strategies.adaptive import family, uncertain
+from hybridctl.strategies.reference import locked
+from hybridctl.tasks import Beside, Box, Cost, Start, Task, holds
 
 MARGIN, LEAST, MOST = 1 / 6, 0.1, 0.25  # share of a limit behind the soft fence, of
 # one that is an own unit wide, and at least and at most: a short track is needed whole
@@ -33,10 +36,13 @@ DRAWS = 1024  # wide starts that are looked at to tell it
 class OptimalControl(Shown, eqx.Module):
     """Minimize ∫ c(x, u) dt until the lock, from where the LQR's cost-to-go is known.
 
+    Parameters that are estimated are states as the others.
+
     Attributes:
         plant: nominal, undisturbed.
         cost: running cost c.
-        lock: level set in which an episode ends, charged its V.
+        x0: target.
+        lock: level set in which an episode ends, charged its V; one for all parameters.
         failure: guard on the state that ends an episode badly.
         limit: largest |u|, shape [n_u].
         start: where the task starts in training.
@@ -50,7 +56,8 @@ class OptimalControl(Shown, eqx.Module):
 
     plant: Plant
     cost: Cost
-    lock: Level
+    x0: Array = eqx.field(converter=as_float)
+    lock: Level | Family
     failure: Guard
     limit: Array = eqx.field(converter=as_float)
     start: Start
@@ -88,21 +95,33 @@ class OptimalControl(Shown, eqx.Module):
         z = rk4(cast(Plant, self), now, z, u, h)
         return z[:-1], z[-1]
 
+    def locked(self, x: Array) -> Array:
+        """Whether a state lies in the lock."""
+        lock = designed(self.lock, x)
+        return lock.V(x) < lock.rho
+
+    def end(self, x: Array) -> Array:
+        """What is still to be paid from a state in the lock on."""
+        return designed(self.lock, x).V(x)
+
     def failed(self, x: Array) -> Array:
         """Whether a state ends an episode badly."""
         return holds(self.failure, x) | ~jnp.all(jnp.isfinite(x))
 
 
-def optimal_control(task: Task, *, undisturbed: bool = True) -> OptimalControl:
+def optimal_control(
+    task: Task, *, undisturbed: bool = True, estimated: bool = False
+) -> OptimalControl:
     """The optimal-control problem that a task poses.
 
     Args:
         task: with a `Cost` of inputs, an LQR about its target, and an input limit.
         undisturbed: refuse a task whose loop a value of the state cannot know; False:
             whoever asks sees to that, by observers and predictors.
+        estimated: whoever asks is told the parameters that vary, behind the state.
 
     Returns:
-        The problem of the nominal plant.
+        The problem of the nominal plant, or of every plant that there may be.
 
     Raises:
         ValueError: says what stands in the way.
@@ -115,14 +134,14 @@ def optimal_control(task: Task, *, undisturbed: bool = True) -> OptimalControl:
     cost = _checked_cost(task)
     _check_plant(task)
     if undisturbed:
-        check_known(task)
-    lqr: StateFeedback = build_lqr(task)
+        check_known(task, estimated=estimated)
     limits, states = task.limits, task.plant.states
     wide, second = _wide(task), own_second(task.plant)
-    return OptimalControl(
+    problem = OptimalControl(
         plant=task.plant,
         cost=cost,
-        lock=Level(lqr.V, lqr.unsaturated(task.input_limit)),
+        x0=cost.x0,
+        lock=locked(task),
         failure=task.failure,
         limit=np.full(task.plant.n_u, task.input_limit),
         start=task.train_start or task.start,
@@ -132,6 +151,22 @@ def optimal_control(task: Task, *, undisturbed: bool = True) -> OptimalControl:
         second=second,
         fence=_fences(task),
         worth=WORTH * second * float(_mean_rate(cost, wide)),
+    )
+    return _estimated(task, problem) if estimated and task.vary else problem
+
+
+def _estimated(task: Task, problem: OptimalControl) -> OptimalControl:
+    """The problem of every plant that there may be, its parameters states."""
+    plant = uncertain(task)
+    ends, wide = np.ones(plant.n_p), problem.wide
+    parameters = Box(-ends, ends)
+    return dataclasses.replace(
+        problem,
+        plant=plant,
+        x0=np.append(problem.x0, 0.0 * ends),
+        lock=family(task, locked),
+        start=Beside(problem.start, parameters),
+        wide=Box(np.append(wide.low, -ends), np.append(wide.high, ends)),
     )
 
 
@@ -161,22 +196,25 @@ def _check_plant(task: Task) -> None:
     task.input_limit  # noqa: B018  (or its sentence)
 
 
-def check_known(task: Task, undisturbed: bool = True) -> None:
+def check_known(task: Task, undisturbed: bool = True, estimated: bool = False) -> None:
     """Refuse a loop or a plant of which the state does not tell everything.
 
     Args:
         task: to look at.
         undisturbed: refuse what observers and predictors can help with, too.
+        estimated: allow parameters that vary.
 
     Raises:
         ValueError: says what it is that a value of the state cannot know.
     """
     hidden = unknown_parts(task) if undisturbed else []
-    hidden += ["varied parameters"] if task.vary is not None else []
+    unknown = task.vary is not None and not estimated
+    hidden += ["varied parameters"] if unknown else []
     require(
         not hidden,
         f"a value of the state cannot know the {', '.join(hidden)} of {task.name!r}; "
-        'learn a policy instead: hc.template("residual", task) with algorithm="ppo"',
+        'train hc.template("hybrid", task), which estimates them, or learn a policy: '
+        'hc.template("residual", task) with algorithm="ppo"',
     )
 
 

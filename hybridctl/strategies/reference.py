@@ -13,10 +13,10 @@ from hybridctl.controllers import (
     StateFeedback,
     Switch,
     demands,
-    level,
     machine,
     near,
 )
+from hybridctl.controllers.guards import Level
 from hybridctl.controllers.swingup import POWERS, told
 from hybridctl.design import linearize
 from hybridctl.design.feedback import lqr as design_lqr
@@ -65,6 +65,7 @@ def build_machine(
     swing: Controller | None = None,
     catch: Guard | None = None,
     leave: Guard | None = None,
+    lqr: StateFeedback | None = None,
     names: tuple[str, str] = ("swing", "balance"),
 ) -> Switch:
     """Swing up by energy, catch by LQR, let go when the LQR cannot hold.
@@ -75,6 +76,7 @@ def build_machine(
         swing: another controller for the first mode.
         catch: another guard on the way from the first to the second.
         leave: another guard on the way back.
+        lqr: the task's LQR, where it is designed already.
         names: of the modes.
 
     Returns:
@@ -82,51 +84,58 @@ def build_machine(
     """
     mechanical(task)  # or its sentence, before another one
     gains, (first, second) = gains or tuned(task), names
-    catch = catches(task, gains) if catch is None else catch
-    leave = leaves(task, gains) if leave is None else leave
+    lqr = lqr or build_lqr(task)
+    catch = catches(task, gains, lqr) if catch is None else catch
+    leave = leaves(task, gains, lqr) if leave is None else leave
     modes = {
         first: swing or build_pump(task, gains),
-        second: build_balance(task, gains),
+        second: build_balance(task, gains, lqr),
     }
     return machine(modes, {(first, second): catch, (second, first): leave})
 
 
-def catches(task: Task, gains: MachineGains | None = None) -> Guard:
+def catches(
+    task: Task, gains: MachineGains | None = None, lqr: StateFeedback | None = None
+) -> Guard:
     """No angle is far off, and the LQR asks for little enough, to catch it."""
     gains = gains or tuned(task)
-    asked = demands(build_lqr(task), gains.catch * task.input_limit)
+    asked = demands(lqr or build_lqr(task), gains.catch * task.input_limit)
     names = [task.plant.states[i] for i in task.target.angles]
     if not names:
         return ~asked
     return near(task.target, **dict.fromkeys(names, gains.lean)) & ~asked
 
 
-def leaves(task: Task, gains: MachineGains | None = None) -> Guard:
+def leaves(
+    task: Task, gains: MachineGains | None = None, lqr: StateFeedback | None = None
+) -> Guard:
     """The LQR asks for so much that it is not holding the pole."""
     gains = gains or tuned(task)
-    return demands(build_lqr(task), gains.leave * task.input_limit)
+    return demands(lqr or build_lqr(task), gains.leave * task.input_limit)
 
 
-def locked(task: Task, share: float = 1.0) -> Guard:
+def locked(task: Task, share: float = 1.0, lqr: StateFeedback | None = None) -> Level:
     """In the level set (a share of it) on which the task's LQR never saturates."""
-    lqr = build_lqr(task)
-    return level(lqr.V < share * lqr.unsaturated(task.input_limit))
+    lqr = lqr or build_lqr(task)
+    return Level(lqr.V, share * lqr.unsaturated(task.input_limit))
 
 
-def build_balance(task: Task, gains: MachineGains | None = None) -> Controller:
+def build_balance(
+    task: Task, gains: MachineGains | None = None, lqr: StateFeedback | None = None
+) -> Controller:
     """The task's LQR; with the pole caught, one that brings the cart back sooner.
 
     What is left of the cost is small by then, so the slow return of the cart, which
     is optimal for the cost, can be given up for an earlier rest. Without a cart it is
     the LQR alone.
     """
-    (driven,) = mechanical(task).actuated
+    (driven,), lqr = mechanical(task).actuated, lqr or build_lqr(task)
     if driven in task.plant.angles:
-        return build_lqr(task)
+        return lqr
     weights = np.array(task.cost.quadratic[0])
     weights[driven] *= (gains or tuned(task)).centre
-    modes = {"catch": build_lqr(task), "centre": _lqr(task, weights)}
-    enter, leave = locked(task, 2.0), ~locked(task, 4.0)
+    modes = {"catch": lqr, "centre": _lqr(task, weights)}
+    enter, leave = locked(task, 2.0, lqr), ~locked(task, 4.0, lqr)
     return machine(modes, {("catch", "centre"): enter, ("centre", "catch"): leave})
 
 

@@ -26,7 +26,8 @@ from hybridctl.kinds import checked
 from hybridctl.names import TEMPLATES, check_listed
 from hybridctl.plants import own_units
 from hybridctl.plants.scales import coordinate_units
-from hybridctl.strategies.model import is_hidden, observing
+from hybridctl.strategies.adaptive import adapting
+from hybridctl.strategies.model import is_hidden
 from hybridctl.strategies.reference import (
     build_balance,
     build_lqr,
@@ -55,14 +56,21 @@ def build_ppo(task: Task) -> Controller:
 def build_hybrid(task: Task) -> Controller:
     """The agent alone where the LQR would saturate; the LQR holds, and centres.
 
-    Behind observers and a predictor where the task's loop hides the state.
+    Behind observers and a predictor where the task's loop hides the state, and an
+    estimator of the parameters that vary.
     """
+    return adapting(task, _hybrid)
+
+
+def _hybrid(task: Task) -> Controller:
+    """On a plant that is known, of its state."""
     agent = task.input_limit * Slot(task.plant.n_u, "hjb")
     gains = tuned(task, observed=is_hidden(task))
     if _must_stay_up(task):  # at the target all along, so its own LQR is the best
         gains = dataclasses.replace(gains, centre=1.0)
-    catch = locked(task, HOLDS) | _rests(task)
-    return observing(task, build_machine(task, gains, swing=agent, catch=catch))
+    lqr = build_lqr(task)
+    catch = locked(task, HOLDS, lqr) | _rests(task)
+    return build_machine(task, gains, swing=agent, catch=catch, lqr=lqr)
 
 
 def _rests(task: Task) -> Guard:

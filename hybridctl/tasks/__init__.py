@@ -1,6 +1,7 @@
 """What counts as good: tasks by name."""
 
 from hybridctl.names import TASKS, check_listed
+from hybridctl.plants.vary import Vary as Vary
 from hybridctl.tasks.cartpole import balance as balance
 from hybridctl.tasks.cartpole import global_ as global_
 from hybridctl.tasks.cartpole import short_track as short_track
@@ -21,11 +22,11 @@ from hybridctl.tasks.registry import about as about
 from hybridctl.tasks.registry import get as get
 from hybridctl.tasks.registry import names as names
 from hybridctl.tasks.registry import register as register
+from hybridctl.tasks.start import Beside as Beside
 from hybridctl.tasks.start import Box as Box
 from hybridctl.tasks.start import Curriculum as Curriculum
 from hybridctl.tasks.start import Either as Either
 from hybridctl.tasks.start import Start as Start
-from hybridctl.tasks.start import Vary as Vary
 from hybridctl.tasks.task import Goal as Goal
 from hybridctl.tasks.task import Outcome as Outcome
 from hybridctl.tasks.task import Task as Task

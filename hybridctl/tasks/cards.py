@@ -18,9 +18,10 @@ from hybridctl.describe import (
     tells,
 )
 from hybridctl.loop.cards import loop_rows
+from hybridctl.plants.vary import Vary
 from hybridctl.tasks.cost import Cost
 from hybridctl.tasks.evaluate import Scores
-from hybridctl.tasks.start import Box, Curriculum, Either, Start, Vary
+from hybridctl.tasks.start import Box, Curriculum, Either, Start
 from hybridctl.tasks.task import Goal, Task
 
 

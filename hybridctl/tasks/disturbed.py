@@ -7,10 +7,11 @@ from hybridctl.controllers import near
 from hybridctl.kinds import checked, real_number
 from hybridctl.loop import Actuator, Disturbance, Loop, Sensor
 from hybridctl.plants import CartPole
+from hybridctl.plants.vary import Vary
 from hybridctl.tasks.cartpole import anywhere, cartpole, cartpole_task, mixed_start
 from hybridctl.tasks.gains import tuned_on
 from hybridctl.tasks.registry import register
-from hybridctl.tasks.start import Box, Vary
+from hybridctl.tasks.start import Box
 from hybridctl.tasks.task import Task
 
 NOISE = (0.01, 0.02, 0.1, 0.1)  # m, rad, m/s, rad/s

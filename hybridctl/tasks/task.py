@@ -25,8 +25,9 @@ from hybridctl.loop import Loop, LoopState, begin
 from hybridctl.loop.fit import steps_of
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.vary import Vary
 from hybridctl.tasks.hints import Hints
-from hybridctl.tasks.start import Curriculum, Start, Vary
+from hybridctl.tasks.start import Curriculum, Start
 
 REWARDS = ("alive", "cost")
 HUGE = 1e15  # a state beyond this counts as not finite; its square still is

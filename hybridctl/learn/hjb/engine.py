@@ -38,7 +38,7 @@ from hybridctl.learn.hjb.rollout import (
     starts,
     targets,
 )
-from hybridctl.learn.hjb.template import check_template
+from hybridctl.learn.hjb.template import adapts, check_template
 from hybridctl.learn.lane import Lane
 from hybridctl.strategies.optimal import OptimalControl, check_known, optimal_control
 
@@ -79,8 +79,10 @@ def engine(
 ) -> None:
     """Learn the value of the task's plant; see `hybridctl.learn.engine`."""
     check_template(env.task, env.template)
-    check_known(env.task, undisturbed=not isinstance(env.template, Series))
-    problem = cast(optimal_control(env.task, undisturbed=False), "problem")
+    told = adapts(env.template)
+    check_known(env.task, not isinstance(env.template, Series), told)
+    problem = optimal_control(env.task, undisturbed=False, estimated=told)
+    problem = cast(problem, "problem")
     if len(problem.plant.angles) > 1:
         warnings.warn(MANY, stacklevel=2)
     trainer = Trainer(problem, config, env.dt)
@@ -105,10 +107,10 @@ class Trainer:
         self.states = config.num_envs * config.unroll_length  # of an update
         self.updates = -(-config.steps // self.states)
         self.chunk = -(-self.updates // max(config.num_evals - 1, 1))
-        x0 = jnp.asarray(problem.cost.x0)
+        x0 = jnp.asarray(problem.x0)
         self.draw = jax.jit(functools.partial(starts, problem), static_argnums=1)
         usual = self.draw(jax.random.PRNGKey(0), 4096)
-        self.features = Physical.told_on(problem.plant, problem.cost.x0, usual)
+        self.features = Physical.told_on(problem.plant, problem.x0, usual)
         self.unit = UNIT * (jnp.asarray(problem.wide.high) - x0)
         self.layers, self.unravel = self._networks()
         mixed = np.random.default_rng(0)  # lanes differ, so the same order will do

@@ -63,7 +63,7 @@ def starts(problem: OptimalControl, key: Array, n: int) -> Array:
     usual = jnp.where(_locked(problem, usual)[:, None], wide, usual)
     near = jax.random.uniform(slow, (n, 1)) ** 2
     still = np.asarray([c in problem.columns for c in range(problem.plant.n_x)])
-    centre = jnp.asarray(problem.cost.x0)
+    centre = jnp.asarray(problem.x0)
     slow = jnp.where(still, wide, centre + near * (wide - centre))
     chance = jax.random.uniform(choose, (n, 1))
     far = jnp.where(chance < SLOW, slow, wide)
@@ -72,7 +72,7 @@ def starts(problem: OptimalControl, key: Array, n: int) -> Array:
 
 def _locked(problem: OptimalControl, x: Array) -> Array:
     """Which of the states [n, n_x] lie in the lock."""
-    return jax.vmap(problem.lock.V)(x) < problem.lock.rho
+    return jax.vmap(problem.locked)(x)
 
 
 def rollout(
@@ -151,7 +151,7 @@ def _after(
     n, lanes, size = path.after.shape
     flat = path.after.reshape(n * lanes, size)
     V, slope = estimate(jnp.where(jnp.isfinite(flat), flat, 0.0))
-    end, push = jax.vmap(jax.value_and_grad(problem.lock.V))(flat)
+    end, push = jax.vmap(jax.value_and_grad(problem.end))(flat)
     locked, failed = path.locked.reshape(-1), path.failed.reshape(-1)
     V = jnp.where(failed, problem.left, jnp.where(locked, end, V))
     slope = jnp.where(locked[:, None], push, slope)

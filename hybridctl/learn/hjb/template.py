@@ -3,8 +3,8 @@
 import numpy as np
 
 from hybridctl.checks import require
-from hybridctl.controllers import Controller, Hold, Slot, Switch
-from hybridctl.controllers.controller import Scaled, Series
+from hybridctl.controllers import Adaptive, Controller, Hold, Slot, Switch
+from hybridctl.controllers.controller import Scaled, Series, walk
 from hybridctl.controllers.fill import action_size
 from hybridctl.tasks import Task
 
@@ -23,6 +23,13 @@ def check_template(task: Task, template: Controller) -> None:
     )
 
 
+def adapts(template: Controller) -> bool:
+    """Whether the agent is told the parameters of the plant: by an estimator."""
+    return isinstance(template, Series) and any(
+        isinstance(node, Adaptive) for node in walk(template)
+    )
+
+
 def _is_whole(node: Controller, limit: float, n_u: int) -> bool:
     """Whether the only Slot, times the limit, is what the controller gives."""
     if isinstance(node, Scaled) and isinstance(node.inner, Slot):
@@ -31,6 +38,8 @@ def _is_whole(node: Controller, limit: float, n_u: int) -> bool:
     if isinstance(node, Series):
         inside = not action_size(node.observer)
         return inside and _is_whole(node.inner, limit, n_u)
+    if isinstance(node, Adaptive):
+        return _is_whole(node.family.nominal, limit, n_u)
     if isinstance(node, Hold):
         return _is_whole(node.inner, limit, n_u)
     if isinstance(node, Switch):

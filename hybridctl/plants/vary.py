@@ -1,0 +1,113 @@
+"""Parameters of a plant that vary, or that nobody has measured."""
+
+import functools
+import operator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from hybridctl.checks import as_float, finite, one_of, require, shape
+from hybridctl.describe import Shown
+from hybridctl.kinds import as_row
+from hybridctl.plants.plant import Parametrized, Plant
+from hybridctl.plants.signals import names as unique
+
+_WARPS = ("linear", "log", "square")
+
+
+class Vary(Shown, eqx.Module):
+    """A random plant for every episode.
+
+    Each named parameter is drawn from [low, high] with u ~ U(0, 1): linear is
+    low + (high - low) u, log is low (high / low)^u, square is low + (high - low) u².
+
+    Args:
+        names: parameters of the plant; of a network's component as "motor.R", an entry
+            of an array, such as a MuJoCo model has, as "body_mass[2]".
+        low: smallest values, shape [n].
+        high: largest values, shape [n].
+        warps: linear, log or square for each; linear by default.
+    """
+
+    names: tuple[str, ...] = eqx.field(static=True, converter=as_row)
+    low: Float[Array, " n"] = eqx.field(converter=as_float)
+    high: Float[Array, " n"] = eqx.field(converter=as_float)
+    warps: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
+
+    def __check_init__(self):
+        unique("parameters that vary", self.names)
+        n = (len(self.names),)
+        require(
+            np.shape(self.low) == np.shape(self.high) == n,
+            f"Vary of {n[0]} parameters needs {n[0]} values in low and in high",
+        )
+        shape("high", self.high, np.shape(self.low))
+        finite("low", self.low)
+        finite("high", self.high)
+        for warp in self.warps:
+            one_of("warp", warp, _WARPS)
+
+    def __call__(self, key: Array, plant: Plant) -> Plant:
+        """The plant with new parameters."""
+        return self.at(jax.random.uniform(key, (len(self.names),)), plant)
+
+    def at(self, u: Array, plant: Plant) -> Plant:
+        """The plant with the parameters that u [n], from 0 to 1, stands for."""
+        missing = [n for n in self.names if _parameter(plant, _entry(n)[0]) is None]
+        require(not missing, f"{type(plant).__name__} has no parameters {missing}")
+        warps = self.warps or ("linear",) * len(self.names)
+        for i, (name, warp) in enumerate(zip(self.names, warps, strict=True)):
+            plant = _replaced(plant, name, self._value(i, warp, u[i]))
+        return plant
+
+    def of(self, plant: Plant) -> Array:
+        """The values [n] that a plant has of these parameters."""
+        entries = (
+            (_parameter(plant, name), at) for name, at in map(_entry, self.names)
+        )
+        return jnp.stack([jnp.asarray(value)[at] for value, at in entries])
+
+    def _value(self, i: int, warp: str, u: Array) -> Array:
+        low, high = self.low[i], self.high[i]
+        if warp == "log":
+            return low * (high / low) ** u
+        return low + (high - low) * (u**2 if warp == "square" else u)
+
+
+def _replaced(plant: Plant, name: str, value: Array) -> Plant:
+    """The plant with another value of a parameter, or of an entry of one."""
+    whole, index = _entry(name)
+    old = _parameter(plant, whole)
+    sizes = np.shape(old)
+    fits = len(index) == len(sizes) and all(map(operator.lt, index, sizes))
+    require(
+        fits,
+        f"Vary draws single numbers, and {name} of {type(plant).__name__} is none: "
+        f"{whole} has shape {sizes}; name an entry, such as "
+        f"{whole}{[0] * len(sizes) or ''}",
+    )
+    new = jnp.asarray(old).at[index].set(value) if index else value
+    return eqx.tree_at(lambda p: _parameter(p, whole), plant, new)
+
+
+def _entry(name: str) -> tuple[str, tuple[int, ...]]:
+    """The parameter that a name means, and the entry of it: "body_mass[2]"."""
+    whole, _, index = name.removesuffix("]").partition("[")
+    numbers = index.split(",") if index else ()
+    require(
+        all(number.strip().isdigit() for number in numbers),
+        f"{name!r} names no entry; count from 0, as in {whole}[2]",
+    )
+    return whole, tuple(int(number) for number in numbers)
+
+
+def _parameter(plant: Any, name: str) -> Any:
+    """A parameter by its name, also of a part ("motor.R") or of a plant's dict."""
+    found = functools.reduce(lambda p, n: getattr(p, n, None), name.split("."), plant)
+    own = plant.parameters if isinstance(plant, Parametrized) else None
+    return own.get(name) if found is None and isinstance(own, dict) else found

@@ -114,6 +114,7 @@ def test_the_lock_is_that_of_the_plant_that_is_met(coarse):
     assert problem.locked(z) == own.locked(x)
 
 
+@pytest.mark.slow
 def test_a_value_of_state_and_parameters_is_learned(coarse, tmp_path):
     small = {
         "num_envs": 32, "unroll_length": 4, "batch_size": 64, "hidden": (8, 8),

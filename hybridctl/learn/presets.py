@@ -28,14 +28,15 @@ weak = swing.replace(horizon=8.0)  # a swing-up that takes longer
 sac = Config(
     algorithm="sac",
     engine="brax",
-    steps=200_000,
+    steps=400_000,
     num_envs=64,
     batch_size=256,
     learning_rate=1e-3,
     reward_scaling=1.0,
+    tau=0.02,
     grad_updates_per_step=8,
     min_replay_size=4096,
-    num_evals=21,
+    num_evals=41,
 )
 hjb = Config(
     algorithm="hjb",

@@ -7,7 +7,7 @@ from benchmarks.lib.results import ROOT, load
 from benchmarks.lib.words import section, table, with_interval
 from benchmarks.lib.words_embed import adapters, files, latency, parity
 from benchmarks.lib.words_suite import share_table, suite
-from benchmarks.lib.words_value import headline, value
+from benchmarks.lib.words_value import headline, optimum, value
 
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "measured.md"
@@ -382,7 +382,7 @@ def machine() -> str:
 def page() -> str:
     """The whole of docs/measured.md."""
     parts = (
-        suite(), value(), bounds(), longer(), statistics(), falsifier(), leaderboard(),
+        suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(), leaderboard(),
         design(), worlds(), latency(), parity(), files(), adapters(), learning(),
         memory(), clones(), speed(), films(),
     )  # fmt: skip

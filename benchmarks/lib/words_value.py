@@ -107,3 +107,47 @@ def beside(task: dict[str, Any]) -> str:
         f"On `global` the residual that PPO trains ends at J {row['J_mean']:.4g} after "
         f"{run['seconds']:.0f} s."
     )
+
+
+def optimum() -> str:
+    """Two values and what follows from them, beside the optimal inputs."""
+    result = load("optimum")
+    states, least = result["states"], np.array(result["states"]["least"])
+    heads = "|V at the start|J|of the least|median|worst start"
+    worst = "start|least|V of the network|its J|V of the grid|its J"
+    return section(
+        "Values beside the optimum",
+        f"The first {len(least)} held-out starts of `{result['task']}`, where the "
+        f"optimal inputs cost {least.mean():.2f} (transcription, see below). V is "
+        "what a value says at the start, J what following it costs; then J as a share "
+        "of the least: of all starts together, of the median start, of the worst.",
+        table(heads.split("|"), [followed(name, states) for name in states["J"]]),
+        "The starts at which the hybrid is furthest from the least:",
+        table(worst.split("|"), furthest(states)),
+        "Of one training, seed 0; from `benchmarks/questions/optimum.py`.",
+    )
+
+
+def followed(name: str, states: dict[str, Any]) -> tuple[str, ...]:
+    """A controller: what its value says, and what it pays."""
+    least, J = np.array(states["least"]), np.array(states["J"][name])
+    V = states["V"].get(name)
+    told = {"hybrid": "`hybrid`, of a network", "dp": "`dp`, of a grid"}
+    planned = f"MPC over {name[4:6]} periods, then V of the network"
+    return (
+        told.get(name, planned),
+        "–" if V is None else f"{np.mean(V):.1f}",
+        f"{J.mean():.2f}",
+        f"{J.mean() / least.mean():.3f}",
+        f"{np.median(J / least):.3f}",
+        f"{np.max(J / least):.2f}",
+    )
+
+
+def furthest(states: dict[str, Any], n: int = 4) -> list[list[str]]:
+    """The starts where the hybrid is furthest from the least."""
+    V, J = states["V"], states["J"]
+    far = np.array(J["hybrid"]) / np.array(states["least"])
+    known = [states["least"], V["hybrid"], J["hybrid"], V["dp"], J["dp"]]
+    rows = np.argsort(-far)[:n]
+    return [[str(i), *(f"{column[i]:.1f}" for column in known)] for i in rows]

@@ -27,7 +27,7 @@ from hybridctl.tasks.statistics import student_mean
 
 RESULT = results.path("teach")
 PART = results.path("teach.part")
-LESSONS = {"global machine": 1024, "short_track mpc": 64}  # and episodes
+LESSONS = {"global machine": 1024}  # and episodes
 
 PROCESS = """
 import json, sys, time

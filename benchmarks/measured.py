@@ -382,9 +382,9 @@ def machine() -> str:
 def page() -> str:
     """The whole of docs/measured.md."""
     parts = (
-        suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(), leaderboard(),
-        design(), worlds(), latency(), parity(), files(), adapters(), learning(),
-        memory(), clones(), speed(), films(),
+        suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(),
+        leaderboard(), design(), worlds(), latency(), parity(), files(), adapters(),
+        learning(), memory(), clones(), speed(), films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 

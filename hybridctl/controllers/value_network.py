@@ -189,7 +189,8 @@ class NetworkValue(Value):
         half = np.full(plant.n_x, np.pi)
         half[straight] = REACH * np.asarray(self.features.size)[: len(straight)]
         target = plant.equilibrium(x0)
-        return Extent(target, plant.units, x0 - half, x0 + half, self.lock)
+        lock = None if self.lock is None else designed(self.lock, jnp.asarray(x0))
+        return Extent(target, plant.units, x0 - half, x0 + half, lock)
 
     @property
     def _layers(self) -> Layers:

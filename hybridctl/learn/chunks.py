@@ -1,10 +1,10 @@
 """A trainer's updates, compiled once and run in chunks, each of which is offered."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
 import numpy as np
-from jax import Array
 
 from hybridctl.learn.engine import Offer, Take
 
@@ -22,8 +22,9 @@ class Chunked(Protocol):
     updates: int
     chunk: int
 
-    def run(self, learner: Any, updates: Array, *constants: Any) -> Any:
-        """So many updates."""
+    @property
+    def run(self) -> Callable[..., Any]:
+        """So many updates of a learner: (learner, updates, *constants) -> learner."""
         ...
 
     def offer(self, learner: Any) -> Offer:

@@ -207,31 +207,142 @@ def worlds() -> str:
 def learning() -> str:
     """Seconds to a solved task."""
     result = load("learn")
-    cold, warm = (result["seconds"][kind] for kind in ("cold", "warm"))
-    steps = [run["cold"]["steps"] for run in result["runs"]]
+    seconds, solved, seeds = result["seconds"], result["solved"], result["seeds"]
+    steps = [run["jax"]["cold"]["steps"] for run in result["runs"]]
+    rows = [
+        (name, f"{solved[engine]} of {seeds}", *spans(seconds, kinds))
+        for name, engine, kinds in (
+            ('`engine="jax"`', "jax", ("jax cold", "jax warm")),
+            ('`engine="brax"`', "brax", ("brax cold", "brax warm")),
+            ('`algorithm="sac"`', "sac", ("sac cold", "sac warm")),
+            ("stable-baselines3, tuned for it too", "sb3", ("sb3", "sb3")),
+        )
+        if engine in solved
+    ]
     return section(
         "Learning",
         "How long does a user wait for PPO to solve `balance` with at most 1 N? A new "
         "process, imports and compiling included.",
         "Solved is it when 128 episodes last 990 of 1000 periods on average and 128 "
-        f"others confirm it: {result['solved']} of {result['seeds']} seeds, after "
-        f"{min(steps):,} to {max(steps):,} steps, on {result['about']['cores']} core "
-        f"in {cold['min']:.1f}–{cold['max']:.1f} s with an empty compilation cache, "
-        f"{warm['min']:.1f}–{warm['max']:.1f} s with a warm one. {peers(result)}From "
-        "`benchmarks/questions/learn.py`.",
+        f"others confirm it; our engine takes {min(steps):,} to {max(steps):,} steps. "
+        f"Seconds on {result['about']['cores']} core, cold with an empty compilation "
+        "cache and warm with a full one:",
+        table(("", "solved", "cold", "warm"), rows),
+        f"{ratios(result)}From `benchmarks/questions/learn.py`.",
+        *engines(),
     )
 
 
-def peers(result: dict[str, Any]) -> str:
-    """What stable-baselines3 needed in the same run, if it took part."""
-    if "sb3" not in result["seconds"]:
-        return ""
-    seconds, ratio = result["seconds"]["sb3"], result["cpu"]["ratio"]
+def spans(seconds: dict[str, Any], kinds: tuple[str, str]) -> list[str]:
+    """Least and most seconds of each kind."""
+    return [f"{seconds[kind]['min']:.1f}–{seconds[kind]['max']:.1f}" for kind in kinds]
+
+
+def ratios(result: dict[str, Any]) -> str:
+    """Medians of processor time, each beside another's."""
+    ratio = result["cpu"]["ratio"]
+    words = {
+        "jax cold/brax cold": "of brax's cold",
+        "jax warm/brax warm": "of brax's warm",
+        "jax cold/sb3": "of stable-baselines3's, cold",
+        "jax warm/sb3": "of stable-baselines3's, warm",
+    }
+    found = [
+        f"{ratio[name]:.2f} {said}" for name, said in words.items() if name in ratio
+    ]
+    return f"Its median processor time is {', '.join(found)}. "
+
+
+def engines() -> tuple[str, ...]:
+    """Both engines on other templates and tasks."""
+    result = load("engines")
+    rows = [
+        (
+            name.replace(" ", "`, `").join("``"),
+            *(f"{row[engine]['J']['mean']:.4g}" for engine in ("jax", "brax")),
+            f"{row['difference']['mean']:+.2g} [{row['difference']['low']:+.2g}, "
+            f"{row['difference']['high']:+.2g}]",
+            *(f"{row[engine]['success']:.1%}" for engine in ("jax", "brax")),
+            f"{row['speed']:.2f}",
+            f"{row['cold']:.2f}",
+        )
+        for name, row in result["pairs"].items()
+    ]
     return (
-        f"stable-baselines3's PPO, tuned for it too, solves {result['sb3_solved']} of "
-        f"{result['seeds']} seeds in {seconds['min']:.1f}–{seconds['max']:.1f} s, "
-        f"imports included. Its median processor time is {ratio['sb3/cold']:.2f} times "
-        f"hybridctl's cold one and {ratio['sb3/warm']:.2f} times its warm one. "
+        f"Both engines with the same settings (`{result['preset']}`), "
+        f"{result['seeds']} seeds, {result['n']} held-out episodes: cost J, its "
+        "difference with a 95 % interval over seeds, success; decisions per second as "
+        "a multiple of brax's, and the processor's time for the whole process from an "
+        "empty cache as a share of brax's:",
+        table(
+            ("task, template", "J", "J of brax", "ΔJ", "success", "of brax",
+             "speed", "cold"),
+            rows,
+        ),
+        "From `benchmarks/questions/engines.py`.",
+    )  # fmt: skip
+
+
+def memory() -> str:
+    """What a policy needs to see of a plant that it does not know."""
+    result = load("memory")
+    ways = {
+        "now": "what it measures now",
+        "critic": 'the same; `critic_features="state"`',
+        "history": "and four decisions before; `history=4`",
+        "GRU": "and what it remembers; `recurrent=32`",
+    }
+    percent = lambda found: (  # noqa: E731
+        f"{found['mean']:.1%} [{found['low']:.1%}, {found['high']:.1%}]"
+    )
+    rows = []
+    for name, words in ways.items():
+        row = result["ways"][name]
+        J = f"{row['J']['mean']:.4g} [{row['J']['low']:.4g}, {row['J']['high']:.4g}]"
+        rows.append((words, percent(row["success"]), J, f"{row['seconds']:.0f}"))
+    machine = result["runs"]["now"][0]["machine"]
+    return section(
+        "A plant that is not known",
+        "What should a policy see where the plant's parameters are drawn for every "
+        "episode?",
+        f"The residual on `unknown_plant`, {result['seeds']} seeds of the preset "
+        f"`{result['preset']}`, {result['n']} held-out episodes; the tuned machine "
+        f"settles {machine:.1%} of them. With 95 % intervals over seeds, and seconds "
+        "of training with all it compiles:",
+        table(("the policy sees", "settles", "J", "s"), rows),
+        "From `benchmarks/questions/memory.py`.",
+    )
+
+
+def clones() -> str:
+    """What a student of a controller is worth."""
+    result = load("teach")
+    rows = []
+    for lesson in [name for name in result if " " in name]:
+        found = result[lesson]
+        runs, (value, low, high) = found["runs"], found["J_of_teacher"]
+        least = min(run["success"] for run in runs)
+        seconds = [run["seconds"] for run in runs]
+        worse = sum(run["on_minus_clone"][1] > 0 for run in runs)
+        rows.append(
+            (
+                "`, `".join(lesson.split()).join("``"),
+                f"{value:.3f} [{low:.3f}, {high:.3f}]",
+                f"{least:.1%} ({found['teacher']['success']:.1%})",
+                f"{min(seconds):.0f}–{max(seconds):.0f}",
+                f"{worse} of {len(runs)}",
+            )
+        )
+    return section(
+        "Clones",
+        "How good is the clone of a controller, a network of 2x64, and is it worse "
+        "after PPO has gone on from it?",
+        f"{result['seeds']} seeds, the teacher's held-out episodes in pairs: cost J as "
+        "a multiple of the teacher's; success of the worst seed (of the teacher); "
+        "seconds from an empty cache; seeds that were worse, 95 % sure, after "
+        f"{result['steps']:,} decisions more:",
+        table(("task, teacher", "J", "success", "s", "worse later"), rows),
+        "From `benchmarks/questions/teach.py`.",
     )
 
 
@@ -273,7 +384,7 @@ def page() -> str:
     parts = (
         suite(), value(), bounds(), longer(), statistics(), falsifier(), leaderboard(),
         design(), worlds(), latency(), parity(), files(), adapters(), learning(),
-        speed(), films(),
+        memory(), clones(), speed(), films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hybridctl.contests.over import compare_over as compare_over
     from hybridctl.contests.tune import tune as tune
     from hybridctl.controllers import EKF as EKF
+    from hybridctl.controllers import GRU as GRU
     from hybridctl.controllers import MPC as MPC
     from hybridctl.controllers import PID as PID
     from hybridctl.controllers import Argmax as Argmax

@@ -1,6 +1,7 @@
 """Dynamic programming: the value on a grid, and the controller that looks ahead."""
 
 import importlib
+import signal
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +51,18 @@ def test_what_a_grid_cannot_do_gets_a_sentence():
         design._needed(hc.DoubleCartPole(), (3,) * 6)
 
 
+def test_ctrl_c_ends_an_iteration_that_then_begins_anew(monkeypatch):
+    design = importlib.import_module("hybridctl.design.value_iteration")
+
+    def pressed(*_):
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(design, "_swept", pressed)
+        hc.value_iteration(TASK, nodes=(31, 31))  # a bar that is left would stand
+    assert hc.value_iteration(TASK, nodes=(31, 31)).values.shape == (31, 31)
+
+
 def test_a_finer_grid_keeps_what_it_had():
     design = importlib.import_module("hybridctl.design.value_iteration")
     coarse = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
@@ -66,8 +79,20 @@ def test_the_machine_of_the_grid_tells_its_modes():
     assert trace.modes == ("swing", "balance") and trace.mode[-1] == 1
 
 
-def test_a_value_is_drawn_with_its_switching_line():
+def test_a_value_draws_slices_and_where_its_input_turns():
     swing = hc.Greedy(TASK.plant, TASK.cost, VALUE, 3.0, TASK.loop.dt)
-    figure = hc.show.value_map(VALUE, TASK.plant, controller=swing)
-    told = [axis.get_xlabel() for axis in figure.axes]
-    assert told[0] == "theta [rad]" and len(figure.axes) == 2
+    figure = swing.plot(limits={"dtheta": 8.0}, spans={"dtheta": (-9.0, 9.0)})
+    axis, bar = figure.axes
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("theta [rad]", "dtheta [rad/s]")
+    assert bar.get_ylabel() == "cost-to-go [unit of J]"
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert told == ["the input changes sign", "beyond the limit"]
+    np.testing.assert_allclose(VALUE.extent.target.x, [np.pi, 0.0], atol=1e-5)
+    for words, options in {
+        "unknown state 'x'": {"states": ("x", "theta")},
+        "two times 'theta'": {"states": ("theta", "theta")},
+        "is no range": {"spans": {"theta": (1.0, 1.0)}},
+        "unknown state 'force'": {"limits": {"force": 1.0}},
+    }.items():
+        with pytest.raises(ValueError, match=words):
+            VALUE.plot(**options)

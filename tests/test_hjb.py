@@ -1,16 +1,23 @@
 """Learning the value: its targets, its training, what it refuses, what it leaves."""
 
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import zoo
 from scipy.linalg import solve_continuous_are
 
 import hybridctl as hc
 from hybridctl.controllers.guards import Level, Quadratic
 from hybridctl.controllers.value_network import Physical
+from hybridctl.learn.hjb.engine import Trainer
 from hybridctl.learn.hjb.rollout import Lanes, rollout, targets
 from hybridctl.strategies.optimal import optimal_control
 
@@ -68,6 +75,16 @@ def test_inside_the_lock_the_value_is_that_of_the_lqr(run):
     np.testing.assert_allclose(value(x), lqr.V(x), rtol=1e-5)
 
 
+def test_a_learned_value_draws_every_position_with_its_rate(run):
+    value = run.policy.inner.value
+    figure = value.plot(limits=TASK.limits)
+    told = [axis.get_xlabel() for axis in figure.axes]
+    assert told == ["x [m]", "theta [rad]", ""]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["lock", "beyond the limit"]
+    assert value.extent.high[0] > 1.5 and figure.axes[0].get_xlim()[1] > 2.4
+
+
 def test_the_template_asks_for_its_algorithm(run):
     assert run.config.algorithm == "hjb"
     assert [row["steps"] for row in run.curve] == [0, STEPS / 2, STEPS]
@@ -92,7 +109,7 @@ def test_a_stopped_training_goes_on_bit_for_bit(run):
 def _stop_at(steps):
     def listener(run):
         if run.steps == steps and run.stopped == "running":
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     return listener
 
@@ -103,6 +120,12 @@ def test_it_saves_and_loads(run, tmp_path):
     pilots = [hc.embed(c, dt=0.02) for c in (run.controller, loaded)]
     y = np.array([0.3, 0.5, -0.2, 1.0])
     np.testing.assert_array_equal(*(pilot(y) for pilot in pilots))
+    value = run.policy.inner.value
+    path = hc.save(tmp_path / "value", value)
+    assert zoo.bits(hc.load(path, hc.NetworkValue)) == zoo.bits(value)
+    wrong = hc.tasks.reach(hc.Acrobot())
+    with pytest.raises(ValueError, match="this value is of x, theta, dx, dtheta, but"):
+        hc.Greedy(wrong.plant, wrong.cost, value, dt=0.02)
 
 
 def test_lanes_that_are_not_finite_are_left_out():
@@ -119,6 +142,57 @@ def test_lanes_that_are_not_finite_are_left_out():
     after, path = rollout(problem, lambda x: 0.0 * x[:, :1], 0.04, lanes, fresh)
     assert np.isfinite(after.x).all()
     np.testing.assert_array_equal(path.failed[0], [False, True, True, True])
+
+
+def test_a_lane_that_breaks_leaves_all_others_as_they_were(run):
+    """Their paths, bit for bit; of the fit it is left out, and it is counted."""
+    trainer = Trainer(optimal_control(TASK), run.config, TASK.loop.dt)
+    learner = trainer.begin(3)
+    broken = learner._replace(lanes=Lanes(
+        learner.lanes.x.at[5].set(jnp.nan), learner.lanes.age))  # fmt: skip
+    update = jax.jit(trainer.run, static_argnums=1)
+    fine, after = update(learner, 1), update(broken, 1)
+    others = np.arange(SMALL["num_envs"]) != 5
+    np.testing.assert_array_equal(fine.lanes.x[others], after.lanes.x[others])
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(after))
+    assert (fine.totals[3], after.totals[3]) == (0, 1)
+
+
+@pytest.mark.slow
+def test_starts_that_are_not_finite_are_counted_and_nothing_breaks():
+    start = zoo.Poisoned(TASK.train_start or TASK.start, 4)
+    run = trained(dataclasses.replace(TASK, train_start=start))
+    counts = [row["not_finite"] for row in run.curve]
+    assert counts == sorted(counts) and counts[-1] >= 5
+    assert all(np.isfinite(a).all() for a in run.checkpoint.arrays.values())
+
+
+KILLED = """
+import os, signal, sys
+import hybridctl as hc, test_hjb
+folder = hc.RunFolder(sys.argv[1])
+def killed(run):
+    if run.steps == test_hjb.STEPS // 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+test_hjb.trained(on_validation=(folder, killed))
+"""
+
+
+@pytest.mark.slow
+def test_after_kill_9_it_goes_on_bit_for_bit(run, tmp_path):
+    words = [sys.executable, "-W", "ignore", "-c", KILLED, str(tmp_path)]
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    done = subprocess.run(words, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == -signal.SIGKILL
+    found = hc.RunFolder(tmp_path).load(TASK, hc.template("hybrid", TASK))
+    assert found.stopped == "running" and found.steps == STEPS // 2
+    again = trained(resume=found, on_validation=hc.RunFolder(tmp_path))
+    assert zoo.bits(again.last) == zoo.bits(run.last)
+    scores = [[row["score"] for row in known.curve] for known in (again, run)]
+    assert scores[0] == scores[1]
+    for name, array in run.checkpoint.arrays.items():
+        np.testing.assert_array_equal(again.checkpoint.arrays[name], array, name)
+    assert hc.RunFolder(tmp_path).load().stopped == "finished"
 
 
 @pytest.mark.parametrize(

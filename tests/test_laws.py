@@ -144,8 +144,8 @@ def test_a_batch_is_a_loop(name):
         zoo.same_bits(batch.x, single)
 
 
-FILED = """level compensator history delayed follow feedforward trajectory observed
-integral scheduled pid lqg ekf predictor""".split()
+FILED = """level compensator history memory delayed follow feedforward trajectory
+observed integral scheduled pid lqg ekf predictor""".split()
 
 
 @over(CONTROLLERS, *FILED)

@@ -224,6 +224,13 @@ def test_vary_gives_every_episode_its_own_plant():
             "unknown algorithm 'magic'; choose one of: hjb, ppo, sac",
         ),
         ({"lerning_rate": 1.0}, "unknown setting 'lerning_rate'"),
+        ({"engine": "torch"}, "unknown engine 'torch'; choose one of: brax, jax"),
+        ({"engine": "jax", "algorithm": "sac"}, "engine='jax' has no 'sac'"),
+        ({"engine": "brax", "algorithm": "hjb"}, "engine='brax' has no 'hjb'"),
+        (
+            {"engine": "brax", "final_entropy_cost": 0.1},
+            "final_entropy_cost=0.1 is for PPO by our own",
+        ),
     ],
 )
 def test_bad_settings_are_refused(settings, message):
@@ -256,23 +263,27 @@ def test_presets_and_discount():
     assert type(config.steps) is type(config.hidden[0]) is int
 
 
+BRAX = Config(engine="brax")
+
+
 def test_as_many_devices_as_share_the_environments(monkeypatch):
     for there, used in ((1, 1), (2, 2), (3, 2), (5, 4), (6, 4), (7, 4), (8, 8)):
         monkeypatch.setattr(jax, "local_device_count", lambda there=there: there)
-        assert devices(Config()) == used
-        said = shortfall(Config())
+        assert devices(BRAX) == used and devices(Config()) == 1
+        said = shortfall(BRAX)
         assert said is None if used == there else f"{used} of {there} dev" in said  # type: ignore[operator]
-    assert devices(Config(max_devices_per_host=3)) == 2
-    assert devices(Config(num_envs=60, batch_size=120, num_minibatches=1)) == 6
+    assert devices(BRAX.replace(max_devices_per_host=3)) == 2
+    even = {"num_envs": 60, "batch_size": 120, "num_minibatches": 1}
+    assert devices(BRAX.replace(**even)) == 6
     monkeypatch.setattr(jax, "process_count", lambda: 3)
     with pytest.raises(ValueError, match="must be multiples of the 3 processes"):
-        devices(Config())
+        devices(BRAX)
 
 
 THREE = """
 import hybridctl as hc
 task = hc.tasks.get("balance", seconds=2.0)
-few = dict(steps=5000, num_evals=2, num_eval_envs=8, seed=0)
+few = dict(engine="brax", steps=5000, num_evals=2, num_eval_envs=8, seed=0)
 print(hc.train(task, 1.0 * hc.Slot(1), **few).stopped)
 """
 

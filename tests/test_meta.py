@@ -161,6 +161,7 @@ TRACE = hc.Trace(
     np.arange(2.0), X, X[:1, :1], X[:1, :1], None, PLANT.states, PLANT.inputs, ()
 )
 HELD = hc.Constant([0.0])
+GRID = hc.GridValue(X, [0, 0], [1, 1])
 GIVEN = {  # what they are called with
     "loop.Disturbance.impulse": (1.0,),
     "plants.MuJoCoPlant.rest": (hc.MuJoCoPlant.cartpole(),),
@@ -168,6 +169,10 @@ GIVEN = {  # what they are called with
     "ports.Ports.but": (hc.ports.Ports(),),
     "controllers.Tick.but": (hc.Tick(0.0, 0, X[0]),),
     "loop.Trace.plot": (TRACE,),
+    "controllers.Greedy.plot": (
+        hc.Greedy(hc.Pendulum(), hc.tasks.Cost([0, 0], [1, 1], [1]), GRID),
+    ),
+    "controllers.Value.plot": (GRID,),
     "loop.Trace.settling_time": (TRACE, UP),
     "learn.Config.replace": (hc.learn.Config(),),
     "controllers.beyond": (UP,),

@@ -19,8 +19,8 @@ import hybridctl as hc
 from hybridctl.controllers.fill import decision_every, held, is_held
 from hybridctl.learn import Config, presets, wrap
 from hybridctl.learn.brax.compat import ppo_networks, trainable
+from hybridctl.learn.brax.tally import KEY, STATE, Tallied
 from hybridctl.learn.checkpoint import flatten, unflatten
-from hybridctl.learn.tally import KEY, STATE, Tallied
 from hybridctl.loop import Sensor
 from hybridctl.runs import checkpoint_file
 
@@ -105,14 +105,16 @@ def still_task():
 
 
 @pytest.mark.slow
-def test_the_value_at_truncation_is_bootstrapped():
+def test_brax_bootstraps_the_value_at_truncation():
     """Ten decisions an episode; V(1) = -0.1 / (1 - γ) is a sum over forty."""
     gamma, scale = 0.95, 0.1
     config = Config(
         steps=400_000, discounting=gamma, reward_scaling=scale, num_evals=2,
         learning_rate=3e-3, final_learning_rate=0.01, entropy_cost=0.0,
     )  # fmt: skip
-    run = hc.train(still_task(), hc.Slot(1), config=config, progress=False)
+    run = hc.train(
+        still_task(), hc.Slot(1), config=config, engine="brax", progress=False
+    )
     network = ppo_networks.make_ppo_networks(
         {STATE: (1,)}, 1, value_hidden_layer_sizes=config.hidden, activation=jnp.tanh
     ).value_network
@@ -187,16 +189,30 @@ def test_a_run_goes_on_from_its_checkpoint(told):
     again = hc.train(BALANCE, 1.0 * hc.Slot(1), resume=first, progress=False, **more)
     assert again.curve[: len(first.curve)] == first.curve
     assert again.steps >= 12_288 and len(again.curve) > len(first.curve)
-    counts = [float(run.checkpoint.arrays["[0].count.lo"]) for run in (first, again)]
-    assert counts[1] > counts[0]
+    counts = [float(run.checkpoint.arrays[".updates"]) for run in (first, again)]
+    assert counts[1] > counts[0] > 0
     with pytest.raises(ValueError, match="already done"):
         hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, progress=False, **TINY)
     wider = more | {"hidden": (16, 16), "steps": 20_000}
     with pytest.raises(ValueError, match="same template, features and networks"):
         hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, progress=False, **wider)
+    with pytest.raises(ValueError, match="was trained by engine='jax'; leave it out"):
+        hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, engine="brax", steps=20_000)
+
+
+@pytest.mark.slow
+def test_brax_goes_on_with_networks_and_normalizer():
+    slot, few = 1.0 * hc.Slot(1), TINY | {"progress": False}
+    first = hc.train(BALANCE, slot, engine="brax", **few)
+    config = first.config.replace(engine=None)  # as the first files say it
+    known = dataclasses.replace(first, config=config)
+    again = hc.train(BALANCE, slot, resume=known, **few | {"steps": 12_288})
+    assert again.config.engine == "brax"
+    counts = [float(run.checkpoint.arrays["[0].count.lo"]) for run in (first, again)]
+    assert counts[1] > counts[0]
     with pytest.raises(ValueError, match="cannot go on from a checkpoint"):
-        sac = {"algorithm": "sac", "steps": 20_000}
-        hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, progress=False, **sac)
+        sac = {"algorithm": "sac", "steps": 20_000, "progress": False}
+        hc.train(BALANCE, slot, resume=again, **sac)
 
 
 def test_a_repeated_decision_is_held_by_the_trained_controller(tmp_path):

@@ -69,6 +69,11 @@ def test_a_grid_that_does_not_fit_gets_a_sentence(make, words):
         make()
 
 
+def test_a_value_that_tells_no_states_is_not_drawn():
+    with pytest.raises(ValueError, match="a Bowl does not tell its states"):
+        Bowl(hc.controllers.Quadratic(np.eye(4), UP.x)).plot()
+
+
 def gain(law) -> np.ndarray:
     """Slope of a law at the upright, by central differences."""
     x, step = jnp.asarray(UP.x), 1e-2
@@ -105,6 +110,37 @@ def test_the_lookahead_takes_the_cheapest_of_its_inputs():
     assert u == tried[np.argmin(prices)]
 
 
+def test_a_value_of_another_plant_is_refused():
+    names = (("p", "m"), ("a", "rad"), ("dp", "m/s"), ("da", "rad/s"))
+    other = hc.GridValue(np.zeros((2,) * 4), -np.ones(4), np.ones(4), states=names)
+    words = "this value is of p, a, dp, da, but the states of CartPole are x, theta"
+    with pytest.raises(ValueError, match=words):
+        hc.Greedy(PLANT, COST, other, dt=DT)
+    with pytest.raises(ValueError, match=words):
+        hc.train(TASK, 10.0 * hc.Slot(1), teacher=other, progress=False)
+
+
+def test_a_value_is_a_file_of_its_own(tmp_path):
+    path = hc.save(tmp_path / "value", grid())
+    again = hc.load(path, hc.Value)
+    assert zoo.bits(again) == zoo.bits(grid()) and type(again) is hc.GridValue
+    with pytest.raises(ValueError, match=r"holds a GridValue.*hc.load\(path, hc.Val"):
+        hc.load(path)
+    data = path.read_bytes()
+    push = hc.save(tmp_path / "push", hc.Constant([1.0]))
+    with pytest.raises(ValueError, match="holds a Constant, expected a Value"):
+        hc.load(push, hc.Value)
+    for place in np.random.default_rng(0).integers(len(data), size=40):
+        flipped = bytearray(data)
+        flipped[place] ^= 4
+        path.write_bytes(bytes(flipped))
+        with pytest.raises(ValueError, match="cannot load"):
+            hc.load(path, hc.Value)
+        path.write_bytes(data[:place])
+        with pytest.raises(ValueError, match="cannot load"):
+            hc.load(path, hc.Value)
+
+
 def test_greedy_refuses_what_it_cannot_use():
     value = hc.GridValue([0.0, 1.0], [0], [1])
     cost = hc.tasks.Cost([0.0], [1.0], [1.0])
@@ -114,7 +150,7 @@ def test_greedy_refuses_what_it_cannot_use():
         "Bump is not affine in its inputs; give inputs=": {},
         r"cost\.r=.* must be above 0": {"cost": dataclasses.replace(cost, r=[0.0])},
         r"expected c\(x, u\) with weights": {"cost": bump},
-        r"takes no x of shape \(4,\)": {"plant": PLANT},
+        "does not take the 4 states of CartPole": {"plant": PLANT},
         "give dt, the period": {"inputs": [[1.0]]},
         "ahead=0.001 is less than": {"inputs": [[1.0]], "dt": DT, "ahead": 0.001},
         "inputs has shape": {"inputs": [1.0], "dt": DT},

@@ -35,6 +35,17 @@ def policy(t: hc.Task, size: int = 1, **features: object) -> hc.Policy:
     return hc.Policy(features, weights, biases, 0.1 * ones, 2.0 * ones)
 
 
+def remembering(t: hc.Task) -> hc.Policy:
+    """The same behind a GRU."""
+    rng, bare = np.random.default_rng(5), policy(t)
+    m, k = bare.features.size, 6
+    shapes = (m, 3 * k), (k, 3 * k), (3 * k,), (k,)
+    memory = hc.GRU(*(rng.uniform(-0.4, 0.4, shape) for shape in shapes))
+    first = np.concatenate([bare.weights[0], rng.normal(size=(k, 32))])
+    weights = [first, *bare.weights[1:]]
+    return dataclasses.replace(bare, weights=weights, memory=memory)
+
+
 def controllers(t: hc.Task) -> dict[str, hc.Controller]:
     """One of every kind, on a task."""
     lqr, machine = hc.reference("lqr", t), hc.reference("machine", t)
@@ -71,6 +82,7 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "residual": hc.fill(known, policy(t, action_size(known), n_modes=2, age=True)),
         "compensator": compensator(lqr),
         "history": hc.fill(10.0 * slot, policy(t, applied=True, history=3)),
+        "memory": hc.fill(10.0 * slot, remembering(t)),
         "delayed": hc.lqr(*weights, loop=slow),
         "integral": hc.lqi(*weights, outputs=("x",), limit=10.0),
         "follow": hc.follow(t.plant, "x") >> lqr,

@@ -3,7 +3,8 @@
 `hybridctl train` runs in a process of its own that is killed at random times, every
 third time within a save (as soon as a file that is being written is seen). After each
 the folder has to load, with at least the decisions that it had before, and `--resume`
-goes on from there. Then Ctrl-C and SIGTERM, and a tmpfs of 10 MB that is filled up
+goes on from there; in the end the run has to be, bit for bit, the one that was never
+killed. Then Ctrl-C and SIGTERM, and a tmpfs of 10 MB that is filled up
 while a training runs. Writes benchmarks/results/kills.json.
 """
 
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tyro
 
 import hybridctl as hc
@@ -29,12 +31,12 @@ from benchmarks.lib.about import about
 from hybridctl.runs.folder import CHECKPOINT, CONTROLLER, LAST
 
 RESULT = results.path("kills")
-TRAIN = (sys.executable, "-m", "hybridctl.cli.options", "train", "--out")
+TRAIN = (sys.executable, "-m", "hybridctl.cli", "train", "--out")
 LONG = tuple(  # a training that nobody waits for, with many validations
     "--task balance --template ppo --steps 40_000_000 --set num_evals=9001 "
     "--set target=inf --set num_eval_envs=16 --set hidden=8,8".split()
 )
-MOST = 30.0  # [s] from its start until a process is killed, at most
+MOST = 12.0  # [s] from its start until a process is killed, at most
 ROOM = "size=10m"
 TEMPORARY = re.escape(tempfile.gettempdir()) + r"/tmp\w+"
 
@@ -131,6 +133,29 @@ def kill(folder: Path, within_save: bool, draw: random.Random) -> dict[str, Any]
         "phase": _phase(set(writing(folder)) - set(left), new > old),
         "validations": new,
         "loads_and_goes_on": kept and new >= old,
+    }
+
+
+def same_as_unbroken(folder: Path) -> dict[str, Any]:
+    """What a training that nobody kills has after as many decisions."""
+    run = loaded(folder)
+    assert run is not None and run.checkpoint is not None
+
+    def stop(now: hc.learn.Run) -> None:
+        if now.stopped == "running" and now.steps >= run.steps:
+            raise KeyboardInterrupt
+
+    task = hc.tasks.get(run.task)
+    options = {"config": run.config, "seed": run.seed, "on_validation": stop}
+    whole = hc.train(task, hc.template("ppo", task), progress=False, **options)
+    assert whole.checkpoint is not None
+    ours, theirs = run.checkpoint.arrays, whole.checkpoint.arrays
+    equal = [np.array_equal(array, theirs[name]) for name, array in ours.items()]
+    costs = [[row["cost"] for row in found.curve] for found in (run, whole)]
+    return {
+        "decisions": run.steps,
+        "checkpoint": run.checkpoint.steps == whole.checkpoint.steps and all(equal),
+        "curve": costs[0] == costs[1],
     }
 
 
@@ -253,7 +278,8 @@ def main(kills: int = 20, seed: int = 0, out: Path = RESULT) -> None:
         for i in range(kills):
             rows.append(kill(folder, i % 3 == 2, draw))
             print(rows[-1], flush=True)
-        found: dict[str, Any] = {"kills": rows}
+        found: dict[str, Any] = {"kills": rows, "same": same_as_unbroken(folder)}
+        print(found["same"], flush=True)
         found["sigint"] = end_by(folder, signal.SIGINT)
         found["sigterm"] = end_by(folder, signal.SIGTERM)
         found["early"] = early(Path(place) / "early")

@@ -1,13 +1,13 @@
-"""How long until PPO holds the pole? hybridctl and stable-baselines3, side by side.
+"""How long until PPO holds the pole? Both engines and stable-baselines3, side by side.
 
-Both train pure PPO on `balance` with |u| <= 1 N, seed by seed in turn, each run in a
-process of its own, until 128 validation episodes last 990 of 1000 periods and 128
-others confirm it. Seconds count from the start of the process, imports included;
+All train pure PPO, and brax SAC, on `balance` with |u| <= 1 N, seed by seed in turn,
+each run in a process of its own, until 128 validation episodes last 990 of 1000 periods
+and 128 others confirm it. Seconds count from the start of the process, imports included;
 "cpu" are those of the processor, which other work on the machine disturbs less.
-hybridctl runs twice, cold with an empty compilation cache and warm with the cache of
-the cold run. What was learned is then scored on 128 more episodes ("length"), ours
-from its file in a new process. Writes benchmarks/results/learn.json; until all seeds
-are done, or if it is interrupted, learn.part.json has what there is.
+hybridctl's engines run twice each, cold with an empty compilation cache and warm with
+the cache of the cold run. What was learned is then scored on 128 more episodes
+("length"), ours from its file in a new process. Writes benchmarks/results/learn.json;
+until all seeds are done, or if it is interrupted, learn.part.json has what there is.
 
 On one core: `taskset -c 0 python -m benchmarks.questions.learn`. `make bench-peers`
 installs stable-baselines3 apart from hybridctl and runs this; without it, it is left
@@ -36,14 +36,17 @@ RESULT = results.path("learn")
 PART = results.path("learn.part")
 PEERS = results.ROOT / ".venv-peers" / "bin" / "python"
 TARGET = 990.0
+WAYS = {"jax": ("jax", "ppo"), "brax": ("brax", "ppo"), "sac": ("brax", "sac")}
 
 PROCESS = """
 import json, sys, time
 import hybridctl as hc
-began, seed, target, path = *map(float, sys.argv[1:4]), sys.argv[4]
+began, seed, target = map(float, sys.argv[1:4])
+path, engine, algorithm = sys.argv[4:]
 task = hc.tasks.get("balance")
 template = 1.0 * hc.Slot(1)
-run = hc.train(task, template, seed=int(seed), target=target, progress=False)
+given = {"seed": int(seed), "target": target, "engine": engine, "algorithm": algorithm}
+run = hc.train(task, template, progress=False, **given)
 seconds = {"seconds": time.time() - began, "cpu": time.process_time()}
 about = {"steps": run.steps, "stopped": run.stopped, **run.timing}
 print(json.dumps({**seconds, **about}))
@@ -70,15 +73,15 @@ def process(*command: object, cache: Path | None = None) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def ours(seed: int, show: Callable[[str], None]) -> dict[str, Any]:
-    """Our PPO cold, warm, and the saved controller in a third process."""
+def ours(way: str, seed: int, show: Callable[[str], None]) -> dict[str, Any]:
+    """A way of ours cold, warm, and the saved controller in a third process."""
     run: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         cache, saved = Path(name) / "cache", Path(name) / "ppo.safetensors"
         python = functools.partial(process, sys.executable, "-c", cache=cache)
         for kind in ("cold", "warm"):
-            show(kind)
-            run[kind] = python(PROCESS, time.time(), seed, TARGET, saved)
+            show(f"{way}, {kind}")
+            run[kind] = python(PROCESS, time.time(), seed, TARGET, saved, *WAYS[way])
         return {**run, **python(AGAIN, saved)}
 
 
@@ -89,24 +92,29 @@ def theirs(peers: Path, job: dict[str, Any]) -> dict[str, Any]:
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Seeds that were solved; seconds on the clock and of the processor; ratios."""
-    kinds = [kind for kind in ("cold", "warm", "sb3") if kind in runs[0]]
-    result: dict[str, Any] = {
-        "seeds": len(runs),
-        "solved": sum(run["warm"]["stopped"] == "target" for run in runs),
+    of = {
+        f"{way} {kind}": [run[way][kind] for run in runs]
+        for way in WAYS
+        for kind in ("cold", "warm")
     }
-    if "sb3" in kinds:
-        result["sb3_solved"] = sum(run["sb3"]["solved"] for run in runs)
+    solved = {
+        way: sum(run[way]["warm"]["stopped"] == "target" for run in runs)
+        for way in WAYS
+    }
+    if "sb3" in runs[0]:
+        of["sb3"] = [run["sb3"] for run in runs]
+        solved["sb3"] = sum(run["sb3"]["solved"] for run in runs)
+    result: dict[str, Any] = {"seeds": len(runs), "solved": solved}
     for clock in ("seconds", "cpu"):
-        times = {kind: [run[kind][clock] for run in runs] for kind in kinds}
+        times = {kind: [run[clock] for run in found] for kind, found in of.items()}
         median = {kind: statistics.median(t) for kind, t in times.items()}
         result[clock] = {
             kind: {"min": min(t), "median": median[kind], "max": max(t)}
             for kind, t in times.items()
         }
-        if "sb3" in kinds:
-            result[clock]["ratio"] = {
-                f"sb3/{kind}": median["sb3"] / median[kind] for kind in kinds[:2]
-            }
+        pairs = [("jax cold", "brax cold"), ("jax warm", "brax warm")]
+        pairs += [(f"jax {k}", "sb3") for k in ("cold", "warm") if "sb3" in of]
+        result[clock]["ratio"] = {f"{a}/{b}": median[a] / median[b] for a, b in pairs}
     return result
 
 
@@ -124,7 +132,8 @@ def measure(seeds: int, peers: Path | None, bar: Progress) -> dict[str, Any]:
         head["difference"] = difference(functools.partial(theirs, peers))
     for seed in range(seeds):
         show = lambda kind, s=seed: bar.update(row, description=f"seed {s}: {kind}")  # noqa: E731
-        runs.append({"seed": seed, **ours(seed, show)})
+        trained = {way: ours(way, seed, show) for way in WAYS}
+        runs.append({"seed": seed, **trained})
         if peers:
             show("stable-baselines3")
             job = {"seed": seed, "began": time.time(), "target": TARGET}

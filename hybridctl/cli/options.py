@@ -135,6 +135,8 @@ class Train:
     ] = "auto"
     algorithm: Literal["ppo", "sac", "hjb"] | None = None
     """the template's or preset's by default"""
+    engine: Literal["jax", "brax"] | None = None
+    """ours or brax's; the preset's by default, else ours where it has the algorithm"""
     steps: int | None = None
     """decisions at most, in all; the preset's by default; 0: the clone of a teacher"""
     teacher: Annotated[
@@ -167,8 +169,8 @@ class Train:
         Flag,
         _arg(
             "go on with the run in --out, with its task, template, seed and settings. "
-            "Networks and normalizer go on; the optimizer's moments, the episodes "
-            "under way and the random stream begin anew"
+            "It goes on bit for bit, as if it had never stopped; with brax's trainers "
+            "networks and normalizer go on"
         ),
     ] = False
     tensorboard: Annotated[

@@ -52,6 +52,7 @@ def begin(command: options.Train) -> Plan:
     options = {
         "config": None if command.preset == "auto" else command.preset,
         "algorithm": command.algorithm,
+        "engine": command.engine,
         "steps": command.steps,
         "seed": command.seed,
         "seeds": command.seeds,
@@ -121,6 +122,7 @@ def _check_same(
     known = {
         "task": run.task,
         "algorithm": run.config.algorithm,
+        "engine": run.config.trained_by,
         "seed": run.seed,
     }
     flags = ((f"--{k} {getattr(command, k)}", v, k) for k, v in known.items())

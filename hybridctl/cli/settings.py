@@ -8,7 +8,7 @@ from typing import Any
 from hybridctl.checks import fail, one_of, require
 from hybridctl.learn import Config
 
-FLAGS = ("algorithm", "steps")  # that have a flag of their own
+FLAGS = ("algorithm", "engine", "steps")  # that have a flag of their own
 WORDS = {
     bool: "true or false",
     int: "a whole number",

@@ -75,8 +75,7 @@ def _one(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
     resume = plan.options.get("resume")
     if resume is not None:
         console.print(
-            f"going on from {resume.checkpoint.steps:,} decisions with networks and "
-            "normalizer; the optimizer's moments and the random stream begin anew",
+            f"going on from {resume.checkpoint.steps:,} decisions, {_how(resume)}",
             highlight=False,
         )
     with RunFolder(plan.folder, plan.name) as folder:
@@ -88,6 +87,16 @@ def _one(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
     _draw(plan.folder, result)
     saved(*(plan.folder / name for name in FILES))
     return result.stopped == "interrupted"
+
+
+def _how(resume: "Run") -> str:
+    """How a run goes on."""
+    if resume.config.engine == "jax" or resume.config.algorithm == "hjb":
+        return "bit for bit as if it had not stopped"
+    return (
+        "with networks and normalizer; brax begins the optimizer's moments and the "
+        "random stream anew"
+    )
 
 
 def _several(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:

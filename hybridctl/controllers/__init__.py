@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers.follow import follow as follow
     from hybridctl.controllers.foreign import Foreign as Foreign
     from hybridctl.controllers.greedy import Greedy as Greedy
+    from hybridctl.controllers.gru import GRU as GRU
     from hybridctl.controllers.guards import Guard as Guard
     from hybridctl.controllers.guards import Quadratic as Quadratic
     from hybridctl.controllers.guards import after as after

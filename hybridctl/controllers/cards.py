@@ -190,6 +190,8 @@ def _policy(c: Policy, known: Known) -> Card:
         ("parameters", str(size)),
         ("observes", ", ".join(c.features.names(known.y(c.features.n_y)))),
     ]
+    kept = 0 if c.memory is None else c.memory.size
+    rows += [("remembers", f"{kept} numbers, in a GRU")] * (kept > 0)
     rows += [("decides every", quantity(c.dt, "s"))] * (c.dt is not None)
     return Card("Policy: a trained network", _all(rows))
 

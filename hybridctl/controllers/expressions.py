@@ -109,7 +109,8 @@ def _name_feedback(c: FEEDBACKS, known: Known) -> str:
 @names
 def _name_policy(c: Policy, known: Known) -> str:
     sizes = [np.shape(c.weights[0])[-2], *(np.shape(w)[-1] for w in c.weights)]
-    return f"Policy({'-'.join(map(str, sizes))} {c.activation})"
+    kept = "" if c.memory is None else f", GRU of {c.memory.size}"
+    return f"Policy({'-'.join(map(str, sizes))} {c.activation}{kept})"
 
 
 @names

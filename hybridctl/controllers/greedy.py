@@ -1,6 +1,6 @@
 """The controller that a cost-to-go asks for: greedy in the value of the next state."""
 
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -20,7 +20,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.feedback import within
-from hybridctl.controllers.value import Value
+from hybridctl.controllers.value import Value, check_value
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_step
 from hybridctl.plants.linearize import slopes
@@ -128,19 +128,11 @@ class Greedy(Controller):
             positive("dt", self.dt)
         if self.ahead is not None:
             not_negative("ahead", self.ahead)
-        self._check_value()
+        check_value(self.value, self.plant)
         if self.inputs is None:
             self._check_affine()
         else:
             self._check_inputs(self.inputs)
-
-    def _check_value(self) -> None:
-        n = self.plant.n_x
-        try:
-            found = jax.eval_shape(self.value, jnp.zeros(n)).shape
-        except (IndexError, TypeError, ValueError) as error:
-            raise ValueError(f"this value takes no x of shape ({n},)") from error
-        require(found == (), f"V(x) has shape {found}, expected one number")
 
     def _check_inputs(self, tried: Array) -> None:
         finite("inputs", tried)
@@ -189,6 +181,10 @@ class Greedy(Controller):
         slope = self.value.gradient(x)
         u = descent(self.plant, self._rate.r, tick.t, x, slope)
         return state, within(u, self.limit)
+
+    def plot(self, states: tuple[str, str] | None = None, **options: Any) -> Any:
+        """Draw its value, and where its input changes sign; see `Value.plot`."""
+        return self.value.plot(states, **({"controller": self} | options))
 
     def _ahead(self) -> float:
         return (self.dt or 0.0) / 2 if self.ahead is None else self.ahead

@@ -14,6 +14,7 @@ from hybridctl import names
 from hybridctl.checks import as_float, fail, one_of, positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.features import Features
+from hybridctl.controllers.gru import GRU
 from hybridctl.kinds import as_row
 from hybridctl.ports import Ports, unnamed
 
@@ -37,6 +38,8 @@ def _is_clip(squash: Any) -> bool:
 class Policy(Controller):
     """u = squash(MLP((φ(tick) - mean) / std)), every output within ±1.
 
+    With a memory the network sees what is remembered beside what is observed now.
+
     Args:
         features: φ, what is observed.
         weights: one matrix a layer, shape [n_in, n_out].
@@ -46,6 +49,7 @@ class Policy(Controller):
         activation: of the hidden layers: tanh, relu, swish or elu.
         dt: period [s] between two decisions that it was trained at.
         squash: how outputs are kept within ±1: "clip" cuts them off; None: tanh.
+        memory: a `GRU` of what was observed, normalized; None: none.
         reach: normalized observations are cut off at ± this, in units of a standard
             deviation; None: not at all.
 
@@ -62,6 +66,7 @@ class Policy(Controller):
     dt: float | None = eqx.field(static=True, default=None)
     squash: str | None = eqx.field(static=True, default=None)
     reach: float | None = eqx.field(static=True, default=None)
+    memory: GRU | None = None
 
     def __check_init__(self):
         one_of("activation", self.activation, ACTIVATIONS)
@@ -94,18 +99,27 @@ class Policy(Controller):
 
     def _width(self, layer: Array) -> int:
         i = next(i for i, w in enumerate(self.weights) if w is layer)
-        return np.shape(self.weights[i - 1])[-1] if i else self.features.size
+        if i:
+            return np.shape(self.weights[i - 1])[-1]
+        return self.features.size + (self.memory.size if self.memory else 0)
 
     def init(self, tick: Tick) -> State:
-        """The memory of its features."""
-        return self.features.init(tick)
+        """What its features remember, and its own memory."""
+        seen = self.features.init(tick)
+        return seen if self.memory is None else (seen, 0.0 * self.memory.inner)
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Observe and decide."""
-        state, obs = self.features.step(state, tick)
+        kept: Any = None
+        seen, kept = (state, None) if self.memory is None else state
+        seen, obs = self.features.step(seen, tick)
         h = (obs - self.mean) / self.std
         if self.reach is not None:
             h = jnp.clip(h, -self.reach, self.reach)
+        if self.memory is not None:
+            kept = self.memory(kept, h)
+            h = jnp.concatenate([h, kept])
+        state = seen if self.memory is None else (seen, kept)
         activate = ACTIVATIONS[self.activation]
         layers = list(zip(self.weights, self.biases, strict=True))
         for w, b in layers[:-1]:

@@ -11,11 +11,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, finite, is_concrete, require, shape
+from hybridctl.checks import as_float, fail, finite, is_concrete, require, shape
 from hybridctl.controllers.error import total
+from hybridctl.controllers.value_plot import Extent, plot_value
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, check_fields_first
-from hybridctl.ports import Names
+from hybridctl.plants import Equilibrium, Plant
+from hybridctl.ports import Names, Ports, known, named
 
 
 class Value(Shown, eqx.Module):
@@ -37,6 +39,49 @@ class Value(Shown, eqx.Module):
     def gradient(self, x: Array) -> Array:
         """Costates ∂V/∂x at state x [n_x], shape [n_x]."""
         return jax.grad(self.__call__)(x)
+
+    @property
+    def ports(self) -> Ports:
+        """The state that it is of, where that is known by name, and no inputs."""
+        return Ports()
+
+    @property
+    def extent(self) -> Extent:
+        """What it tells of its states, for a picture."""
+        fail(
+            f"a {type(self).__name__} does not tell its states; give it a property "
+            "`extent`, or draw a GridValue or a NetworkValue"
+        )
+
+    def plot(self, states: tuple[str, str] | None = None, **options: Any) -> Any:
+        """Draw slices through it; see `hybridctl.controllers.value_plot.plot_value`."""
+        return plot_value(self, states, **options)
+
+
+def check_value(value: Value, plant: Plant) -> None:
+    """Refuse the cost-to-go of another plant.
+
+    Args:
+        value: the cost-to-go.
+        plant: whose states it is asked about.
+
+    Raises:
+        ValueError: another number of states, or other names of them.
+    """
+    n, name, own = plant.n_x, type(plant).__name__, value.ports.y
+    try:
+        found = jax.eval_shape(value, jnp.zeros(n)).shape
+    except (IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"this value does not take the {n} states of {name}; give one of that plant"
+        ) from error
+    require(found == (), f"V(x) has shape {found}, expected one number")
+    told = [signal.name for signal in own or ()]
+    require(
+        not known(own) or told == list(plant.states),
+        f"this value is of {', '.join(told)}, but the states of {name} are "
+        f"{', '.join(plant.states)}; give one of that plant",
+    )
 
 
 class GridValue(Value):
@@ -90,6 +135,22 @@ class GridValue(Value):
         values = jnp.asarray(self.values).reshape(-1)
         found = values.at[jnp.stack(places)].get(mode="clip")
         return total([found[i] * weight for i, weight in enumerate(weights)])
+
+    @property
+    def ports(self) -> Ports:
+        """The state, and no inputs."""
+        return Ports(y=named(self.states, len(self.low), self.periodic))
+
+    @property
+    def extent(self) -> Extent:
+        """All of the grid, about its least node."""
+        signals = enumerate(self.ports.y or ())
+        names = tuple(signal.name or f"x[{i}]" for i, signal in signals)
+        values, low, high = map(np.asarray, (self.values, self.low, self.high))
+        least = np.array(np.unravel_index(np.argmin(values), values.shape))
+        x = low + least * (high - low) / (np.array(values.shape) - 1)
+        target = Equilibrium(x, (), names, self.periodic)
+        return Extent(target, dict(self.states), low, high)
 
     def corners(self, x: Array) -> tuple[list[Array], list[Array]]:
         """The nodes around state x [n_x].

@@ -13,10 +13,14 @@ from hybridctl.checks import as_float, positive, require
 from hybridctl.controllers.adaptive import Family, designed
 from hybridctl.controllers.guards import Level
 from hybridctl.controllers.value import Value
+from hybridctl.controllers.value_plot import Extent
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row
 from hybridctl.plants import MechanicalPlant, Plant
 from hybridctl.plants.uncertain import UncertainPlant
+from hybridctl.ports import Ports
+
+REACH = 3.0  # root mean squares of its states that a picture shows, either way
 
 
 def _arrays(values: Any) -> tuple:
@@ -79,6 +83,7 @@ class Physical(Shown, eqx.Module):
             x0: target, shape [n_x].
             states: shape [n, n_x].
         """
+        states = states[np.isfinite(states).all(axis=-1)]
         size = np.asarray(_sizes(plant, jnp.asarray(x0), states))
         return Physical(plant, x0, np.where(size > 0, size, 1.0))
 
@@ -170,6 +175,21 @@ class NetworkValue(Value):
             return slope
         known, push = jax.value_and_grad(lambda x: designed(self.lock, x).V(x))(x)
         return jnp.where(known < designed(self.lock, x).rho, push, slope)
+
+    @property
+    def ports(self) -> Ports:
+        """The state of its plant, and no inputs."""
+        return Ports(y=self.features.plant.ports.y)
+
+    @property
+    def extent(self) -> Extent:
+        """A turn of its angles, and else some times what its features were told on."""
+        plant, x0 = self.features.plant, np.asarray(self.features.x0)
+        straight = [i for i in range(plant.n_x) if i not in plant.angles]
+        half = np.full(plant.n_x, np.pi)
+        half[straight] = REACH * np.asarray(self.features.size)[: len(straight)]
+        target, lock = plant.equilibrium(x0), designed(self.lock, jnp.asarray(x0))
+        return Extent(target, plant.units, x0 - half, x0 + half, lock)
 
     @property
     def _layers(self) -> Layers:

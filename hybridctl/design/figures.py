@@ -10,10 +10,10 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from hybridctl.checks import one_of
+from hybridctl.describe.style import COLOURS, STYLE
 from hybridctl.design.closedloop import LinearLoop
 from hybridctl.design.margins import Margins, frequencies, margins_of
 from hybridctl.kinds import checked
-from hybridctl.loop.plot import COLOURS, STYLE
 
 FAINT: Any = {"color": "0.6", "linewidth": 0.8, "linestyle": "--", "zorder": 1}
 CURVE: Any = {"color": COLOURS[0]}

@@ -7,7 +7,7 @@ import numpy as np
 from hybridctl.describe import Card, Known, card, draws, known_of, label, names, tells
 from hybridctl.describe.fields import fields_card
 from hybridctl.learn.config import Config
-from hybridctl.learn.env import Env
+from hybridctl.learn.lane import Lane
 from hybridctl.learn.run import Run, Runs
 
 
@@ -51,7 +51,7 @@ def _curve(runs: list[Run]) -> str | None:
     from matplotlib.figure import Figure
 
     from hybridctl.describe.figure import svg_of
-    from hybridctl.loop.plot import COLOURS, STYLE
+    from hybridctl.describe.style import COLOURS, STYLE
 
     with rc_context(STYLE):
         figure = Figure(figsize=(5.0, 2.4), layout="constrained")
@@ -67,12 +67,12 @@ def _curve(runs: list[Run]) -> str | None:
 
 
 @names
-def _name_env(env: Env, known: Known) -> str:
+def _name_env(env: Lane, known: Known) -> str:
     return f"Env({env.task.name}, {label(env.template, known_of(env.task))})"
 
 
 @tells
-def _env(env: Env, known: Known) -> Card:
+def _env(env: Lane, known: Known) -> Card:
     every = f"{env.every} periods of {env.task.loop.dt:g} s"
     seen = tuple(s.name or f"y[{i}]" for i, s in enumerate(env.sees))
     rows = (

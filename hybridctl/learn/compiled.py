@@ -13,8 +13,8 @@ from jax import Array
 from hybridctl.cache import kept_programs
 from hybridctl.checks import split
 from hybridctl.controllers.machine import mode_of
-from hybridctl.learn.env import Env
 from hybridctl.learn.gymnasium.spaces import observation_limits
+from hybridctl.learn.lane import Decision, Lane
 from hybridctl.tasks import Box, holds
 
 
@@ -60,9 +60,9 @@ class Compiled:
         env: one lane, not batched.
     """
 
-    def __init__(self, env: Env):
+    def __init__(self, env: Lane):
         self.env, self.limits = env, observation_limits(env)
-        shapes = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
+        shapes = jax.eval_shape(env.begin, jax.random.PRNGKey(0)).episode
         self.tree = jax.tree.structure(shapes)
         self.reset, self.step = _kept(self._reset), _kept(self._step)
         self.reset_all = _kept(jax.vmap(self._reset))
@@ -71,14 +71,14 @@ class Compiled:
     def _reset(self, seed: Array, x0: Array | None = None) -> tuple[list, Seen]:
         """The episode that a seed stands for, from x0 where that is given."""
         env = self.env if x0 is None else _starting_at(self.env, x0)
-        return self._shown(env.reset(jax.random.PRNGKey(seed)))
+        return self._shown(env.begin(jax.random.PRNGKey(seed)))
 
     def _step(self, episode: list, action: Array) -> tuple[list, Seen]:
         """One decision. What is not finite stays so, and ends the episode."""
         inside = jnp.clip(action, -1.0, 1.0)
         action = jnp.where(jnp.isfinite(action), inside, action)
-        state = jax.tree.unflatten(self.tree, episode)
-        return self._shown(self.env.step(state, action))
+        before = jax.tree.unflatten(self.tree, episode)
+        return self._shown(self.env.decide(before, action))
 
     def _step_all(
         self, episodes: list, actions: Array, seeds: Array, over: Array | None = None
@@ -107,10 +107,10 @@ class Compiled:
         put = jax.vmap(jnp.where)
         return jax.tree.map(lambda new, same: put(ended, new, same), fresh, old)
 
-    def _shown(self, state: Any) -> tuple[list, Seen]:
+    def _shown(self, state: Decision) -> tuple[list, Seen]:
         """The episode as a flat list, and what it shows."""
-        env, loop = self.env, state.pipeline_state.loop
-        terminated, failed = state.done > 0, state.metrics["failed"] > 0
+        env, loop = self.env, state.episode.loop
+        terminated, failed = state.done > 0, state.failed > 0
         late = loop.k >= env.episode_length * env.every
         seen = Seen(
             obs=jnp.clip(state.obs, *self.limits).astype(jnp.float32),
@@ -121,10 +121,10 @@ class Compiled:
             u=loop.u,
             mode=mode_of(loop.controller),
             failed=failed,
-            not_finite=state.metrics["not_finite"] > 0,
+            not_finite=state.not_finite > 0,
             success=holds(env.task.settled, loop.x) & ~failed,
         )
-        return jax.tree.leaves(state), seen
+        return jax.tree.leaves(state.episode), seen
 
 
 def _kept(f: Callable) -> Callable:
@@ -132,15 +132,15 @@ def _kept(f: Callable) -> Callable:
     return kept_programs()(jax.jit(f))
 
 
-def _starting_at(env: Env, x0: Array) -> Env:
+def _starting_at(env: Lane, x0: Array) -> Lane:
     task = dataclasses.replace(env.task, start=Box(x0, x0), train_start=None)
-    return Env(task, env.template, env.features, training=env.training)
+    return Lane(task, env.template, env.features, training=env.training)
 
 
 class _Content:
     """An environment, equal to every other that holds the same numbers."""
 
-    def __init__(self, env: Env):
+    def __init__(self, env: Lane):
         self.env = env
         leaves, rest = split((env.task, env.template, env.features))
         arrays = [np.asarray(leaf) for leaf in leaves]
@@ -154,7 +154,7 @@ class _Content:
         return isinstance(other, _Content) and self.content == other.content
 
 
-def compiled(env: Env) -> Compiled:
+def compiled(env: Lane) -> Compiled:
     """The programs of an environment, shared by all that are equal."""
     return _compiled(_Content(env))
 

@@ -10,6 +10,7 @@ from hybridctl.checks import one_of, require
 from hybridctl.describe import Shown
 from hybridctl.names import ACTIVATIONS
 
+ENGINES = {"jax": ("ppo", "hjb"), "brax": ("ppo", "sac")}  # what each can train
 ALGORITHMS = ("ppo", "sac", "hjb")
 _POSITIVE = (
     "num_envs", "unroll_length", "batch_size", "num_minibatches",
@@ -22,13 +23,18 @@ _POSITIVE = (
 _POSITIVE_OR_NONE = (
     "max_grad_norm", "clipping_epsilon_value", "normalize_until_count",
     "max_devices_per_host", "episode_length", "max_replay_size", "lock",
+    "recurrent",
 )  # fmt: skip
 _NOT_NEGATIVE = (
-    "steps", "entropy_cost", "normalize_observations_std_eps", "min_replay_size",
+    "steps", "entropy_cost", "final_entropy_cost", "normalize_observations_std_eps",
+    "min_replay_size",
 )  # fmt: skip
+_OURS = {"final_entropy_cost": 1.0, "critic_features": None, "recurrent": None}
 _FLAGS = ("normalize_advantage", "normalize_observations")
 _CHOICES = {
     "algorithm": ALGORITHMS,
+    "engine": tuple(ENGINES),
+    "critic_features": ("state",),
     "activation": ACTIVATIONS,
     "learning_rate_schedule": ("ADAPTIVE_KL",),
     "normalize_observations_mode": ("welford", "ema"),
@@ -60,7 +66,9 @@ class Config(Shown):
     """Settings of a training run; the names are brax's and the field's own.
 
     Attributes:
-        algorithm: the trainer: "ppo", "sac", or "hjb", which learns the value.
+        algorithm: what is learned, and how: "ppo", "sac", or "hjb", which learns the
+            value.
+        engine: who trains: "jax" (ours), or "brax"; None: the first that can.
         steps: decisions at most (brax's num_timesteps); 0: only the clone of a teacher.
         num_envs: environments side by side.
         episode_length: decisions until truncation; None: the task's horizon.
@@ -75,6 +83,7 @@ class Config(Shown):
         learning_rate: of Adam, at the start.
         final_learning_rate: as a share of the first, reached linearly at the end, of
             hjb along a cosine.
+        final_entropy_cost: likewise, of the weight of the entropy bonus.
         learning_rate_schedule: "ADAPTIVE_KL" adapts the rate to `desired_kl`.
         learning_rate_schedule_min_lr: smallest adapted rate.
         learning_rate_schedule_max_lr: largest adapted rate.
@@ -96,6 +105,11 @@ class Config(Shown):
         normalize_until_count: observations after which "ema" stands still.
         hidden: widths of the policy's hidden layers.
         value_hidden: of the value's; None: as the policy's.
+        critic_features: what the critic sees beside the policy's observation:
+            "state", the true state, the applied input and the parameters of the plant
+            that vary; None: nothing. The policy is the same kind either way.
+        recurrent: units of a GRU through which the policy remembers what it observed;
+            its critic sees as with critic_features="state". None: no memory.
         activation: of the hidden layers.
         tau: SAC and hjb: how fast the network that gives the targets follows.
         grad_updates_per_step: SAC: updates after every step of all environments.
@@ -114,6 +128,7 @@ class Config(Shown):
     """
 
     algorithm: str = "ppo"
+    engine: str | None = None
     steps: int = 500_000
     num_envs: int = 256
     episode_length: int | None = None
@@ -125,6 +140,7 @@ class Config(Shown):
     num_updates_per_batch: int = 4
     learning_rate: float = 3e-3
     final_learning_rate: float = 1.0
+    final_entropy_cost: float = 1.0
     learning_rate_schedule: str | None = None
     learning_rate_schedule_min_lr: float = 1e-5
     learning_rate_schedule_max_lr: float = 1e-2
@@ -145,12 +161,14 @@ class Config(Shown):
     normalize_until_count: int | None = None
     hidden: tuple[int, ...] = (32, 32)
     value_hidden: tuple[int, ...] | None = None
+    critic_features: str | None = None
+    recurrent: int | None = None
     activation: str = "tanh"
     tau: float = 0.005
     grad_updates_per_step: int = 1
     min_replay_size: int = 0
     max_replay_size: int | None = None
-    taught: int = 262_144
+    taught: int = 524_288
     num_evals: int = 26
     num_eval_envs: int = 128
     target: float | None = None
@@ -161,8 +179,8 @@ class Config(Shown):
         """The settings that say most: what learns, how long, and with what."""
         layers = "-".join(map(str, self.hidden))
         return (
-            f"{self.algorithm}, up to {self.steps:,} decisions in {self.num_envs} "
-            f"environments, {layers} {self.activation}, learning rate "
+            f"{self.algorithm} by {self.trained_by}, up to {self.steps:,} decisions in "
+            f"{self.num_envs} environments, {layers} {self.activation}, learning rate "
             f"{self.learning_rate:g}"
         )
 
@@ -201,6 +219,7 @@ class Config(Shown):
         for name in _FLAGS:
             value = getattr(self, name)
             require(type(value) is bool, f"{name}={value!r} must be True or False")
+        self._check_engine()
         if self.algorithm == "sac":
             self._check_replay()
         states = self.num_envs * self.unroll_length
@@ -223,6 +242,28 @@ class Config(Shown):
             whole not in (int, int | None) or isinstance(value, int),
             f"{name}={value!r} must be a whole number",
         )
+
+    def _check_engine(self) -> None:
+        """Refuse what an engine cannot do."""
+        able = [name for name, known in ENGINES.items() if self.algorithm in known]
+        require(
+            self.trained_by in able,
+            f"engine={self.engine!r} has no {self.algorithm!r}; give engine="
+            f"{able[0]!r}, or leave it out",
+        )
+        for name, usual in _OURS.items():
+            value = getattr(self, name)
+            require(
+                (self.trained_by, self.algorithm) == ("jax", "ppo") or value == usual,
+                f"{name}={value!r} is for PPO by our own engine; give "
+                'algorithm="ppo", engine="jax", or leave it out',
+            )
+
+    @property
+    def trained_by(self) -> str:
+        """The engine that is meant."""
+        able = (name for name, known in ENGINES.items() if self.algorithm in known)
+        return self.engine or next(able)
 
     def _check_replay(self) -> None:
         """What brax's SAC asserts of its memory."""

@@ -9,6 +9,8 @@ from hybridctl.learn.config import Config
 def available(config: Config) -> int:
     """Devices of this process that a training may use."""
     there = jax.local_device_count()
+    if config.trained_by == "jax":
+        return 1
     return min(there, config.max_devices_per_host or there)
 
 

@@ -9,8 +9,23 @@ import numpy as np
 from hybridctl.controllers import Controller
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
-from hybridctl.learn.env import Env
-from hybridctl.learn.tally import Totals
+from hybridctl.learn.lane import Lane
+
+
+class Totals(NamedTuple):
+    """Sums over all decisions of a training so far.
+
+    Attributes:
+        reward: of all decisions.
+        ended: episodes.
+        failed: episodes that failed.
+        not_finite: episodes that were not finite.
+    """
+
+    reward: float
+    ended: float
+    failed: float
+    not_finite: float
 
 
 class Offer(NamedTuple):
@@ -30,19 +45,21 @@ class Offer(NamedTuple):
 
 
 Take = Callable[[Offer], None]
-Engine = Callable[[Env, Config, int, Take, Checkpoint | None], None]
+Engine = Callable[[Lane, Config, int, Take, Checkpoint | None], None]
 _HOMES = {
-    "ppo": "hybridctl.learn.brax.ppo",
-    "sac": "hybridctl.learn.brax.sac",
-    "hjb": "hybridctl.learn.hjb.engine",
+    ("jax", "ppo"): "hybridctl.learn.ppo.engine",
+    ("jax", "hjb"): "hybridctl.learn.hjb.engine",
+    ("brax", "ppo"): "hybridctl.learn.brax.ppo",
+    ("brax", "sac"): "hybridctl.learn.brax.sac",
 }
 
 
-def engine(algorithm: str) -> Engine:
-    """The trainer of that name, imported when it is first used.
+def engine(config: Config) -> Engine:
+    """The trainer that settings ask for, imported when it is first used.
 
-    A trainer is a function of (env, config, seed, take, checkpoint). It calls
+    A trainer is a function of (lane, config, seed, take, checkpoint). It calls
     `take` with an `Offer` before training and after every epoch, and lets through
     whatever that raises to stop it.
     """
-    return importlib.import_module(_HOMES[algorithm]).engine
+    home = _HOMES[config.trained_by, config.algorithm]
+    return importlib.import_module(home).engine

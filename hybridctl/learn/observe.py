@@ -6,7 +6,7 @@ from hybridctl import strategies, tasks
 from hybridctl.checks import fail, require
 from hybridctl.controllers import Controller, Features
 from hybridctl.controllers.fill import decision_every
-from hybridctl.learn.env import Env, default_features
+from hybridctl.learn.lane import Lane, default_features
 from hybridctl.tasks import Task
 
 
@@ -29,7 +29,7 @@ def observation_of(
     Raises:
         ValueError: nothing says what is observed.
     """
-    if features is None and task is None and isinstance(env, Env):
+    if features is None and task is None and isinstance(env, Lane):
         return env.features, dt or float(env.dt)
     if task is None:
         return features or fail(

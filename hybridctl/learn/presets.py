@@ -27,6 +27,7 @@ swing = quick.replace(steps=8_000_000, num_envs=512, num_minibatches=16, num_eva
 weak = swing.replace(horizon=8.0)  # a swing-up that takes longer
 sac = Config(
     algorithm="sac",
+    engine="brax",
     steps=200_000,
     num_envs=64,
     batch_size=256,
@@ -52,6 +53,7 @@ hjb = Config(
     num_eval_envs=256,
 )
 seed = Config(  # the tutorial's short run, number by number
+    engine="brax",
     steps=100,
     num_envs=1,
     unroll_length=5,

@@ -12,12 +12,13 @@ class Watched:
         self.bars, self.name = bars, name
         self.first: float | None = None
         self.bar = bars.bar(name, steps)
-        self.bar.show(status="compiling")
+        self.bar.show(status="compiling the validation")
 
     def show(self, point: dict[str, float]) -> None:
         """A new validation."""
         steps, now = point["steps"], time.perf_counter()
-        if self.first is None:  # compiling is over
+        begins = self.first is None
+        if self.first is None:
             self.first, self.origin = now, steps
         speed = (steps - self.origin) / max(now - self.first, 1e-9)
         parts = [
@@ -26,6 +27,7 @@ class Watched:
             f"success {point['success']:.0%}",
         ]
         parts += [f"{speed / 1e3:.1f}k/s"] if steps > self.origin else []
+        parts += ["compiling the training"] * begins
         parts += [f"{point['not_finite']:.0f} not finite"] * (point["not_finite"] > 0)
         self.bar.show(steps, " · ".join(parts))
 

@@ -11,31 +11,29 @@ from typing import Any, Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import numpy as np
-from jax import Array
 
 from hybridctl.cache import kept_programs
 from hybridctl.checks import fail
 from hybridctl.controllers import Controller, Policy, fill
 from hybridctl.controllers.controller import Scaled
 from hybridctl.describe import told
-from hybridctl.learn.brax.compat import IMPORT_SECONDS
 from hybridctl.learn.checkpoint import Checkpoint
 from hybridctl.learn.config import Config
 from hybridctl.learn.devices import shortfall
-from hybridctl.learn.engine import Offer, engine
-from hybridctl.learn.env import Env
+from hybridctl.learn.engine import Offer, Totals, engine
+from hybridctl.learn.lane import Lane
 from hybridctl.learn.progress import Watched
 from hybridctl.learn.run import Run, Taught
-from hybridctl.learn.tally import Totals
 from hybridctl.learn.teach.lesson import Lesson
 from hybridctl.learn.teach.student import Student
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import Scores, scored
-from hybridctl.tasks.statistics import Interval, bootstrap_mean
+from hybridctl.tasks.statistics import Interval, student_mean
 
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
-VALIDATION, CONFIRMATION, ELECTION = 1_000_001, 1_000_002, 1_000_003
+VALIDATION, ELECTION = 1_000_001, 1_000_003
 JUDGEMENT = ELECTION + ROUNDS  # episodes that no decision of a training sees
+CONFIRMATION = 2_000_000  # and those after it, one a validation
 Listener = Callable[[Run], None]
 
 
@@ -99,11 +97,12 @@ class Session:
         self.lesson, self.taught = lesson, None if resume is None else resume.taught
         self.stopped, self.cancelled = "running", threading.Event()
         self.began = self.clock = time.perf_counter()
+        self.import_seconds = 0.0
         self.train_seconds: list[float] = []
         self.eval_seconds: list[float] = []
 
     @kept_programs()
-    def run(self, env: Env) -> Run:
+    def run(self, env: Lane) -> Run:
         """Train until the end, the target, Ctrl-C or divergence."""
         idle = shortfall(self.config)
         if idle:
@@ -112,7 +111,9 @@ class Session:
             if self.lesson is not None:
                 self.teach(self.lesson)
             if self.config.steps:
-                train = engine(self.config.algorithm)
+                train = engine(self.config)
+                self.import_seconds = time.perf_counter() - self.clock
+                self.clock = time.perf_counter()
                 train(env, self.config, self._seed(), self.take, self.checkpoint)
             self.stopped = "finished"
         except Stop as stop:
@@ -210,7 +211,7 @@ class Session:
         target = self.config.target
         if target is None or self.curve[-1]["score"] < target:
             return
-        scores = self.validate(policy, _fresh(len(self.curve) - 1))
+        scores = self.validate(policy, CONFIRMATION + len(self.curve))
         self.confirmed = float(values_of(self.task, scores).mean())
         if self.confirmed >= target:
             self.best = len(self.curve) - 1
@@ -242,7 +243,7 @@ class Session:
         both = [self.validate(p, JUDGEMENT) for p in (policy, _silent(policy))]
         ours, base = (values_of(self.task, scores) for scores in both)
         gain = ours - base
-        found = Interval(float(gain.mean()), *bootstrap_mean(gain, self.seed))
+        found = student_mean(gain)
         if found.high < 0:
             self.bar.say(f"worse than its base: score {found}; train longer")
         return found
@@ -318,17 +319,12 @@ class Session:
         evaluation = check * len(self.eval_seconds)
         spent = sum(self.train_seconds) + sum(self.eval_seconds)
         return {
-            "import": IMPORT_SECONDS,
+            "import": self.import_seconds,
             "compile": max(spent - train - evaluation, 0.0),
             "train": train,
             "eval": evaluation,
-            "total": time.perf_counter() - self.began + IMPORT_SECONDS,
+            "total": time.perf_counter() - self.began,
         }
-
-
-def _fresh(validation: int) -> Array:
-    """Key of the episodes that confirm the target at one validation, and no other."""
-    return jax.random.fold_in(jax.random.PRNGKey(CONFIRMATION), validation)
 
 
 def values_of(task: Task, scores: Scores) -> np.ndarray:

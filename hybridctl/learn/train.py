@@ -17,7 +17,7 @@ from hybridctl.controllers.controller import walk
 from hybridctl.controllers.fill import held
 from hybridctl.controllers.value import Value
 from hybridctl.learn.config import Config
-from hybridctl.learn.env import Env
+from hybridctl.learn.lane import Lane
 from hybridctl.learn.presets import gently, meant_for, preset, told
 from hybridctl.learn.progress import Watched
 from hybridctl.learn.run import Run, Runs
@@ -38,6 +38,7 @@ def train(
     template: Controller,
     *,
     algorithm: str | None = None,
+    engine: str | None = None,
     steps: int | None = None,
     seed: int = 0,
     seeds: int | None = None,
@@ -60,6 +61,8 @@ def train(
         template: a controller with Slots, such as `lqr + 5.0 * Slot(1)`.
         algorithm: "ppo", "sac", or "hjb", which learns the value of a known plant; by
             default the config's, or what the template's Slots are made for.
+        engine: "jax", ours, or "brax"; by default the config's, or ours where it has
+            the algorithm.
         steps: decisions at most; the preset's by default. 0: only the teacher's clone.
         seed: of networks, episodes and exploration.
         seeds: train with this many seeds, from `seed` on, side by side.
@@ -71,8 +74,8 @@ def train(
             learns to take inputs that cost little from then on, of a `Controller` of
             the plant's whole input, a `Foreign` too, to give the same input; on the
             states that it meets itself.
-        resume: a run to go on from, up to `steps` decisions in all: of hjb bit for bit,
-            of brax's trainers with networks and normalizer alone.
+        resume: a run to go on from, up to `steps` decisions in all: of our own trainers
+            bit for bit, of brax's with networks and normalizer alone.
         on_validation: called with the `Run` so far after every validation; one or
             several, such as an `hc.RunFolder`.
         progress: show a progress bar.
@@ -84,14 +87,13 @@ def train(
     Raises:
         ValueError: settings or parts that do not fit, before anything compiles.
     """
-    known = None if resume is None else resume.config
+    known = None if resume is None else _made_with(resume)
     anew = teacher is None and resume is None and config is None
     made_for = _made_for(template) if anew else None
     config = _resolve(
         task,
         known if config is None else config,
-        algorithm or made_for,
-        steps,
+        {"algorithm": algorithm or made_for, "engine": engine, "steps": steps},
         settings,
         teacher is not None,
     )
@@ -103,7 +105,7 @@ def train(
     listeners = on_validation if several else (on_validation,)
     numbers = range(seed, seed + (seeds or 1))
     aimed = _with_goal(task, template, config)
-    env = Env(aimed, template, features)
+    env = Lane(aimed, template, features)
     lesson = None if teacher is None else lesson_of(teacher, env)
     with _prepared(listeners, numbers, resume), Bars(progress) as bars:
 
@@ -130,7 +132,7 @@ def _prepared(
         yield
 
 
-def _side_by_side(sessions: list[Session], env: Env) -> Runs:
+def _side_by_side(sessions: list[Session], env: Lane) -> Runs:
     """Run sessions in threads, one a core: compiled training lets go of Python."""
     began = time.perf_counter()
     with ThreadPoolExecutor(cores()) as pool:
@@ -184,11 +186,25 @@ def _check_resume(resume: Run | None, seeds: int | None, config: Config) -> None
         f"action_repeat={config.action_repeat} but the run to resume was trained with "
         f"action_repeat={repeat}; leave it out, or train anew",
     )
+    made_by = _made_with(resume).trained_by  # type: ignore[union-attr]
+    require(
+        config.trained_by == made_by,
+        f"engine={config.trained_by!r} but the run to resume was trained by "
+        f"engine={made_by!r}; leave it out, or train anew",
+    )
     done = resume.checkpoint.steps
     require(
         config.steps > done,
         f"steps={config.steps} decisions are already done ({done}); give more steps",
     )
+
+
+def _made_with(resume: Any) -> Config | None:
+    """Settings of a run; the first ones did not say that brax had trained."""
+    config = resume.config if isinstance(resume, Run) else None
+    if config is None or config.engine or config.algorithm == "hjb":
+        return config
+    return config.replace(engine="brax")
 
 
 def _check_teacher(teacher: Any, resume: Run | None, config: Config) -> None:
@@ -203,18 +219,23 @@ def _check_teacher(teacher: Any, resume: Run | None, config: Config) -> None:
         resume is None,
         "resume goes on with networks that have learned already; leave out teacher",
     )
+    for name in ("critic_features", "recurrent"):
+        value = getattr(config, name)
+        require(
+            value is None,
+            f"{name}={value!r} is for a training from the start; leave out teacher",
+        )
     require(
-        config.algorithm == "ppo",
-        f"a teacher's student learns on by PPO, and algorithm={config.algorithm!r}; "
-        'leave it out, or give algorithm="ppo"',
+        (config.trained_by, config.algorithm) == ("jax", "ppo"),
+        "a teacher's student learns on by PPO of our own, and these settings say "
+        f"algorithm={config.algorithm!r}, engine={config.trained_by!r}; leave both out",
     )
 
 
 def _resolve(
     task: Task,
     config: Config | str | None,
-    algorithm: str | None,
-    steps: int | None,
+    given: dict,
     changes: dict,
     cloned: bool,
 ) -> Config:
@@ -222,18 +243,17 @@ def _resolve(
         fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
     base = preset(config) if isinstance(config, str) else config
     if config is None:
-        base = meant_for(task, algorithm or "ppo")
+        base = meant_for(task, given["algorithm"] or "ppo")
     if not isinstance(base, Config):
         kind = type(base).__name__
         fail(f"config takes a Config or the name of a preset, got {kind}")
     if not isinstance(config, Config):
         base = told(gently(base) if cloned else base, task)
-    given = {"steps": steps, "algorithm": algorithm}
     changes = {k: v for k, v in given.items() if v is not None} | changes
     base = base.replace(**changes)
     if base.target is None and task.reward == "alive":
         base = base.replace(target=0.995 * task.steps)
-    return base
+    return base.replace(engine=base.trained_by)
 
 
 def _made_for(template: Controller) -> str | None:

@@ -16,9 +16,9 @@ from hybridctl.describe import (
     tells,
 )
 from hybridctl.describe.fields import fields_of, is_number, short
+from hybridctl.describe.style import STYLE
 from hybridctl.loop.loop import Loop, LoopState
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
-from hybridctl.loop.plot import STYLE
 from hybridctl.loop.trace import Trace
 
 PARTS = ("sensor", "actuator", "disturbance")

@@ -5,21 +5,9 @@ from typing import Any
 
 import numpy as np
 
-# Okabe and Ito's colours: distinct in print and to the colour-blind.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+from hybridctl.describe.style import COLOURS, STYLE
+
 BANDS = ("#F2F2F2", "#FFFFFF", "#E3EEF7", "#FBEFE3", "#E6F4EE")
-STYLE: Any = {
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 10,
-    "font.size": 9,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-    "lines.linewidth": 1.4,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "hybridctl",
-}
 
 
 def plot_trace(trace: Any, label: str | None = None, figure: Any = None) -> Any:

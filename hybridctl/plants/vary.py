@@ -65,6 +65,13 @@ class Vary(Shown, eqx.Module):
             plant = _replaced(plant, name, self._value(i, warp, u[i]))
         return plant
 
+    def of(self, plant: Plant) -> Array:
+        """The values [n] that a plant has of these parameters."""
+        found = [
+            (_parameter(plant, whole), at) for whole, at in map(_entry, self.names)
+        ]
+        return jnp.stack([jnp.asarray(value)[at] for value, at in found])
+
     def _value(self, i: int, warp: str, u: Array) -> Array:
         low, high = self.low[i], self.high[i]
         if warp == "log":

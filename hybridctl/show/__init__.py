@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from hybridctl.show.figures.time import plot_traces as plot_traces
     from hybridctl.show.figures.time import settling_curve as settling_curve
     from hybridctl.show.figures.training import training_curve as training_curve
-    from hybridctl.show.figures.value import value_map as value_map
     from hybridctl.show.film import Animation as Animation
     from hybridctl.show.film import animation as animation
     from hybridctl.show.film import frames as frames

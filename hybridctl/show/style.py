@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from hybridctl.checks import fail, require
+from hybridctl.describe import style as base
 from hybridctl.loop import Trace
-from hybridctl.loop import plot as base
 from hybridctl.plants import Equilibrium
 from hybridctl.show.lines import copies
 
@@ -163,25 +163,3 @@ def _label(name: str) -> str:
     """A name that fits; matplotlib leaves out what starts with an underscore."""
     short = name if len(name) <= 30 else f"{name[:29]}…"
     return f" {short}" if short.startswith("_") else short
-
-
-def mark_turns(axis: Any, span: float) -> None:
-    """Label an angle's axis ("x" or "y" of an Axes) in π where it spans that much."""
-    from matplotlib.ticker import FuncFormatter, MultipleLocator
-
-    if span > 2.5:
-        step = np.pi * (1 if span < 14 else 2)
-        axis.set_major_locator(MultipleLocator(step))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: in_turns(value)))
-
-
-def in_turns(angle: float) -> str:
-    """A multiple of π as text.
-
-    Example:
-        >>> in_turns(-2 * np.pi), in_turns(0.0), in_turns(np.pi)
-        ('−2π', '0', 'π')
-    """
-    n = round(angle / np.pi)
-    sign, size = "−" if n < 0 else "", abs(n)
-    return "0" if n == 0 else f"{sign}{'' if size == 1 else size}π"

@@ -14,7 +14,7 @@ STEPS = 10_000  # to trace; a machine of five modes has 500, an MPC 2,000
 PLANT, EVENTS, MUJOCO = 60, 300, 3000  # steps of a model
 WHOLE = {  # arrays not taken apart
     "Policy", "Sequence", "TrajectoryFeedback", "GridValue", "NetworkValue", "Physical",
-    "Family",
+    "GRU", "Family",
 }  # fmt: skip
 LOOPS = ("delay", "history", "size", "n_y", "n_u", "n_modes", "n_r")  # turn by turn
 TRIES = {"Series", "Hold", "Filled", "MPC"}  # whose init steps what is inside, too

@@ -2,14 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from hybridctl import files, ports
 from hybridctl.checks import fail, plain, require
-from hybridctl.controllers import Controller
+from hybridctl.controllers import Controller, Tick, Value
+from hybridctl.controllers.controller import State
 from hybridctl.ports import Ports
 from hybridctl.store import answers
 from hybridctl.store.container import digest, pack, unpack
@@ -18,10 +21,31 @@ from hybridctl.store.encode import Arrays, encode
 from hybridctl.version import __version__
 
 ROOT = "controller"
+T = TypeVar("T", bound=Controller | Value)
 
 
-def save(path: str | os.PathLike, controller: Controller) -> Path:
-    """Save a controller as one safetensors file.
+class _Asked(Controller):
+    """What a value says of a state, as the output of a controller: V and ∇V."""
+
+    value: Value
+
+    @property
+    def ports(self) -> Ports:
+        """Those of the value."""
+        return self.value.ports
+
+    def init(self, tick: Tick) -> None:
+        """No memory."""
+        del tick
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Ask."""
+        V, slope = self.value(tick.y), self.value.gradient(tick.y)
+        return state, jnp.concatenate([V[None], slope])
+
+
+def save(path: str | os.PathLike, controller: Controller | Value) -> Path:
+    """Save a controller, or a cost-to-go alone, as one safetensors file.
 
     The file holds the tree, its arrays, a hash of both and a self-test; no code. It
     is read back before it is written, and it replaces an older one at once or not
@@ -29,7 +53,7 @@ def save(path: str | os.PathLike, controller: Controller) -> Path:
 
     Args:
         path: of the file; ".safetensors" is added where there is no suffix.
-        controller: made of the toolkit's classes and registered ones.
+        controller: made of the toolkit's classes and registered ones; or a `Value`.
 
     Returns:
         The path that was written.
@@ -47,9 +71,9 @@ def save(path: str | os.PathLike, controller: Controller) -> Path:
         ('push.safetensors', array([1.5]))
     """
     target = files.target(path)
-    if not isinstance(controller, Controller):
+    if not isinstance(controller, Controller | Value):
         fail(
-            f"save takes a Controller, got {type(controller).__name__}; "
+            f"save takes a Controller or a Value, got {type(controller).__name__}; "
             "of a training run, save run.controller"
         )
     data = to_bytes(controller)
@@ -57,17 +81,22 @@ def save(path: str | os.PathLike, controller: Controller) -> Path:
     return target
 
 
-def load(path: str | os.PathLike) -> Controller:
-    """Load a controller that `save` wrote.
+@overload
+def load(path: str | os.PathLike) -> Controller: ...
+@overload
+def load(path: str | os.PathLike, kind: type[T]) -> T: ...
+def load(path: str | os.PathLike, kind: Any = Controller) -> Any:
+    """Load a controller, or a value, that `save` wrote.
 
     Only registered classes are rebuilt, through their constructors; nothing in a
     file is run. Sizes, schema, hash and self-test are checked.
 
     Args:
         path: of the file; ".safetensors" may be left out.
+        kind: what it has to hold; `hc.Value` for a cost-to-go.
 
     Returns:
-        The controller: same tree, same leaves, same outputs.
+        The controller or value: same tree, same leaves, same outputs.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -83,12 +112,12 @@ def load(path: str | os.PathLike) -> Controller:
     """
     data = files.read(path)
     try:
-        return from_bytes(data)
+        return from_bytes(data, kind)
     except ValueError as error:
         raise ValueError(f"cannot load {os.fspath(path)}: {plain(error)}") from error
 
 
-def to_bytes(controller: Controller) -> bytes:
+def to_bytes(controller: Controller | Value) -> bytes:
     """The bytes of a file, proven to give the controller back.
 
     Example:
@@ -99,33 +128,42 @@ def to_bytes(controller: Controller) -> bytes:
     arrays: Arrays = {}
     known, tree = ports.of(controller), encode(controller, ROOT, arrays)
     seed = int(digest({ROOT: tree}, arrays)[:16], 16)  # the same for the same content
-    arrays |= answers.record(controller, known, seed)
+    arrays |= answers.record(_asked(controller), known, seed)
     manifest = {ROOT: tree, "dt": known.dt, "signals": signals(known)}
     data = pack(manifest, arrays)
     manifest, arrays = unpack(data)
     require(
-        _same(controller, _controller(manifest, arrays)),
+        _same(controller, _rebuilt(manifest, arrays)),
         f"{type(controller).__name__} would not come back as it is; constructors must "
         "keep the fields that they are given",
     )
     return data
 
 
-def from_bytes(data: bytes) -> Controller:
-    """The controller in the bytes of a file, after all checks.
+def from_bytes(data: bytes, kind: type[T] = Controller) -> T:
+    """The controller or value in the bytes of a file, after all checks.
+
+    Args:
+        data: of the file.
+        kind: what it has to hold.
 
     Raises:
         ValueError: see `load`.
     """
     manifest, arrays = unpack(data)
     try:
-        controller = _controller(manifest, arrays)
-        answers.verify(controller, ports.of(controller), arrays)
+        controller = _rebuilt(manifest, arrays)
+        if not isinstance(controller, kind):
+            also = isinstance(controller, Value)
+            cure = "; load it with hc.load(path, hc.Value)" if also else ""
+            found = type(controller).__name__
+            fail(f"it holds a {found}, expected a {kind.__name__}{cure}")
+        answers.verify(_asked(controller), ports.of(controller), arrays)
     except Exception as error:  # a stranger's file makes code raise anything
-        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raised = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         saved = plain(manifest["hybridctl"], 40)
         note = "" if saved == __version__ else f" (saved by hybridctl {saved})"
-        raise ValueError(f"{kind}{plain(error, 400)}{note}") from error
+        raise ValueError(f"{raised}{plain(error, 400)}{note}") from error
     return controller
 
 
@@ -137,15 +175,17 @@ def signals(known: Ports) -> dict[str, list] | None:
     return {k: [[s.name, s.unit] for s in row or ()] for k, row in rows.items()}
 
 
-def _controller(manifest: dict[str, Any], arrays: Arrays) -> Controller:
+def _rebuilt(manifest: dict[str, Any], arrays: Arrays) -> Any:
     parts = {k: v for k, v in arrays.items() if k not in (answers.Y, answers.U)}
-    controller = rebuild(manifest[ROOT], ROOT, parts)
-    if not isinstance(controller, Controller):
-        fail(f"it holds a {type(controller).__name__}, expected a Controller")
-    return controller
+    return rebuild(manifest[ROOT], ROOT, parts)
 
 
-def _same(a: Controller, b: Controller) -> bool:
+def _asked(thing: Controller | Value) -> Controller:
+    """What answers the self-test."""
+    return _Asked(thing) if isinstance(thing, Value) else thing
+
+
+def _same(a: Any, b: Any) -> bool:
     """Same tree, and the same bits in every leaf."""
     (these, tree), (those, other) = jax.tree.flatten(a), jax.tree.flatten(b)
     return tree == other and all(map(_equal, these, those))

@@ -82,7 +82,12 @@ class Scores(NamedTuple):
 
 def episode_keys(seed: int, n: int) -> Array:
     """Keys of the evaluation episodes: the same for every controller. [n, 2]."""
-    root = jax.random.fold_in(as_key(seed), EVALUATION)
+    return _keys(as_key(seed), n)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _keys(root: Array, n: int) -> Array:
+    root = jax.random.fold_in(root, EVALUATION)
     return jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(n))
 
 

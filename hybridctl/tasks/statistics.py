@@ -48,7 +48,7 @@ def student_mean(values: np.ndarray, confidence: float = LEVEL) -> Interval:
     mean = float(values.mean())
     if n < 2:
         return Interval(mean, -np.inf, np.inf)
-    error = float(values.std(ddof=1)) / np.sqrt(n)
+    error = float(values.std(ddof=1) / np.sqrt(n))
     half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * error
     return Interval(mean, mean - half, mean + half)
 

@@ -17,13 +17,14 @@ from hybridctl.learn.brax.networks import (
     on_host,
     policy_of,
 )
+from hybridctl.learn.brax.tally import KEY, NAMES, STATE, Tallied, totals
 from hybridctl.learn.brax.wrappers import wrap
 from hybridctl.learn.checkpoint import Checkpoint, flatten, unflatten
 from hybridctl.learn.config import Config
 from hybridctl.learn.devices import devices
 from hybridctl.learn.engine import Offer, Take
 from hybridctl.learn.env import Env
-from hybridctl.learn.tally import KEY, NAMES, STATE, Tallied, totals
+from hybridctl.learn.lane import Lane
 
 _SAME = (  # settings that brax knows by the same names
     "num_envs entropy_cost unroll_length batch_size "
@@ -36,9 +37,10 @@ _SAME = (  # settings that brax knows by the same names
 
 
 def engine(
-    env: Env, config: Config, seed: int, take: Take, start: Checkpoint | None
+    lane: Lane, config: Config, seed: int, take: Take, start: Checkpoint | None
 ) -> None:
     """Run `brax.training.agents.ppo.train`; see `hybridctl.learn.engine`."""
+    env = Env(lane.task, lane.template, lane.features)
     done = 0 if start is None else start.steps
 
     def offer(steps: int, _: Any, params: Any) -> None:

@@ -17,6 +17,7 @@ from hybridctl.learn.config import Config
 from hybridctl.learn.devices import devices
 from hybridctl.learn.engine import Offer, Take
 from hybridctl.learn.env import Env
+from hybridctl.learn.lane import Lane
 
 _SAME = (  # settings that brax knows by the same names
     "num_envs learning_rate batch_size "
@@ -26,7 +27,7 @@ _SAME = (  # settings that brax knows by the same names
 
 
 def engine(
-    env: Env, config: Config, seed: int, take: Take, start: Checkpoint | None
+    lane: Lane, config: Config, seed: int, take: Take, start: Checkpoint | None
 ) -> None:
     """Run `brax.training.agents.sac.train`; see `hybridctl.learn.engine`.
 
@@ -35,6 +36,7 @@ def engine(
     """
     if start is not None:
         fail("brax's SAC cannot go on from a checkpoint; train anew, or use PPO")
+    env = Env(lane.task, lane.template, lane.features)
     seen = _Seen(env)
 
     def offer(steps: int, _: Any) -> None:

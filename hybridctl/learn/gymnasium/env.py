@@ -15,8 +15,8 @@ from hybridctl.checks import one_of, require
 from hybridctl.controllers import Controller, Features, Tick
 from hybridctl.controllers.machine import mode_names
 from hybridctl.learn.compiled import Seen, compiled
-from hybridctl.learn.env import Env
 from hybridctl.learn.gymnasium.spaces import checked_action, checked_start
+from hybridctl.learn.lane import Lane
 from hybridctl.tasks import Task
 
 Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (x, u) -> uint8 [H, W, 3]
@@ -29,7 +29,7 @@ class Adapter:
     metadata: dict[str, Any]
     _spec: EnvSpec | None = None
 
-    def _adapt(self, env: Env, render_mode: str | None, draw: Draw | None) -> None:
+    def _adapt(self, env: Lane, render_mode: str | None, draw: Draw | None) -> None:
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])
             require(draw is not None, "render_mode needs draw; see hc.gym.make")
@@ -105,7 +105,7 @@ class GymEnv(Adapter, gymnasium.Env[np.ndarray, np.ndarray]):
         render_mode: str | None = None,
         draw: Draw | None = None,
     ):
-        env = Env(task, template, features, training=training)
+        env = Lane(task, template, features, training=training)
         self._adapt(env, render_mode, draw)
         self.observation_space = Box(*self._programs.limits)
         self.action_space = Box(-1.0, 1.0, (env.action_size,))
@@ -163,8 +163,8 @@ class GymEnv(Adapter, gymnasium.Env[np.ndarray, np.ndarray]):
     def tick(self) -> Tick:
         """What a controller in the agent's place would be told now."""
         self._last()
-        state = jax.tree.unflatten(self._programs.tree, self._episode)
-        return self.inner.tick_of(state)
+        episode = jax.tree.unflatten(self._programs.tree, self._episode)
+        return self.inner.tick_of(episode)
 
     def render(self) -> np.ndarray | None:
         """The picture of the episode as it is now; None without a render_mode."""

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from hybridctl.checks import as_float, finite, one_of, require, shape
-from hybridctl.learn.env import Env
+from hybridctl.learn.lane import Lane
 from hybridctl.plants import MechanicalPlant
 from hybridctl.ports import Signals
 from hybridctl.tasks import Task, holds
@@ -15,7 +15,7 @@ from hybridctl.tasks.task import HUGE
 OPTIONS = ("x0",)
 
 
-def observation_limits(env: Env) -> tuple[np.ndarray, np.ndarray]:
+def observation_limits(env: Lane) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest observation, float32 [n] each.
 
     A sine or cosine lies within ±1, a mode within 0 and 1, an age within the episode,

@@ -12,9 +12,9 @@ from gymnasium.vector.utils import batch_space
 from hybridctl.checks import one_of, require
 from hybridctl.controllers import Controller, Features
 from hybridctl.learn.compiled import Seen
-from hybridctl.learn.env import Env
 from hybridctl.learn.gymnasium.env import ENDS, Adapter, Draw, GymEnv, draw_seed
 from hybridctl.learn.gymnasium.spaces import checked_action, checked_start
+from hybridctl.learn.lane import Lane
 from hybridctl.tasks import Task
 
 MODES = {
@@ -67,7 +67,7 @@ class GymVectorEnv(Adapter, VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         require(whole, f"num_envs={num_envs!r} must be a whole number above 0")
         mode = str(getattr(autoreset_mode, "value", autoreset_mode))
         one_of("autoreset_mode", mode, MODES)
-        env = Env(task, template, features, training=training)
+        env = Lane(task, template, features, training=training)
         self._adapt(env, render_mode, draw)
         self.metadata["autoreset_mode"] = MODES[mode]
         self.num_envs = n = int(num_envs)

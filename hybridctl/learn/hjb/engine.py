@@ -23,11 +23,11 @@ from hybridctl.controllers.value_network import (
     Physical,
     value_and_slope,
 )
+from hybridctl.learn.adam import Adam, cosine
 from hybridctl.learn.checkpoint import Checkpoint, flatten, unflatten
 from hybridctl.learn.config import Config
-from hybridctl.learn.engine import Offer, Take
-from hybridctl.learn.env import Env
-from hybridctl.learn.hjb.fit import Adam, Batch, cosine, fitted
+from hybridctl.learn.engine import Offer, Take, Totals
+from hybridctl.learn.hjb.fit import Batch, fitted
 from hybridctl.learn.hjb.rollout import (
     RESTART,
     Estimate,
@@ -38,7 +38,7 @@ from hybridctl.learn.hjb.rollout import (
     targets,
 )
 from hybridctl.learn.hjb.template import adapts, check_template
-from hybridctl.learn.tally import Totals
+from hybridctl.learn.lane import Lane
 from hybridctl.strategies.optimal import OptimalControl, check_known, optimal_control
 
 DECISION = 0.04  # between two inputs in training, in the plant's own seconds
@@ -74,7 +74,7 @@ class Learner(NamedTuple):
 
 
 def engine(
-    env: Env, config: Config, seed: int, take: Take, start: Checkpoint | None
+    env: Lane, config: Config, seed: int, take: Take, start: Checkpoint | None
 ) -> None:
     """Learn the value of the task's plant; see `hybridctl.learn.engine`."""
     check_template(env.task, env.template)
@@ -144,8 +144,8 @@ class Trainer:
         net, first, key = jax.random.split(jax.random.PRNGKey(seed), 3)
         at, n = self.layers(net), self.config.num_envs
         lanes = Lanes(self.draw(first, n), jnp.zeros(n, jnp.int32))
-        adam = Adam(at, 0.0 * at, 0.0 * at, jnp.zeros(()))
-        return Learner(adam, at, lanes, key, jnp.zeros((), jnp.int32), jnp.zeros(4))
+        adam, none = Adam.at_rest(at), jnp.zeros((), jnp.int32)
+        return Learner(adam, at, lanes, key, none, jnp.zeros(4))
 
     def run(self, learner: Learner, updates: int) -> Learner:
         """So many updates."""
@@ -206,9 +206,7 @@ class Trainer:
         V, slope = targets(problem, path, estimate, self.decision, mix)
         x = path.x.reshape(self.states, -1)
         V, slope = V.reshape(-1) / worth, slope.reshape(x.shape) * self.unit / worth
-        ok = jnp.isfinite(V) & jnp.all(jnp.isfinite(slope), -1)
-        V, slope = jnp.where(ok, V, 0.0), jnp.where(ok[:, None], slope, 0.0)
-        return Batch(*self._seen(x), V, slope, ok.astype(V.dtype))
+        return jax.vmap(_finite)(Batch(*self._seen(x), V, slope, jnp.ones_like(V)))
 
     def _fenced(self, updates: Array) -> OptimalControl:
         """The problem with a fence that moves out: far from the limits at first."""
@@ -240,6 +238,12 @@ class Trainer:
         limit = np.asarray(problem.limit)
         greedy = Greedy(problem.plant, problem.cost, value, limit=limit, dt=self.dt)
         return Scaled(1.0 / limit, greedy)
+
+
+def _finite(row: Batch) -> Batch:
+    """A row of a batch; zeros, which count nothing, where it is not finite."""
+    ok = jnp.all(jnp.isfinite(ravel_pytree(row)[0]))
+    return jax.tree.map(lambda part: jnp.where(ok, part, 0.0), row)
 
 
 def _counted(path: Path) -> Array:

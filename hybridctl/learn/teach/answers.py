@@ -10,7 +10,7 @@ from jax import Array
 
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.foreign import answered
-from hybridctl.learn.teach.visits import blank, put
+from hybridctl.learn.lane import blank, put_where
 from hybridctl.loop.host import first_looks, foreign_parts, looks
 
 
@@ -40,7 +40,7 @@ class Answers:
     def _along(self, memory: Any, ticks: Tick, began: Array) -> tuple[Any, Array]:
         def decide(memory: Any, row: tuple[Tick, Array]) -> tuple[Any, Array]:
             ticks, began = row
-            memory = put(began, self.begin(at(ticks, 0)), memory)
+            memory = put_where(began, self.begin(at(ticks, 0)), memory)
             memory, u = jax.lax.scan(self.step, memory, ticks)
             return memory, u[0]
 
@@ -86,7 +86,7 @@ class HostedAnswers:
             return (controller, [_either(*row) for row in rows]), seen
 
         fresh = jax.vmap(begin)(ticks)
-        memory = fresh if memory is None else put(begins, fresh, memory)
+        memory = fresh if memory is None else put_where(begins, fresh, memory)
         return jax.vmap(look)(memory, ticks, begins)
 
     def _step(self, memory: tuple, ticks: Tick, given: list[Array]) -> tuple:

@@ -14,8 +14,8 @@ from hybridctl.controllers.controller import walk
 from hybridctl.controllers.fill import action_size
 from hybridctl.controllers.foreign import asks
 from hybridctl.controllers.greedy import Greedy
-from hybridctl.controllers.value import Value
-from hybridctl.learn.env import Env
+from hybridctl.controllers.value import Value, check_value
+from hybridctl.learn.lane import Lane
 from hybridctl.learn.teach.answers import Answers, HostedAnswers
 from hybridctl.learn.teach.visits import Visits
 from hybridctl.loop.fit import check_fit
@@ -34,7 +34,7 @@ class Lesson(Protocol):
         teacher: the controller whose score a student's is compared with.
     """
 
-    env: Env
+    env: Lane
     teacher: Controller
 
     def told(self, memory: Any, visits: Visits) -> tuple[Any, Array]:
@@ -50,7 +50,7 @@ class Lesson(Protocol):
         ...
 
 
-def lesson_of(teacher: Value | Controller, env: Env) -> Lesson:
+def lesson_of(teacher: Value | Controller, env: Lane) -> Lesson:
     """What a teacher has to say to the agent of an environment.
 
     Raises:
@@ -59,7 +59,7 @@ def lesson_of(teacher: Value | Controller, env: Env) -> Lesson:
     """
     _check_follows(env.template)
     if isinstance(teacher, Value):
-        _check_value(teacher, env)
+        check_value(teacher, env.task.plant)
         return Descent(teacher, env)
     _check_controller(teacher)
     try:
@@ -80,19 +80,6 @@ def _check_follows(template: Controller) -> None:
         "the Slots of this template choose among modes, which a teacher does not say "
         "anything of; give a template with a Slot in the input, such as "
         "task.input_limit * Slot(task.plant.n_u)",
-    )
-
-
-def _check_value(value: Value, env: Env) -> None:
-    n = env.task.plant.n_x
-    try:
-        found = jax.eval_shape(value, jnp.zeros(n)).shape
-    except (IndexError, TypeError, ValueError):
-        found = None
-    require(
-        found == (),
-        f"this value does not take the {n} states of "
-        f"{type(env.task.plant).__name__}; give one that was learned on it",
     )
 
 
@@ -123,14 +110,14 @@ class Descent:
         env: of a task that poses an optimal-control problem.
     """
 
-    def __init__(self, value: Value, env: Env):
+    def __init__(self, value: Value, env: Lane):
         task = env.task
         self.problem = optimal_control(task, undisturbed=False)
         self.value, self.decision = value, float(env.dt)
         usual = task.train_start or task.start
         starts = Either(self.problem.wide, usual, WIDE)
         wide = dataclasses.replace(task, train_start=starts)
-        self.env = Env(wide, env.template, env.features)
+        self.env = Lane(wide, env.template, env.features)
         self.greedy = Greedy(
             task.plant, task.cost, value, limit=self.problem.limit,
             ahead=0.5 * task.loop.dt, dt=task.loop.dt,
@@ -183,7 +170,7 @@ class Imitation:
         env: where the student is met.
     """
 
-    def __init__(self, teacher: Controller, env: Env):
+    def __init__(self, teacher: Controller, env: Lane):
         task = env.task
         self.env, self.teacher, self.limit = env, teacher, task.input_limit
         asked = bind(teacher, task.loop.measured(task.plant))

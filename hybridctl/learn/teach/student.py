@@ -2,28 +2,25 @@
 
 import functools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from brax.training.acme import running_statistics
 from jax import Array
-from jax.flatten_util import ravel_pytree
 
-from hybridctl.learn.brax.networks import policy_of
-from hybridctl.learn.brax.ppo import networks_of, parameters
-from hybridctl.learn.checkpoint import flatten
+from hybridctl.learn.adam import Adam, cosine
 from hybridctl.learn.config import Config
 from hybridctl.learn.engine import Offer
-from hybridctl.learn.hjb.fit import Adam, cosine
-from hybridctl.learn.tally import KEY, NAMES, STATE
+from hybridctl.learn.ppo.engine import QUICK, Trainer
+from hybridctl.learn.ppo.normalizer import Normalizer
 from hybridctl.learn.teach.lesson import Lesson
 from hybridctl.learn.teach.visits import Lanes, Visits, nowhere, visit
 
 LANES, DECISIONS = 256, 32  # advanced together, and between two rounds of fitting
 BATCH, PASSES = 256, 10  # states of a step, and how often each state is used
 RATE, LAST = 5e-3, 0.03  # of Adam, and what is left of it in the end
+BETAS = (0.9, 0.95)  # of Adam
 EXPLORE = 0.2  # spread of the actions with which a clone begins to learn on
 
 
@@ -52,16 +49,15 @@ class Student:
 
     def __init__(self, lesson: Lesson, config: Config, seed: int):
         self.lesson, self.config, env = lesson, config, lesson.env
-        net, self.key = jax.random.split(jax.random.PRNGKey(seed))
-        self.normalizer, policy, self.critic = parameters(env, config, net)
-        self.size, self.memory, self.begun = env.action_size, None, False
-        at, self.unravel = ravel_pytree(_exploring(policy, self.size))
-        self.adam = Adam(at, 0.0 * at, 0.0 * at, jnp.zeros(()))
-        shapes = {STATE: (env.observation_size,)}
-        self.network = networks_of(config, shapes, self.size).policy_network
+        self.trainer = Trainer(env, config)
+        self.networks, self.learner = self.trainer.networks, self.trainer.begin(seed)
+        at = self.networks.exploring(self.learner.adam.at, EXPLORE)
+        self.adam, self.normalizer = Adam.at_rest(at), self.learner.normalizer
+        self.key, self.memory, self.begun = self.learner.key, None, False
         self.rounds = -(-config.taught // (LANES * DECISIONS))
         self.lanes = nowhere(env, LANES)
-        self.visit, self.fit = jax.jit(self._visit), jax.jit(self._fit)
+        quickly = functools.partial(jax.jit, compiler_options=QUICK)
+        self.visit, self.fit = quickly(self._visit), quickly(self._fit)
 
     def rounds_taught(self) -> Iterator[float]:
         """Learn; after every round, the share of what is done."""
@@ -83,10 +79,10 @@ class Student:
 
     def offer(self) -> Offer:
         """The clone so far, as a trainer offers a policy."""
-        normalizer, policy = self.normalizer, self.unravel(self.adam.at)
-        mean, std = normalizer.mean[STATE], normalizer.std[STATE]
-        found = policy_of(mean, std, policy, self.lesson.env, self.config)
-        return Offer(0, found, flatten((normalizer, policy, self.critic)), None)
+        begun = self.learner._replace(
+            adam=Adam.at_rest(np.asarray(self.adam.at)), normalizer=self.normalizer
+        )
+        return self.trainer.offer(begun)._replace(totals=None)
 
     def error(self) -> float:
         """How far its inputs are from the teacher's on the way that it now takes.
@@ -106,20 +102,18 @@ class Student:
         shape = lambda part: (self.rounds * len(part), *part.shape[1:])  # noqa: E731
         return jax.tree.map(lambda part: jnp.zeros(shape(part), part.dtype), samples)
 
-    def _act(self, at: Array, normalizer: Any, obs: Array) -> Array:
+    def _act(self, at: Array, normalizer: Normalizer, obs: Array) -> Array:
         """Actions [n, n_a] at observations [n, m]."""
-        if self.config.normalize_observations:
-            obs = (obs - normalizer.mean[STATE]) / normalizer.std[STATE]
-        out = self.network.apply(None, self.unravel(at), obs)
-        return jnp.tanh(out[..., : self.size])
+        z = normalizer(obs, self.config)
+        return jnp.tanh(self.networks.spread(at, z).mean)
 
     def _visit(
-        self, at: Array, normalizer: Any, lanes: Lanes, key: Array
+        self, at: Array, normalizer: Normalizer, lanes: Lanes, key: Array
     ) -> tuple[Lanes, Visits]:
         act = functools.partial(self._act, at, normalizer)
         return visit(self.lesson.env, act, lanes, key, DECISIONS)
 
-    def _loss(self, at: Array, normalizer: Any, samples: Samples) -> Array:
+    def _loss(self, at: Array, normalizer: Normalizer, samples: Samples) -> Array:
         action = self._act(at, normalizer, samples.obs)
         u = samples.base + jnp.einsum("bij,bj->bi", samples.gain, action)
         losses = jax.vmap(self.lesson.loss)(samples.x, u, samples.answer)
@@ -127,13 +121,12 @@ class Student:
         return total / jnp.maximum(jnp.sum(samples.counts), 1.0)
 
     def _fit(
-        self, adam: Adam, normalizer: Any, kept: Samples, new: Samples, i: Array,
+        self, adam: Adam, normalizer: Normalizer, kept: Samples, new: Samples, i: Array,
         key: Array,
-    ) -> tuple[Adam, Any, Samples]:  # fmt: skip
+    ) -> tuple[Adam, Normalizer, Samples]:  # fmt: skip
         """Take in what is new, and make some steps on all that was met so far."""
         n = len(new.obs)
-        seen = {STATE: new.obs, KEY: jnp.zeros((n, len(NAMES)))}
-        normalizer = running_statistics.update(normalizer, seen)
+        normalizer = normalizer.after(new.obs, self.config)
         kept = jax.tree.map(functools.partial(_written, at=i * n), kept, new)
         steps = PASSES * n // BATCH
         rows = jax.random.randint(key, (steps, BATCH), 0, (i + 1) * n)
@@ -144,7 +137,7 @@ class Student:
             part = Samples(*(values[rows] for values in kept))
             slope = jax.grad(self._loss)(adam.at, normalizer, part)
             rate = cosine(RATE, LAST, done)
-            return adam.stepped(slope, rate, self.config.max_grad_norm), None
+            return adam.stepped(slope, rate, self.config.max_grad_norm, BETAS), None
 
         return jax.lax.scan(step, adam, (rows, done))[0], normalizer, kept
 
@@ -166,12 +159,3 @@ def _samples(visits: Visits, answer: Array) -> Samples:
         jnp.where(ok.reshape(-1, *[1] * (part.ndim - 1)), part, 0.0) for part in flat
     ]
     return Samples(*safe, counts=(ok & acts).astype(answer.dtype))
-
-
-def _exploring(policy: Any, actions: int) -> Any:
-    """The same network, whose actions spread by `EXPLORE`."""
-    layers = policy["params"]
-    last = layers[f"hidden_{len(layers) - 1}"]
-    last["kernel"] = last["kernel"].at[:, actions:].set(0.0)
-    last["bias"] = last["bias"].at[actions:].set(np.log(np.expm1(EXPLORE)))
-    return policy

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hybridctl.checks import fail, require, shape
-from hybridctl.loop.plot import COLOURS
+from hybridctl.describe.style import COLOURS
 from hybridctl.plants import CartPole, Plant
 from hybridctl.show.style import MUTED, STYLE
 from hybridctl.tasks import Task

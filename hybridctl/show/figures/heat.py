@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import one_of
 from hybridctl.contests.over import MEASURES, Grid
-from hybridctl.loop.plot import COLOURS
+from hybridctl.describe.style import COLOURS
 from hybridctl.show.style import BOTTOM, GAP, LEFT, STYLE
 from hybridctl.tasks import Task
 

@@ -3,22 +3,19 @@
 import dataclasses
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.cache import kept_programs
-from hybridctl.checks import cast, one_of, require
-from hybridctl.controllers import Controller, StateMachine, Switch, Tick
+from hybridctl.checks import one_of, require
+from hybridctl.controllers import Controller, StateMachine, Switch
 from hybridctl.controllers.bind import bind
-from hybridctl.controllers.machine import mode_names, mode_of
+from hybridctl.controllers.machine import mode_names
+from hybridctl.controllers.plane import answers, plane
+from hybridctl.describe.style import COLOURS, mark_turns
 from hybridctl.loop.fit import check_fit
-from hybridctl.loop.plot import COLOURS
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.show.figures.region import FINER, plane
-from hybridctl.show.style import LEFT, STYLE, WIDTH, blank, mark_turns
+from hybridctl.show.figures.region import FINER
+from hybridctl.show.style import LEFT, STYLE, WIDTH, blank
 
 EDGE, DEMAND = "#1a1a1a", (0, (4, 2))
 SMALLEST = 0.02  # share of the picture of a mode that is named
@@ -65,7 +62,7 @@ def input_map(
     at = at if at is not None else plant.upright()  # type: ignore[attr-defined]
     low, high = spans(at, states, low, high)
     a, b = (np.linspace(low[i], high[i], FINER) for i in (0, 1))
-    u, modes = answers(in_mode(controller, mode), plant, plane(at, states, a, b))
+    u, modes = answers(in_mode(controller, mode), plant.n_u, plane(at, states, a, b))
     known = plant.limits.get(plant.inputs[0])
     limit = float(limit or known or np.nanmax(np.abs(u)) or 1.0)
     with rc_context(STYLE):
@@ -126,28 +123,6 @@ def in_mode(controller: Controller, mode: str | None) -> Controller:
     supervisor = dataclasses.replace(machine, start=start)  # type: ignore[type-var]
     assert isinstance(controller, Switch)
     return Switch(supervisor, controller.modes, controller.names)
-
-
-@kept_programs()
-def answers(
-    controller: Controller, plant: Plant, x: NDArray
-) -> tuple[NDArray, NDArray | None]:
-    """First input and mode of a controller at states [n, m, n_x]."""
-    rows = cast(x.reshape(-1, x.shape[-1]))
-    u, modes = _answers(cast(controller), rows, jnp.zeros(plant.n_u))
-    shape = x.shape[:-1]
-    first = np.asarray(u, np.float64)[:, 0].reshape(shape)
-    return first, None if modes is None else np.asarray(modes).reshape(shape)
-
-
-@eqx.filter_jit
-def _answers(controller: Controller, rows: Any, rest: Any) -> Any:
-    def one(x: Any) -> Any:
-        tick = Tick(jnp.zeros((), x.dtype), jnp.int32(0), x, None, rest, u_asked=rest)
-        memory, u = controller.step(controller.init(tick), tick)
-        return u, mode_of(memory)
-
-    return jax.vmap(one)(rows)
 
 
 def _colours(axis: Any, a: NDArray, b: NDArray, u: NDArray, limit: float) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 
 from hybridctl.checks import require
 from hybridctl.controllers import Guard
+from hybridctl.describe.style import mark_turns
 from hybridctl.loop import Trace
 from hybridctl.plants import Equilibrium
 from hybridctl.show.figures.region import check_regions, shade, shade_look
@@ -23,7 +24,6 @@ from hybridctl.show.style import (
     legend,
     levels,
     looks_of,
-    mark_turns,
     rows_of,
 )
 

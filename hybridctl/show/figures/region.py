@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.cache import kept_programs
-from hybridctl.checks import cast, fail, one_of, require
+from hybridctl.checks import cast, fail, require
 from hybridctl.controllers import Guard
-from hybridctl.loop.plot import COLOURS
+from hybridctl.controllers.plane import plane
+from hybridctl.describe.style import COLOURS
 from hybridctl.plants import Equilibrium
 from hybridctl.show.style import Look
 from hybridctl.tasks.margin import distance
@@ -19,32 +20,6 @@ from hybridctl.tasks.margin import distance
 FINE, FINER = 241, 401  # points on each side of a picture
 SHADES = (COLOURS[2], COLOURS[4], COLOURS[5])
 FAINT = 0.16
-
-
-def plane(
-    centre: Equilibrium, states: tuple[str, str], a: NDArray, b: NDArray
-) -> NDArray:
-    """States on a grid of two of them, the others at an equilibrium.
-
-    Args:
-        centre: which names the states.
-        states: across and up.
-        a: values of the first [m].
-        b: values of the second [n].
-
-    Returns:
-        [n, m, n_x].
-
-    Raises:
-        ValueError: an unknown state, or the same one twice.
-    """
-    for name in states:
-        one_of("state", name, centre.states)
-    require(states[0] != states[1], f"two times {states[0]!r}; choose two states")
-    x = np.tile(np.asarray(centre.x, np.float64), (len(b), len(a), 1))
-    x[..., centre.states.index(states[0])] = a
-    x[..., centre.states.index(states[1])] = b[:, None]
-    return x
 
 
 def check_regions(

@@ -10,11 +10,12 @@ from hybridctl.checks import count, one_of
 from hybridctl.contests.falsify.perturbation import Axis, Space, delay_of
 from hybridctl.contests.over import MEASURES
 from hybridctl.controllers import Controller
+from hybridctl.controllers.plane import plane
+from hybridctl.describe.style import mark_turns
 from hybridctl.plants import Plant
 from hybridctl.show.figures.heat import NEVER, Scale, bar, panels, scale_of
 from hybridctl.show.figures.inputs import spans
-from hybridctl.show.figures.region import plane
-from hybridctl.show.style import STYLE, mark_turns
+from hybridctl.show.style import STYLE
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import check_pair, evaluate_tasks
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from hybridctl.checks import require
 from hybridctl.contests import Table
+from hybridctl.describe.style import mark_turns
 from hybridctl.loop import Trace
 from hybridctl.loop.plot import draw_modes, titled
 from hybridctl.plants import Equilibrium
@@ -24,7 +25,6 @@ from hybridctl.show.style import (
     legend,
     levels,
     looks_of,
-    mark_turns,
     rows_of,
 )
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hybridctl.checks import fail, require
+from hybridctl.describe.style import COLOURS
 from hybridctl.loop import Trace
-from hybridctl.loop.plot import COLOURS
 from hybridctl.plants import (
     Acrobot,
     CartPole,

@@ -9,8 +9,9 @@ import numpy as np
 from hybridctl.contests.columns import VERBS, legend, rates
 from hybridctl.controllers.guards import Guard, Near, Not
 from hybridctl.describe.numbers import Form, brackets, percent, spoken
+from hybridctl.describe.style import in_turns
 from hybridctl.show.report.findings import Findings
-from hybridctl.show.style import Look, in_turns
+from hybridctl.show.style import Look
 from hybridctl.tasks import Task
 
 _COLUMNS = {

@@ -1,32 +1,17 @@
 """What happens in training, counted without leaving the compiled loop."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from hybridctl.learn.brax.compat import base
+from hybridctl.learn.engine import Totals
 from hybridctl.learn.env import METRICS
 
 KEY, STATE = "tally", "state"
 NAMES = ("reward", "ended", *METRICS)
-
-
-class Totals(NamedTuple):
-    """Sums over all decisions of a training so far.
-
-    Attributes:
-        reward: of all decisions.
-        ended: episodes.
-        failed: episodes that failed.
-        not_finite: episodes that were not finite.
-    """
-
-    reward: float
-    ended: float
-    failed: float
-    not_finite: float
 
 
 class Tallied(base.Wrapper):

@@ -1,0 +1,1 @@
+"""PPO of our own: rollouts, advantages and updates in one compiled program."""

@@ -1,0 +1,147 @@
+"""Lanes of an environment under a policy; those that are over begin anew."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hybridctl.learn.lane import Decision, EpisodeState, Lane, blank, put_where
+
+# Leads to the next episode's key: keys that differ in one bit are as good as drawn ones
+NEXT = np.array([0, 1], np.uint32)
+
+
+class Lanes(NamedTuple):
+    """Episodes under way.
+
+    Attributes:
+        episode: of the environments.
+        obs: what is seen of them, the policy's observation first [lanes, m].
+        age: decisions since the start of each, int32 [lanes].
+        over: whether it begins anew before the next decision [lanes].
+        counts: reward, ended, failed and not finite since the start [4, lanes].
+        kept: what the policy remembers [lanes, k].
+    """
+
+    episode: EpisodeState
+    obs: Array
+    age: Array
+    over: Array
+    counts: Array
+    kept: Array
+
+
+class Batch(NamedTuple):
+    """Decisions of all lanes; shapes begin with [decisions, lanes].
+
+    Attributes:
+        obs: seen before [m].
+        began: whether an episode began with the decision.
+        drawn: action before tanh [n_a].
+        reward: of the decision.
+        terminated: whether it ended the episode, but not by its time limit.
+        truncated: whether the time limit ended it.
+    """
+
+    obs: Array
+    began: Array
+    drawn: Array
+    reward: Array
+    terminated: Array
+    truncated: Array
+
+
+See = Callable[[Decision], Array]
+
+
+def seeing(lane: Lane, truth: bool) -> See:
+    """What is seen after a decision: the observation, and the truth where asked."""
+
+    def see(after: Decision) -> Array:
+        return jnp.concatenate([after.obs, lane.truth(after.episode)])
+
+    return see if truth else lambda after: after.obs
+
+
+def unborn(lane: Lane, see: See, keys: np.ndarray, kept: int) -> Lanes:
+    """Lanes of which each is about to begin its first episode.
+
+    Args:
+        lane: one of them.
+        see: what is seen of it.
+        keys: one a lane, uint32 [lanes, 2].
+        kept: numbers that the policy remembers.
+    """
+    begin = jax.vmap(functools.partial(_begun, lane, see))
+    none, obs = blank(jax.eval_shape(begin, keys, np.zeros(len(keys), np.int32)))
+    first = dataclasses.replace(none, key=keys, number=none.number - 1)
+    n = len(keys)
+    age, over = np.zeros(n, np.int32), np.ones(n, bool)
+    parts: Any = age, over, np.zeros((4, n), "f4"), np.zeros((n, kept), "f4")
+    return Lanes(first, obs, *parts)
+
+
+def unrolled(
+    lane: Lane,
+    see: See,
+    act: Callable[[Array, Array, Array], tuple[Array, Array]],
+    limit: int,
+    lanes: Lanes,
+    noise: Array,
+) -> tuple[Lanes, tuple[Batch, Array]]:
+    """Advance all lanes, by at most as many decisions as an episode has.
+
+    The next episode of every lane is drawn once, before: drawing one is dear. A lane
+    that is over twice in an unroll begins it twice.
+
+    Args:
+        lane: one of them.
+        see: what is seen of it.
+        act: memory, what is seen and noise to memory and actions before tanh,
+            [lanes, …] each.
+        limit: decisions until an episode is truncated.
+        lanes: before.
+        noise: standard normal [decisions, lanes, n_a].
+
+    Returns:
+        The lanes, the decisions, and what was observed where an episode was
+        truncated, before another began [lanes, m].
+    """
+    key = lanes.episode.key + NEXT
+    spare = jax.vmap(functools.partial(_begun, lane, see))(
+        key, lanes.episode.number + 1
+    )
+
+    def decide(carry: tuple[Lanes, Array], noise: Array) -> tuple:
+        lanes, cut = carry
+        episode, obs = put_where(lanes.over, spare, (lanes.episode, lanes.obs))
+        kept = jnp.where(lanes.over[:, None], 0.0, lanes.kept)
+        kept, drawn = act(kept, obs, noise)
+        after = jax.vmap(lane.decide)(episode, jnp.tanh(drawn))
+        seen = jax.vmap(see)(after)
+        age = jnp.where(lanes.over, 0, lanes.age) + 1
+        terminated = after.done > 0
+        truncated = (age >= limit) & ~terminated
+        over = terminated | truncated
+        told = after.reward, over, after.failed, after.not_finite
+        counts = lanes.counts + jnp.stack([part.astype(obs.dtype) for part in told])
+        row = Batch(obs, lanes.over, drawn, after.reward, terminated, truncated)
+        cut = jnp.where(truncated[:, None], seen, cut)
+        return (Lanes(after.episode, seen, age, over, counts, kept), cut), row
+
+    begun = lanes, jnp.zeros_like(lanes.obs)
+    (lanes, cut), batch = jax.lax.scan(decide, begun, noise)
+    return lanes, (batch, cut)
+
+
+def _begun(
+    lane: Lane, see: See, key: Array, number: Array
+) -> tuple[EpisodeState, Array]:
+    """An episode that begins, and what is seen of it."""
+    begun = lane.begin(key, number)
+    return begun.episode, see(begun)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from benchmarks.lib import index
 from benchmarks.lib.results import ROOT, load
 from benchmarks.lib.words import section, table, with_interval
@@ -310,7 +312,25 @@ def memory() -> str:
         f"settles {machine:.1%} of them. With 95 % intervals over seeds, and seconds "
         "of training with all it compiles:",
         table(("the policy sees", "settles", "J", "s"), rows),
-        "From `benchmarks/questions/memory.py`.",
+        f"{estimated()}From `benchmarks/questions/memory.py` and `unknown.py`.",
+    )
+
+
+def estimated() -> str:
+    """What comes of estimating the parameters in the loop."""
+    result = load("unknown")
+    rows, n = result["rows"], result["n"]
+    hybrids = [row for name, row in rows.items() if name.startswith("hybrid")]
+    share = [row["successes"] / n for row in hybrids]
+    J = [row["J_mean"] for row in hybrids]
+    seconds = np.median([run["seconds"] for run in result["trainings"]])
+    return (
+        "Where an EKF estimates the parameters in the loop, the `hybrid`, whose value "
+        f"is one of state and parameters, settles {min(share):.1%} to "
+        f"{max(share):.1%} of {n} with J {min(J):.4g} to {max(J):.4g} "
+        f"({len(hybrids)} seeds, {seconds:.0f} s), the machine for the estimated "
+        f"parameters (`adaptive`) {rows['adaptive']['successes'] / n:.1%} with J "
+        f"{rows['adaptive']['J_mean']:.4g}. "
     )
 
 

@@ -196,5 +196,5 @@ def test_no_part_is_asked_for_an_attribute():
                 sniffs = name == "hasattr" or (name == "getattr" and len(node.args) > 2)
                 plain = "__name__" in asked or asked.startswith(f"{name}(os")
                 found += [f"{place}: {asked}"] * (sniffs and not plain)
-    named = "tasks/start.py: getattr(p, n, None)"  # a parameter that a user named
+    named = "plants/vary.py: getattr(p, n, None)"  # a parameter that a user named
     assert set(found) == {named}

@@ -1,6 +1,8 @@
 """PPO of our own, against what is known about it."""
 
 import dataclasses
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -293,3 +295,22 @@ def test_what_a_memory_cannot_do_is_a_sentence():
         hc.train(BALANCE, SLOT, engine="brax", **GRU)
     with pytest.raises(ValueError, match="recurrent=8 is for a training from the"):
         hc.train(BALANCE, SLOT, teacher=hc.reference("lqr", BALANCE), **GRU)
+
+
+DOUBLE = """
+import jax; jax.config.update("jax_enable_x64", True)
+import hybridctl as hc
+task, slot = hc.tasks.get("balance", seconds=2.0), 1.0 * hc.Slot(1)
+few = dict(num_envs=64, batch_size=64, num_minibatches=2, num_eval_envs=8, num_evals=2)
+for more in ({}, {"recurrent": 4}, {"teacher": hc.reference("lqr", task), "taught": 1}):
+    run = hc.train(task, slot, steps=2048, target=1e9, progress=False, **few, **more)
+    print(run.stopped, run.policy.weights[0].dtype)
+"""
+
+
+@pytest.mark.slow
+def test_it_trains_in_double_precision():
+    done = subprocess.run(
+        [sys.executable, "-c", DOUBLE], capture_output=True, encoding="utf-8"
+    )
+    assert done.stdout.split() == ["finished", "float64"] * 3, done.stderr

@@ -27,7 +27,7 @@ class Adam(NamedTuple):
     @classmethod
     def at_rest(cls, at: Any) -> "Adam":
         """Parameters before any step; of NumPy's, nothing is compiled for it."""
-        none: Any = np.float32(0.0)
+        none: Any = np.zeros(())
         return cls(at, 0.0 * at, 0.0 * at, none)
 
     def stepped(

@@ -92,7 +92,7 @@ class Trainer:
         config, at = self.config, self.networks.random(seed)
         draw = np.random.default_rng([seed, 1])
         keys = draw.integers(2**32, size=(config.num_envs + 1, 2), dtype=np.uint32)
-        rate: Any = np.float32(config.learning_rate)
+        rate: Any = np.asarray(config.learning_rate)
         none: Any = np.int32(0)
         lanes = unborn(self.lane, self.see, keys[1:], self.networks.kept)
         normalizer = Normalizer.of(self.sizes[1])

@@ -78,7 +78,7 @@ class Networks:
         actor[-1][0][:, : self.actions] = 0.0
         memory = sum(map(math.prod, self._gru()))
         near = draw.uniform(-1.0, 1.0, memory) / np.sqrt(max(self.kept, 1))
-        return np.concatenate([near.astype("f4"), _joined(actor, critic)])
+        return np.concatenate([near.astype("f4"), _joined(actor, critic)]).astype(float)
 
     def _gru(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of what a memory has."""

@@ -29,7 +29,7 @@ class Normalizer(NamedTuple):
     @classmethod
     def of(cls, size: int) -> "Normalizer":
         """Before any observation: normalizes nothing."""
-        parts: Any = np.zeros(size, "f4"), np.ones(size, "f4"), np.float32(0.0)
+        parts: Any = np.zeros(size), np.ones(size), np.zeros(())
         none, one, count = parts
         return cls(none, one, one, count)
 

@@ -12,7 +12,7 @@ from jax import Array
 
 from hybridctl.learn.lane import Decision, EpisodeState, Lane, blank, put_where
 
-# Leads to the next episode's key: keys that differ in one bit are as good as drawn ones
+# Leads to the next episode's key: counted ones are as good as drawn ones, and cost less
 NEXT = np.array([0, 1], np.uint32)
 
 
@@ -82,7 +82,7 @@ def unborn(lane: Lane, see: See, keys: np.ndarray, kept: int) -> Lanes:
     first = dataclasses.replace(none, key=keys, number=none.number - 1)
     n = len(keys)
     age, over = np.zeros(n, np.int32), np.ones(n, bool)
-    parts: Any = age, over, np.zeros((4, n), "f4"), np.zeros((n, kept), "f4")
+    parts: Any = age, over, np.zeros((4, n)), np.zeros((n, kept))
     return Lanes(first, obs, *parts)
 
 

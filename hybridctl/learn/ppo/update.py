@@ -92,7 +92,9 @@ def spread_of(networks: Networks, at: Array, seen: Seen) -> Spread:
     return networks.spread(at, seen.z, kept)
 
 
-def loss(networks: Networks, config: Config, at: Array, batch: Samples, bonus: Array):
+def loss(
+    networks: Networks, config: Config, at: Array, batch: Samples, bonus: Array
+) -> tuple[Array, Array]:
     """PPO's clipped surrogate, the critic's error and the entropy bonus.
 
     Returns:

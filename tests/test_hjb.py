@@ -98,6 +98,7 @@ def test_settings_that_are_given_choose_their_own_algorithm():
     assert given.config.algorithm == "ppo" and given.stopped == "target"
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_bit_for_bit(run):
     first = trained(on_validation=_stop_at(STEPS // 2))
     assert first.stopped == "interrupted" and first.steps == STEPS // 2

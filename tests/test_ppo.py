@@ -125,6 +125,7 @@ def test_lanes_are_the_episodes_of_an_environment():
     assert len(np.unique(starts, axis=0)) == 8
 
 
+@pytest.mark.slow
 def test_the_value_at_truncation_is_bootstrapped():
     """Ten decisions an episode; V(1) = -0.1 / (1 - γ) is a sum over forty."""
     gamma, scale = 0.95, 0.1
@@ -281,6 +282,7 @@ def test_a_memory_saves_embeds_and_exports(remembering, tmp_path):
             np.testing.assert_allclose(u[0], asked[k], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_memory_goes_on_bit_for_bit(remembering):
     more = GRU | {"steps": 8192, "num_evals": 3}
     features = hc.Features(4, (0, 1))

@@ -136,7 +136,8 @@ def test_every_reference_on_every_task(name, controller, monkeypatch):
     task, n = hc.tasks.get(name), 1 if controller == "mpc" else 8
     seconds = 2.0 if controller == "mpc" else 20.0
     task = hc.tasks.get(name, seconds=seconds)
-    alike(task, controller, WHOLE, n, exact=True)
+    fitted = controller == "adaptive" and task.vary is not None  # through logarithms
+    alike(task, controller, WHOLE, n, exact=not fitted)
     alike(task, controller, Units(mass=0.01), n, exact=False)
     for scale in ("lengths x 0.1", "lengths x 10"):
         if controller != "mpc":

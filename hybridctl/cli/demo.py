@@ -45,7 +45,7 @@ def demo(command: options.Demo) -> None:
 
 
 def _trained(title: str, command: options.Demo) -> "Run":
-    from hybridctl.learn import train  # imports brax
+    from hybridctl.learn import train  # heavy
 
     name, preset, _ = CONTESTS[title]
     task = tasks.get(title)

@@ -70,7 +70,7 @@ def _ways(folder: Path) -> list[str]:
 
 def _one(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
     """Train with one seed; tell whether it was stopped."""
-    from hybridctl.learn import train as learn  # imports brax
+    from hybridctl.learn import train as learn  # heavy
 
     resume = plan.options.get("resume")
     if resume is not None:

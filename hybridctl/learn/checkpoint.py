@@ -11,11 +11,11 @@ from hybridctl.checks import fail, require
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Parameters of a training after some number of decisions.
+    """Where a training stands after some number of decisions.
 
-    It carries networks and normalizer. As with brax's own restore, the optimizer's
-    moments, the episodes under way and the random stream are not in it: training
-    goes on from here, but not along the path that it would have taken.
+    Of our own trainers it has all that they go on from, bit for bit. Of brax's it has
+    networks and normalizer, as brax's own restore: training goes on from here, but not
+    along the path that it would have taken.
 
     Attributes:
         algorithm: whose parameters they are.

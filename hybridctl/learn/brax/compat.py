@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +12,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from hybridctl.plants.mujoco.mjcf import import_mjx
 
-_began = time.perf_counter()
 import_mjx()
 with warnings.catch_warnings():
     # brax imports a package that warns of being unmaintained
@@ -22,8 +20,7 @@ with warnings.catch_warnings():
     from brax.training.agents.ppo import networks as ppo_networks
     from brax.training.agents.ppo import train as ppo
 
-__all__ = ["IMPORT_SECONDS", "base", "lent", "ppo", "ppo_networks", "trainable"]
-IMPORT_SECONDS = time.perf_counter() - _began
+__all__ = ["base", "lent", "ppo", "ppo_networks", "trainable"]
 
 _lock = threading.Lock()
 _borrowers: dict[tuple[int, str], int] = {}

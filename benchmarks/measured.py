@@ -357,10 +357,10 @@ def clones() -> str:
         "Clones",
         "How good is the clone of a controller, a network of 2x64, and is it worse "
         "after PPO has gone on from it?",
-        f"{result['seeds']} seeds, the teacher's held-out episodes in pairs: cost J as "
-        "a multiple of the teacher's; success of the worst seed (of the teacher); "
-        "seconds from an empty cache; seeds that were worse, 95 % sure, after "
-        f"{result['steps']:,} decisions more:",
+        "On the teacher's held-out episodes, in pairs: cost J as a multiple of the "
+        "teacher's; success of the worst seed (of the teacher); seconds from an empty "
+        f"cache; how many of the seeds were worse, 95 % sure, after {result['steps']:,} "
+        "decisions more:",
         table(("task, teacher", "J", "success", "s", "worse later"), rows),
         "From `benchmarks/questions/teach.py`.",
     )

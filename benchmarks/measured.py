@@ -359,8 +359,8 @@ def clones() -> str:
         "after PPO has gone on from it?",
         "On the teacher's held-out episodes, in pairs: cost J as a multiple of the "
         "teacher's; success of the worst seed (of the teacher); seconds from an empty "
-        f"cache; how many of the seeds were worse, 95 % sure, after {result['steps']:,} "
-        "decisions more:",
+        "cache; how many of the seeds were worse, 95 % sure, after "
+        f"{result['steps']:,} decisions more:",
         table(("task, teacher", "J", "success", "s", "worse later"), rows),
         "From `benchmarks/questions/teach.py`.",
     )

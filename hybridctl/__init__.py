@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     from hybridctl.learn import train as train
     from hybridctl.loop import Actuator as Actuator
     from hybridctl.loop import Disturbance as Disturbance
+    from hybridctl.loop import Log as Log
     from hybridctl.loop import Loop as Loop
     from hybridctl.loop import Sensor as Sensor
     from hybridctl.loop import Trace as Trace

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import AugmentedFeedback as AugmentedFeedback
     from hybridctl.controllers import Constant as Constant
     from hybridctl.controllers import Controller as Controller
+    from hybridctl.controllers import Differentiate as Differentiate
     from hybridctl.controllers import EnergySwingUp as EnergySwingUp
     from hybridctl.controllers import Features as Features
     from hybridctl.controllers import Feedforward as Feedforward
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Hold as Hold
     from hybridctl.controllers import IntegralFeedback as IntegralFeedback
     from hybridctl.controllers import KalmanFilter as KalmanFilter
+    from hybridctl.controllers import Late as Late
     from hybridctl.controllers import LinearController as LinearController
     from hybridctl.controllers import Mix as Mix
     from hybridctl.controllers import NetworkValue as NetworkValue
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from hybridctl.design import closed_loop as closed_loop
     from hybridctl.design import discretize as discretize
     from hybridctl.design import from_control as from_control
+    from hybridctl.design import identify as identify
     from hybridctl.design import linearize as linearize
     from hybridctl.design import margins as margins
     from hybridctl.design import nyquist as nyquist

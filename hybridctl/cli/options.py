@@ -279,6 +279,36 @@ class Export:
 
 
 @dataclass
+class Identify:
+    """Find the parameters of a plant from a log: a text file with a row a time.
+
+    Its heading names the columns as the plant does, with t [s]; "theta [deg]" tells
+    another unit. Writes fit.json and fit.png.
+    """
+
+    log: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, _arg("text files", metavar="LOG ...")
+    ]
+    plant: Literal["cartpole", "pendulum", "acrobot", "pendubot", "doublecartpole"] = (
+        "cartpole"
+    )
+    parameters: tuple[str, ...] = ()
+    """what is looked for, such as m_c L actuator.delay; by default all of the plant's
+    numbers but gravity"""
+    guess: tuple[str, ...] = ()
+    """first guesses and what is known, such as m_c=0.8 g=9.81"""
+    names: tuple[str, ...] = ()
+    """columns that are called otherwise, such as angle=theta time=t"""
+    window: float | None = None
+    """length over which the model follows the log before it may start anew [s]"""
+    holdout: float = 0.25
+    """share of the log, its end, that is predicted and not fitted"""
+    limit: float | None = None
+    """largest input that the drive takes"""
+    out: Annotated[Path, _arg("folder for what is written")] = Path("runs/identify")
+
+
+@dataclass
 class Tasks:
     """List the tasks."""
 
@@ -301,5 +331,5 @@ class Presets:
 
 Command = (
     Demo | Design | Simulate | Render | Train | Compare | Report | Export
-    | Tasks | Controllers | Presets
+    | Identify | Tasks | Controllers | Presets
 )  # fmt: skip

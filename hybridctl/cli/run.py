@@ -9,6 +9,7 @@ from hybridctl import deploy, files, tasks
 from hybridctl.cli import options
 from hybridctl.cli.comparing import compare_on_tasks, report
 from hybridctl.cli.demo import demo
+from hybridctl.cli.identify import identify
 from hybridctl.cli.lists import list_controllers, list_presets, list_tasks
 from hybridctl.cli.render import render
 from hybridctl.cli.shared import (
@@ -97,4 +98,5 @@ _COMMANDS: dict[type, Any] = {
     options.Report: report,
     options.Export: export,
     options.Demo: demo,
+    options.Identify: identify,
 }

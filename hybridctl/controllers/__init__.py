@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers.combine import Probe as Probe
     from hybridctl.controllers.controller import Controller as Controller
     from hybridctl.controllers.controller import Tick as Tick
+    from hybridctl.controllers.differentiate import Differentiate as Differentiate
     from hybridctl.controllers.features import Features as Features
     from hybridctl.controllers.feedback import StateFeedback as StateFeedback
     from hybridctl.controllers.feedback import demands as demands
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers.guards import level as level
     from hybridctl.controllers.guards import near as near
     from hybridctl.controllers.integral import IntegralFeedback as IntegralFeedback
+    from hybridctl.controllers.late import Late as Late
     from hybridctl.controllers.linear import LinearController as LinearController
     from hybridctl.controllers.machine import StateMachine as StateMachine
     from hybridctl.controllers.machine import Switch as Switch

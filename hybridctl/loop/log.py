@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import fail, plain, positive, require
 from hybridctl.describe import Shown
+from hybridctl.loop.plot import plot_log
 from hybridctl.loop.table import read, write
 from hybridctl.loop.trace import Trace
 from hybridctl.loop.units import told_in
 
+GAP = 1.5  # usual periods after which a row is missing
 EVEN = 0.01  # of a period: by how much clocks may wander before it is said
 
 
@@ -48,7 +50,7 @@ class Log(Shown):
     def __init__(
         self, columns: Mapping[str, Any], units: Mapping[str, Any] | None = None
     ):
-        given = {str(name): columns[name] for name in _keys(columns)}
+        given = _by_name(columns)
         told = dict(units or {})
         unknown = [name for name in told if name not in given]
         require(not unknown, f"units are given for {unknown}, the log has {[*given]}")
@@ -112,15 +114,12 @@ class Log(Shown):
         return self._signals[name]
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Log) and self.names == other.names
-        return (
-            same
-            and self.units == other.units
-            and all(  # type: ignore[union-attr]
-                np.array_equal(self[n], other[n], equal_nan=True)  # type: ignore[index]
-                for n in ("t", *self.names)
-            )
-        )
+        if not isinstance(other, Log):
+            return NotImplemented
+        if (self.names, self.units) != (other.names, other.units):
+            return False
+        pairs = ((self[name], other[name]) for name in ("t", *self.names))
+        return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -159,8 +158,8 @@ class Log(Shown):
                 are interpolated linearly.
 
         Returns:
-            A log that begins when this one does; where a number is lost, those that
-            would be made of it are lost, too.
+            A log that begins when this one does. Where a number is lost, or a row and
+            more is missing, those that would be made of it are lost, too.
         """
         dt = self.dt if dt is None else dt
         positive("dt", dt)
@@ -172,6 +171,12 @@ class Log(Shown):
             name: row[last] if name in held else np.interp(t, self.t, row)
             for name, row in self._signals.items()
         }
+        after = np.minimum(last + 1, len(self.t) - 1)
+        gap = (self.t[after] - self.t[last] > GAP * self.dt) & (
+            t > self.t[last] + 1e-9 * dt
+        )
+        for name in signals:
+            signals[name] = np.where(gap & (name not in held), np.nan, signals[name])
         return self._with(t, signals)
 
     def even(self, held: Sequence[str] = ()) -> "Log":
@@ -230,29 +235,34 @@ class Log(Shown):
         """Times and signals by name, each [n]: `pandas.DataFrame(log.to_dict())`."""
         return {"t": self.t, **self._signals}
 
-    def plot(self, other: "Log | None" = None, **options: Any) -> Any:
-        """Draw the signals over time, and a model's beside them.
+    def plot(
+        self,
+        model: "Log | None" = None,
+        held: Sequence[str] = (),
+        figure: Any = None,
+    ) -> Any:
+        """Draw the signals over time, and those of a model over them.
 
         Args:
-            other: another log with signals of the same names, drawn as a line.
-            **options: of `hybridctl.loop.plot.plot_log`.
+            model: another log, of which signals of the same names are drawn.
+            held: names of signals that stay until the next row.
+            figure: a figure returned by an earlier call, to draw into.
 
         Returns:
             The matplotlib figure.
         """
-        from hybridctl.loop.plot import plot_log
-
-        return plot_log(self, other, **options)
+        return plot_log(self, model, held, figure)
 
 
-def _keys(columns: Any) -> list[Any]:
-    """The names of a mapping's or a table's columns."""
-    if not hasattr(columns, "keys"):
+def _by_name(columns: Any) -> dict[str, Any]:
+    """The columns of a mapping or a table."""
+    try:
+        return {str(name): column for name, column in dict(columns).items()}
+    except (TypeError, ValueError):
         fail(
             f"a log is made of columns by name, not of a {type(columns).__name__}; "
             'give a dict such as {"t": t, "theta": theta}'
         )
-    return list(columns.keys())
 
 
 def _column(name: str, values: Any) -> NDArray[np.float64]:

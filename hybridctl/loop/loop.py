@@ -111,7 +111,7 @@ class LoopState(Shown, eqx.Module):
         k: number of the coming control period, int32 scalar.
         plant: the numbers of this episode's plant; the plant itself is `world`.
         x: state [n_x].
-        measured: what the sensor measures of x [n_y], None where there is no sensor.
+        measured: what has arrived from the sensor [n_y], None where there is none.
         u: input applied in the last period [n_u].
         asked: input that the controller asked for in the last period [n_u].
         actuator: memory of the actuator.
@@ -119,6 +119,7 @@ class LoopState(Shown, eqx.Module):
         key: the episode's key [2], None where nothing is random.
         r: reference [n_r] or None; [T, n_r] has a row a control period.
         rest: what of the plant is no number, None where that is nothing.
+        sensor: memory of the sensor, None where it has none.
     """
 
     k: Int[Array, ""]
@@ -132,6 +133,7 @@ class LoopState(Shown, eqx.Module):
     key: Array | None = None
     r: Array | None = None
     rest: Any = eqx.field(static=True, default=None)
+    sensor: Any = None
 
     @property
     def world(self) -> Plant:
@@ -219,7 +221,11 @@ def begin(
     memory = controller.init(tick)
     plant, rest = eqx.partition(plant, is_number)
     rest = rest if jax.tree.leaves(rest) else None
-    return LoopState(k, plant, x0, measured, u, u, actuator, memory, key, r, rest)
+    sensor = loop.sensor
+    kept = None
+    if sensor is not None and measured is not None and sensor.remembers:
+        kept = sensor.init(measured)
+    return LoopState(k, plant, x0, measured, u, u, actuator, memory, key, r, rest, kept)
 
 
 def step(
@@ -248,9 +254,11 @@ def step(
         force = u + loop.disturbance(state.key, state.k, loop.dt)
     plant, k = state.world, state.k + 1
     x, hits = motion(plant, tick.t, state.x, force)
-    measured = loop.measure(plant, x, state.key, k)
+    measured, kept = loop.measure(plant, x, state.key, k), state.sensor
+    if kept is not None and loop.sensor is not None:
+        kept, measured = loop.sensor.arrived(kept, measured, state.key, k)
     after = LoopState(
         k, state.plant, x, measured, u, asked, actuator, memory, state.key, state.r,
-        state.rest,
+        state.rest, kept,
     )  # fmt: skip
     return after, Sample(asked, u, mode_of(memory), hits, controller.shows(memory))

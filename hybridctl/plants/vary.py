@@ -58,8 +58,7 @@ class Vary(Shown, eqx.Module):
 
     def at(self, u: Array, plant: Plant) -> Plant:
         """The plant with the parameters that u [n], from 0 to 1, stands for."""
-        missing = [n for n in self.names if _parameter(plant, _entry(n)[0]) is None]
-        require(not missing, f"{type(plant).__name__} has no parameters {missing}")
+        self._check_names(plant)
         warps = self.warps or ("linear",) * len(self.names)
         for i, (name, warp) in enumerate(zip(self.names, warps, strict=True)):
             plant = _replaced(plant, name, self._value(i, warp, u[i]))
@@ -67,10 +66,15 @@ class Vary(Shown, eqx.Module):
 
     def of(self, plant: Plant) -> Array:
         """The values [n] that a plant has of these parameters."""
+        self._check_names(plant)
         entries = (
             (_parameter(plant, name), at) for name, at in map(_entry, self.names)
         )
         return jnp.stack([jnp.asarray(value)[at] for value, at in entries])
+
+    def _check_names(self, plant: Plant) -> None:
+        missing = [n for n in self.names if _parameter(plant, _entry(n)[0]) is None]
+        require(not missing, f"{type(plant).__name__} has no parameters {missing}")
 
     def _value(self, i: int, warp: str, u: Array) -> Array:
         low, high = self.low[i], self.high[i]

@@ -366,6 +366,35 @@ def clones() -> str:
     )
 
 
+def rig() -> str:
+    """What logs tell of rigs, and what encoders leave of a score."""
+    result = load("rig")
+    found, seen = result["identify"], result["encoders"]
+    rows = [
+        (
+            name,
+            f"{share:.0%}",
+            f"{found['off'][name]:.2%}",
+            f"{found['off_most'][name]:.1%}",
+        )
+        for name, share in found["cover"].items()
+    ]
+    return section(
+        "Rigs",
+        f"{found['rigs']} rigs from the ranges of `unknown_plant`, each with a delay, "
+        "noise and counts of its own: 10 s at 50 Hz, positions alone. How often does "
+        "the 95 % interval cover the truth, and how far off is the estimate?",
+        table(("parameter", "covers", "off (median)", "off (most)"), rows),
+        f"A fit takes {found['seconds']:.1f} s (median), the first, with compiling, "
+        f"{found['seconds_first']:.0f} s.",
+        "With encoders of 0.1 mm and 2048 counts, one period of delay and 2 % lost "
+        f"samples the machine settles from {seen['encoders']['success']:.1%} of "
+        f"{seen['n']} starts of `global`, at J {seen['encoders']['J']:.1f}; with the "
+        f"whole state from {seen['state']['success']:.1%} at {seen['state']['J']:.1f}.",
+        "From `benchmarks/questions/rig.py`.",
+    )
+
+
 def speed() -> str:
     """Ratios of the composed environment."""
     result = load("speed")
@@ -404,7 +433,7 @@ def page() -> str:
     parts = (
         suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(),
         leaderboard(), design(), worlds(), latency(), parity(), files(), adapters(),
-        learning(), memory(), clones(), speed(), films(),
+        learning(), memory(), clones(), rig(), speed(), films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 

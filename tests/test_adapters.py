@@ -92,6 +92,7 @@ def test_a_function_runs_as_the_policy_that_it_is(place):
     np.testing.assert_array_equal(run(theirs, STARTS[1]).x, b.x[1])
 
 
+@pytest.mark.slow
 def test_scores_and_tables_are_those_of_the_policy():
     task = zoo.task("noisy")
     ours, theirs = (PLACES["filled"](c) for c in (NATIVE, FOREIGN))

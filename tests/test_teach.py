@@ -46,6 +46,7 @@ def test_the_clone_of_a_controller_is_kept_and_gone_on_from(tmp_path):
     assert known.checkpoint.steps == 0 and known.checkpoint.algorithm == "ppo"
 
 
+@pytest.mark.slow
 def test_a_value_teaches_the_input_that_costs_least():
     """By the LQR's cost-to-go that is the LQR's own."""
     template = LIMIT * hc.Slot(1)

@@ -246,6 +246,15 @@ class Parametrized(Protocol):
 
 
 @runtime_checkable
+class Labelled(Protocol):
+    """A plant that has names for the entries of its parameters."""
+
+    def place(self, parameter: str, label: str) -> int:
+        """Where the entry of that name is; a ValueError where there is none."""
+        ...
+
+
+@runtime_checkable
 class Upright(Protocol):
     """A plant that knows the position that controllers are asked to hold."""
 

@@ -131,8 +131,10 @@ def _behind(
 def is_hidden(task: Task) -> bool:
     """Whether the task's sensor is noisy or gives no state."""
     sensor = task.loop.sensor
-    parts = ("outputs", "noise", "resolution", "drop")
-    return any(getattr(sensor, part, None) is not None for part in parts)
+    if sensor is None:
+        return False
+    parts = sensor.outputs, sensor.noise, sensor.resolution, sensor.drop
+    return any(part is not None for part in parts)
 
 
 def build_ekf_machine(

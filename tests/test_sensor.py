@@ -63,6 +63,25 @@ def test_a_sensor_without_memory_leaves_none():
     assert state.sensor is None and hc.Sensor(delay=1).remembers
 
 
+def test_periods_that_begin_late_do_not_drift():
+    """A cart at constant speed is where the clock is, and late by less than a share."""
+    loop = hc.Loop(0.02, jitter=0.5)
+    still = hc.simulate(
+        PLANT, hc.Constant([0.0]), [0, 0, 1.0, 0], 2.0, loop=loop, key=0
+    )
+    late = (np.asarray(still["x"], float) - still.t) / 0.02
+    late = late - late.min()
+    assert 0.35 < late.max() <= 0.5 + 1e-4 and late.std() > 0.1
+    assert abs(np.polyfit(still.t, late, 1)[0]) < 0.1
+    with pytest.raises(ValueError, match="give key="):
+        hc.simulate(PLANT, hc.Constant([0.0]), np.zeros(4), 1.0, loop=loop)
+    with pytest.raises(ValueError, match="keeps every period at dt"):
+        hc.simulate(PLANT, hc.Constant([0.0]), np.zeros(4), 1.0, loop=loop, key=0,
+                    solver="dopri5")  # fmt: skip
+    with pytest.raises(ValueError, match="jitter"):
+        hc.Loop(0.02, jitter=1.5)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -114,4 +114,5 @@ def calm(loop: Loop) -> Loop:
         sensor = None if eqx.tree_equal(sensor, Sensor()) else sensor
     if actuator is not None:
         actuator = dataclasses.replace(actuator, step=None, dead_zone=None)
-    return dataclasses.replace(loop, sensor=sensor, actuator=actuator, disturbance=None)
+    steady: Any = {"disturbance": None, "jitter": None}
+    return dataclasses.replace(loop, sensor=sensor, actuator=actuator, **steady)

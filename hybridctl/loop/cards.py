@@ -41,7 +41,9 @@ def _loop(loop: Loop, known: Known) -> Card:
 def loop_rows(loop: Loop, known: Known = Known()) -> tuple[tuple[str, str], ...]:  # noqa: B008
     """A row for each part that there is."""
     parts = zip(PARTS, (loop.sensor, loop.actuator, loop.disturbance), strict=True)
-    return tuple((n, _settings(part, known)) for n, part in parts if part is not None)
+    rows = [(n, _settings(part, known)) for n, part in parts if part is not None]
+    late = [] if loop.jitter is None else [("jitter", f"{number(loop.jitter)} periods")]
+    return (*rows, *late)
 
 
 def _settings(part: Any, known: Known) -> str:

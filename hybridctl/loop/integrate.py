@@ -9,7 +9,7 @@ from hybridctl.checks import number, one_of, positive, require
 from hybridctl.loop.events import Solve, travel
 from hybridctl.loop.mujoco_engine import engine
 from hybridctl.plants import HybridPlant, Plant
-from hybridctl.plants.flow import Motion, Moved, fixed_motion
+from hybridctl.plants.flow import Motion, Moved
 from hybridctl.plants.hybrid.plant import has_events
 
 ADAPTIVE = {"dopri5": "Dopri5", "tsit5": "Tsit5", "kvaerno5": "Kvaerno5"}
@@ -93,11 +93,14 @@ def tolerances_of(solver: str, rtol: Any, atol: Any) -> tuple[float, float]:
 
 def motion_of(
     solver: str, dt: float, substeps: int, rtol: float = 1e-6, atol: float = 1e-8
-) -> Motion:
-    """The integrator by name: rk4 (fixed step), dopri5, tsit5, kvaerno5, mujoco."""
+) -> Motion | None:
+    """The integrator by name; None for rk4, the loop's own fixed steps.
+
+    Others are dopri5, tsit5, kvaerno5 and mujoco.
+    """
     one_of("solver", solver, SOLVERS)
     if solver == "rk4":
-        return fixed_motion(dt, substeps)
+        return None
     if solver == "mujoco":
         return engine(dt, substeps)
     return adaptive_motion(dt, solver, rtol, atol)

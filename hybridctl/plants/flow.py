@@ -38,7 +38,7 @@ def fixed_step(dt: float, substeps: int) -> Flow:
     return lambda plant, t, x, u: motion(plant, t, x, u).x
 
 
-def fixed_motion(dt: float, substeps: int) -> Motion:
+def fixed_motion(dt: float | Array, substeps: int) -> Motion:
     """`fixed_step` that also tells the events, at most one a substep."""
     h = dt / substeps
 
@@ -55,7 +55,7 @@ def fixed_motion(dt: float, substeps: int) -> Motion:
 
 
 def _with_events(
-    plant: HybridPlant, t: Array, x: Array, u: Array, h: float, substeps: int
+    plant: HybridPlant, t: Array, x: Array, u: Array, h: float | Array, substeps: int
 ) -> Moved:
     def body(x: Array, i: Array) -> tuple[Array, Hits]:
         length, since = jnp.asarray(h, x.dtype), i.astype(x.dtype) * h

@@ -1,15 +1,18 @@
 """A plant over one control period with its input held: fixed-step Runge-Kutta."""
 
+import math
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from hybridctl.plants.hybrid.crossing import crossing_step
 from hybridctl.plants.hybrid.plant import Hits, HybridPlant, has_events
 from hybridctl.plants.plant import Plant
+from hybridctl.plants.sampled import SampledPlant, beats, has_clocks
 
 
 class Moved(NamedTuple):
@@ -39,27 +42,71 @@ def fixed_step(dt: float, substeps: int) -> Flow:
 
 
 def fixed_motion(dt: float, substeps: int) -> Motion:
-    """`fixed_step` that also tells the events, at most one a substep."""
+    """`fixed_step` that also tells the events, at most one a substep.
+
+    A plant with sampled parts samples at the substeps on which its clocks tick.
+    """
     h = dt / substeps
 
     def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
-        if has_events(plant):
-            return _with_events(cast(HybridPlant, plant), t, x, u, h, substeps)
-
-        def body(x: Array, i: Array) -> tuple[Array, None]:
-            return rk4(plant, t + i.astype(x.dtype) * h, x, u, h), None
-
-        return Moved(jax.lax.scan(body, x, jnp.arange(substeps))[0])
+        if has_clocks(plant):
+            return _with_samples(cast(SampledPlant, plant), t, x, u, dt, substeps)
+        return _steps(plant, t, x, u, h, jnp.arange(substeps))
 
     return motion
 
 
+def _steps(plant: Plant, t: Array, x: Array, u: Array, h: float, at: Array) -> Moved:
+    """Steps of h [s] that begin at t + at h."""
+    if has_events(plant):
+        return _with_events(cast(HybridPlant, plant), t, x, u, h, at)
+
+    def body(x: Array, i: Array) -> tuple[Array, None]:
+        return rk4(plant, t + i.astype(x.dtype) * h, x, u, h), None
+
+    return Moved(jax.lax.scan(body, x, at)[0])
+
+
 def _with_events(
-    plant: HybridPlant, t: Array, x: Array, u: Array, h: float, substeps: int
+    plant: HybridPlant, t: Array, x: Array, u: Array, h: float, at: Array
 ) -> Moved:
     def body(x: Array, i: Array) -> tuple[Array, Hits]:
         length, since = jnp.asarray(h, x.dtype), i.astype(x.dtype) * h
         x, index, at = crossing_step(rk4, plant, t + since, x, u, length)
         return x, Hits(index, since + at)
 
-    return Moved(*jax.lax.scan(body, x, jnp.arange(substeps)))
+    return Moved(*jax.lax.scan(body, x, at))
+
+
+def _with_samples(
+    plant: SampledPlant, t: Array, x: Array, u: Array, dt: float, substeps: int
+) -> Moved:
+    """Substeps in legs, at whose begins a clock may tick.
+
+    Which clocks tick is known before anything runs where their period divides dt.
+    """
+    h, rows = dt / substeps, beats(plant.clocks, dt / substeps)
+    long = math.gcd(substeps, *(step for row in rows for step in row))
+    k = jnp.round(t / dt).astype(jnp.int32)
+    starts = np.arange(0, substeps, long)
+    plans = [[row.due(0, substeps, int(i)) for i in starts]
+             if substeps % row.every == 0 else None for row in rows]  # fmt: skip
+
+    def leg(x: Array, begun: tuple[Array, Array]) -> tuple[Array, Any]:
+        i, ticks = begun
+        due: list[Any] = [
+            row.due(k, substeps, i) if plan is None
+            else plan[0] if len(set(plan)) == 1 else ticks[c]
+            for c, (row, plan) in enumerate(zip(rows, plans, strict=True))
+        ]  # fmt: skip
+        count = [row.count(k, substeps, i) for row in rows]
+        x = plant.sample(t + i.astype(x.dtype) * h, x, u, due, count)
+        moved = _steps(plant, t, x, u, h, i + jnp.arange(long))
+        return moved.x, moved.hits
+
+    ticks = np.array([plan or [False] * len(starts) for plan in plans]).T
+    begun = jnp.asarray(starts, jnp.int32), jnp.asarray(ticks)
+    if len(starts) == 1:
+        return Moved(*leg(x, (begun[0][0], begun[1][0])))
+    x, hits = jax.lax.scan(leg, x, begun)
+    return Moved(x, jax.tree.map(jnp.ravel, hits))

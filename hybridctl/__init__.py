@@ -129,6 +129,7 @@ if TYPE_CHECKING:
     from hybridctl.plants import Equilibrium as Equilibrium
     from hybridctl.plants import Gain as Gain
     from hybridctl.plants import HybridPlant as HybridPlant
+    from hybridctl.plants import Junction as Junction
     from hybridctl.plants import LagrangianPlant as LagrangianPlant
     from hybridctl.plants import LookupTable as LookupTable
     from hybridctl.plants import MechanicalPlant as MechanicalPlant
@@ -139,6 +140,7 @@ if TYPE_CHECKING:
     from hybridctl.plants import Plant as Plant
     from hybridctl.plants import Saturation as Saturation
     from hybridctl.plants import Thermostat as Thermostat
+    from hybridctl.plants import feedback as feedback
     from hybridctl.plants import state_space as state_space
     from hybridctl.plants import transfer as transfer
     from hybridctl.show import LiveCurve as LiveCurve

@@ -87,12 +87,23 @@ class Sampled(SampledBlock):
         known = of(self.controller).u or ()
         if len(known) == n and all(signal.name for signal in known):
             return known
-        return (Signal("u"),) if n == 1 else tuple(Signal(f"u{i + 1}") for i in range(n))
+        return (
+            (Signal("u"),) if n == 1 else tuple(Signal(f"u{i + 1}") for i in range(n))
+        )
 
     @property
     def memory(self) -> tuple[str, ...]:
         """Whether it has begun, and what the controller remembers."""
         return (BEGUN, *self.shapes[0])
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """Places in its state of whole numbers and flags."""
+        n = self.shapes[1]
+        tick = blank_tick(n.n_y, n.n_u, n.n_r)
+        leaves = jax.tree.leaves(jax.eval_shape(self.controller.init, tick))
+        kinds = [leaf.dtype.kind for leaf in leaves for _ in range(leaf.size)]
+        return (0, *(i + 1 for i, kind in enumerate(kinds) if kind != "f"))
 
     @property
     def through(self) -> tuple[bool, ...]:

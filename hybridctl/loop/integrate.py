@@ -12,9 +12,10 @@ from hybridctl.checks import number, one_of, positive, require
 from hybridctl.loop.events import Solve, travel
 from hybridctl.loop.mujoco_engine import engine
 from hybridctl.plants import HybridPlant, Plant
+from hybridctl.plants.clocks import grid
 from hybridctl.plants.flow import Motion, Moved, fixed_motion
 from hybridctl.plants.hybrid.plant import has_events
-from hybridctl.plants.sampled import SampledPlant, grid, has_clocks
+from hybridctl.plants.sampled import SampledPlant, has_clocks
 
 ADAPTIVE = {"dopri5": "Dopri5", "tsit5": "Tsit5", "kvaerno5": "Kvaerno5"}
 IMPLICIT = ("kvaerno5",)

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from hybridctl.plants.diagram.discrete import (
         DiscreteStateSpace as DiscreteStateSpace,
     )
+    from hybridctl.plants.diagram.join import feedback as feedback
+    from hybridctl.plants.diagram.join import wires_by_name as wires_by_name
     from hybridctl.plants.diagram.linear import StateSpace as StateSpace
     from hybridctl.plants.diagram.linear import TransferFunction as TransferFunction
     from hybridctl.plants.diagram.linear import state_space as state_space
     from hybridctl.plants.diagram.linear import transfer as transfer
     from hybridctl.plants.diagram.static import DeadZone as DeadZone
     from hybridctl.plants.diagram.static import Gain as Gain
+    from hybridctl.plants.diagram.static import Junction as Junction
     from hybridctl.plants.diagram.static import LookupTable as LookupTable
     from hybridctl.plants.diagram.static import Saturation as Saturation
     from hybridctl.plants.hybrid.automaton import Automaton as Automaton

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.plants.clocks import beats
 from hybridctl.plants.hybrid.crossing import crossing_step
 from hybridctl.plants.hybrid.plant import Hits, HybridPlant, has_events
 from hybridctl.plants.plant import Plant
-from hybridctl.plants.sampled import SampledPlant, beats, has_clocks
+from hybridctl.plants.sampled import SampledPlant, has_clocks
 
 
 class Moved(NamedTuple):

@@ -1,35 +1,30 @@
 """Plants with parts that are sampled: what changes only at the instants of a clock."""
 
 import abc
-import math
 from collections.abc import Sequence
-from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail
+from hybridctl.kinds import checked
+from hybridctl.plants.clocks import Clock, clocks_of, common_period
 from hybridctl.plants.hybrid.crossing import in_any_lane
+from hybridctl.plants.linearize import (
+    Dynamics,
+    Equilibrium,
+    Slopes,
+    linearize,
+    model,
+    slopes,
+)
+from hybridctl.plants.multirate import slopes_of_a_period
 from hybridctl.plants.plant import Plant
-
-FINEST = 46_000  # grid steps of a period: their product still is an int32
-
-
-class Clock(NamedTuple):
-    """When a sampled part steps: at offset, offset + dt, offset + 2 dt, …
-
-    Attributes:
-        name: of the part.
-        dt: its period [s].
-        offset: its first instant [s], from 0 to less than dt.
-    """
-
-    name: str
-    dt: float
-    offset: float = 0.0
 
 
 class SampledPlant(Plant):
@@ -41,10 +36,12 @@ class SampledPlant(Plant):
     Attributes:
         clocks: of its sampled parts, in the order in which they step.
         discrete: indices of the coordinates of x that only they change.
+        whole: indices of those of them that are whole numbers: modes, ages, flags.
     """
 
     clocks: eqx.AbstractVar[tuple[Clock, ...]]
     discrete: eqx.AbstractVar[tuple[int, ...]]
+    whole: eqx.AbstractVar[tuple[int, ...]]
 
     @abc.abstractmethod
     def sample(
@@ -63,88 +60,12 @@ class SampledPlant(Plant):
 
 def has_clocks(plant: Any) -> bool:
     """Whether a plant has sampled parts; known before anything compiles."""
-    return isinstance(plant, SampledPlant) and len(plant.clocks) > 0
+    return len(clocks_of(plant)) > 0
 
 
 def discrete(plant: Any) -> tuple[int, ...]:
     """Which coordinates of a plant's state only its sampled parts change."""
     return plant.discrete if isinstance(plant, SampledPlant) else ()
-
-
-class Beat(NamedTuple):
-    """A clock in whole steps of a grid: it ticks at first, first + every, …"""
-
-    every: int
-    first: int
-
-    def due(self, k: Any, steps: int, i: Any) -> Any:
-        """Whether it ticks at step i of period k, each of so many steps."""
-        if steps % self.every == 0 and isinstance(i, int):
-            return i % self.every == self.first
-        whole = (k % self.every) * (steps % self.every)  # far from what int32 holds
-        return (whole + i) % self.every == self.first
-
-    def left(self, k: Any, steps: int, i: Any) -> Any:
-        """Steps from step i of period k until it ticks next, at least 1."""
-        whole = (k % self.every) * (steps % self.every)
-        return self.every - (whole + i - self.first) % self.every
-
-    def count(self, k: Any, steps: int, i: Any) -> Any:
-        """How often it ticked before step i of period k, at which it ticks."""
-        whole, part = divmod(steps, self.every)
-        return k * whole + (k * part + i - self.first) // self.every
-
-
-def beats(clocks: Sequence[Clock], h: float) -> list[Beat]:
-    """Clocks on the grid of a fixed step h [s].
-
-    Raises:
-        ValueError: an instant between two steps; names the part and the cure.
-    """
-    rows = []
-    for name, dt, offset in clocks:
-        whole = [round(time / h) for time in (dt, offset)]
-        off = [time for time, n in zip((dt, offset), whole, strict=True)
-               if abs(n * h - time) > 1e-9 * dt]  # fmt: skip
-        if off or whole[0] < 1:
-            what = "dt" if off[:1] == [dt] or whole[0] < 1 else "offset"
-            fail(
-                f"{name} samples with {what}={dt if what == 'dt' else offset:g} s, "
-                f"which is no whole number of integration steps of {h:g} s; give the "
-                "Loop a dt or substeps that it is a multiple of, or an adaptive solver"
-            )
-        rows.append(Beat(*whole))
-    return rows
-
-
-def grid(clocks: Sequence[Clock], dt: float) -> tuple[int, list[Beat]]:
-    """The widest grid on which a period dt [s] and all instants lie.
-
-    Returns:
-        Its steps in a period, and the clocks on it.
-
-    Raises:
-        ValueError: there is none that is fine enough for numbers of 32 bits.
-    """
-    times = [dt, *(t for c in clocks for t in (c.dt, c.offset))]
-    parts = [Fraction(time).limit_denominator(10**7) for time in times]
-    step = Fraction(
-        math.gcd(*(p.numerator * (_least(parts) // p.denominator) for p in parts)),
-        _least(parts),
-    )
-    n = [int(p / step) for p in parts]
-    close = all(abs(k * float(step) - t) <= 1e-9 * dt
-                for k, t in zip(n, times, strict=True))  # fmt: skip
-    require(
-        close and max(n) < FINEST,
-        f"the period dt={dt:g} s and those of {', '.join(c.name for c in clocks)} have "
-        "no common grid; choose periods that are multiples of one step",
-    )
-    return n[0], [Beat(*n[1 + 2 * i : 3 + 2 * i]) for i in range(len(clocks))]
-
-
-def _least(parts: Sequence[Fraction]) -> int:
-    return math.lcm(*(p.denominator for p in parts))
 
 
 def where_due(due: Any, change: Any, x: Array) -> Array:
@@ -159,3 +80,38 @@ def where_due(due: Any, change: Any, x: Array) -> Array:
         return change(x) if due else x
     here = lambda x: jnp.where(due, change(x), x)  # noqa: E731
     return jax.lax.cond(in_any_lane(due), here, lambda x: x, x)
+
+
+@slopes.register
+def _(plant: SampledPlant, x: NDArray, u: NDArray) -> Slopes:
+    """x⁺ - x and its Jacobians over the common period, where something is sampled."""
+    if not has_clocks(plant):
+        return slopes.dispatch(Dynamics)(plant, x, u)
+    return slopes_of_a_period(plant, x, u)
+
+
+@model.register
+def _(plant: SampledPlant, x: NDArray, u: NDArray) -> Slopes:
+    """x⁺ - x, and x⁺ linearized."""
+    left, (A, B) = slopes(plant, x, u)
+    return left, ((A + np.eye(len(A)) if has_clocks(plant) else A), B)
+
+
+@checked
+def continuous(plant: Dynamics, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
+    """A and B of `linearize`, for a design that wants ẋ = A x + B u.
+
+    Args:
+        plant: without sampled parts.
+        equilibrium: where it rests.
+
+    Raises:
+        ValueError: the plant has sampled parts; with the cure.
+    """
+    if isinstance(plant, SampledPlant) and has_clocks(plant):
+        fail(
+            f"this {type(plant).__name__} has sampled blocks, so its linear model is "
+            f"discrete, over {common_period(plant.clocks):g} s; design with that: "
+            "hc.design.dlqr(*hc.linearize(plant, equilibrium), Q, R)"
+        )
+    return linearize(plant, equilibrium)

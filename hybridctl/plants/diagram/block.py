@@ -2,14 +2,14 @@
 
 import abc
 import inspect
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 from jax import Array
 
 from hybridctl.checks import fail, not_negative, positive, require
 from hybridctl.describe import Shown
-from hybridctl.plants.plant import Plant
+from hybridctl.plants.plant import Joined, Plant
 from hybridctl.ports import Signals
 
 
@@ -27,7 +27,7 @@ class Argument(NamedTuple):
     needed: bool = True
 
 
-class Static(Shown, eqx.Module):
+class Static(Joined, Shown, eqx.Module):
     """A block without a state: y = f(a, b, …) of its arguments.
 
     A signal that is one number comes as a scalar, a wider one as [n].
@@ -43,7 +43,7 @@ class Static(Shown, eqx.Module):
         """What it gives: a scalar, or [n_y]."""
 
 
-class SampledBlock(Shown, eqx.Module):
+class SampledBlock(Joined, Shown, eqx.Module):
     """A block that steps at the instants of its clock and holds what it gives.
 
     Its state is what it remembers, then its outputs.
@@ -85,20 +85,6 @@ class SampledBlock(Shown, eqx.Module):
     @abc.abstractmethod
     def store(self, x: Array, *arguments: Array) -> Array:
         """State after all blocks of an instant have stepped [n], where it `stores`."""
-
-
-@runtime_checkable
-class Measured(Protocol):
-    """A plant that gives something else than its states."""
-
-    @property
-    def gives(self) -> Signals:
-        """What it gives."""
-        ...
-
-    def output(self, t: Array, x: Array, u: Array) -> Array:
-        """What it gives [n_y]."""
-        ...
 
 
 class Function(Static):
@@ -168,7 +154,7 @@ def as_block(name: str, value: Any) -> Any:
     Raises:
         ValueError: it is no block; with the cure.
     """
-    from hybridctl.plants.diagram.interop import is_system, from_system
+    from hybridctl.plants.diagram.interop import from_system, is_system
 
     if isinstance(value, Plant | Static | SampledBlock):
         return value

@@ -1,20 +1,22 @@
 """Block diagrams as plants."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import fail, require
-from hybridctl.plants.diagram.block import Measured, SampledBlock, Static, as_block
+from hybridctl.plants.clocks import Clock
+from hybridctl.plants.diagram.block import SampledBlock, as_block
+from hybridctl.plants.diagram.face import face_of
 from hybridctl.plants.diagram.flatten import plan_of
-from hybridctl.plants.diagram.plan import INPUT, Plan, Run, runs
+from hybridctl.plants.diagram.plan import Plan, runs
+from hybridctl.plants.diagram.values import Values
 from hybridctl.plants.diagram.wiring import Source, Wires, wire
 from hybridctl.plants.hybrid.plant import HybridPlant
-from hybridctl.plants.plant import Plant
-from hybridctl.plants.sampled import Clock, SampledPlant, where_due
+from hybridctl.plants.sampled import SampledPlant, where_due
 from hybridctl.plants.signals import limits_of, names
 from hybridctl.ports import Signals
 
@@ -40,7 +42,7 @@ class Diagram(HybridPlant, SampledPlant):
             input of the diagram, or a tuple of such.
         inputs: names of the diagram's inputs.
         outputs: ends of wires that it gives, or such by the name that they get; None:
-            all states.
+            all outputs of all blocks but functions.
         limits: default limits of states and inputs by name, besides those of blocks.
         solve: whether algebraic loops are solved, by Newton's method.
         names: of the blocks where they are given as a tuple.
@@ -149,6 +151,12 @@ class Diagram(HybridPlant, SampledPlant):
         return tuple(sorted(i for v in leaves for i in range(v.begin, v.begin + v.n)))
 
     @property
+    def whole(self) -> tuple[int, ...]:
+        """Indices of states that are whole numbers: modes, ages, flags."""
+        pairs = zip(self.plan.leaves, self.parts, strict=True)
+        return tuple(v.begin + i for v, b in pairs for i in getattr(b, "whole", ()))
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of what it gives."""
         return tuple(signal.name for signal, _ in self.plan.outputs)
@@ -168,7 +176,7 @@ class Diagram(HybridPlant, SampledPlant):
 
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """State derivative ẋ [n_x]; that of sampled blocks is 0."""
-        values = Values(self, t, x, u)
+        values = self._now(t, x, u)
         rates = []
         for i, leaf in enumerate(self.plan.leaves):
             block = values.parts[i]
@@ -182,18 +190,18 @@ class Diagram(HybridPlant, SampledPlant):
     def output(self, t: Array, x: Array, u: Array) -> Array:
         """What it gives [n_y] at time t [s], state x [n_x] and input u [n_u]."""
         refs = [ref for _, ref in self.plan.outputs]
-        return Values(self, t, x, u).gather(runs(refs))
+        return self._now(t, x, u).gather(runs(refs))
 
     def guards(self, t: Array, x: Array, u: Array) -> Array:
         """Guards of the plants in it [n_e]."""
-        values = Values(self, t, x, u)
+        values = self._now(t, x, u)
         given = {i: values.parts[i].guards(values.t, values.state(i), values.input(i))
                  for i in self._with_events}  # fmt: skip
         return jnp.stack([given[i][number] for _, i, number in self.plan.events])
 
     def resets(self, t: Array, x: Array, u: Array) -> Array:
         """State after each event [n_e, n_x]; only the block's own states change."""
-        values, after = Values(self, t, x, u), {}
+        values, after = self._now(t, x, u), {}
         for i in self._with_events:
             after[i] = values.parts[i].resets(
                 values.t, values.state(i), values.input(i)
@@ -208,12 +216,12 @@ class Diagram(HybridPlant, SampledPlant):
         rows = list(zip(self.plan.sampled, due, k, strict=True))
 
         def step(i: int, k: Any, x: Array) -> Array:
-            now = Values(self, t, x, u)
+            now = self._now(t, x, u)
             block, own = now.parts[i], now.state(i)
             return now.put(i, block.step(now.t, k, own, *now.arguments(i)))
 
         def store(i: int, x: Array) -> Array:
-            now = Values(self, t, x, u)
+            now = self._now(t, x, u)
             return now.put(i, now.parts[i].store(now.state(i), *now.arguments(i)))
 
         for i, ticks, count in rows:
@@ -223,71 +231,13 @@ class Diagram(HybridPlant, SampledPlant):
                 x = where_due(ticks, lambda x, i=i: store(i, x), x)
         return x
 
+    def _now(self, t: Array, x: Array, u: Array) -> Values:
+        """What its blocks give at a moment."""
+        return Values(self.plan, self.parts, t, x, u)
+
     @property
     def _with_events(self) -> list[int]:
         return sorted({i for _, i, _ in self.plan.events})
-
-
-class Values:
-    """What the blocks of a diagram give at a moment, each asked once."""
-
-    def __init__(self, diagram: Diagram, t: Any, x: Array, u: Array):
-        self.plan, self.parts = diagram.plan, diagram.parts
-        self.x = jnp.asarray(x)
-        self.dtype = self.x.dtype
-        self.t, self.u = jnp.asarray(t, self.dtype), jnp.asarray(u, self.dtype)
-        self._given: dict[int, Array] = {}
-
-    def state(self, i: int) -> Array:
-        """State of a leaf."""
-        leaf = self.plan.leaves[i]
-        return self.x[leaf.begin : leaf.begin + leaf.n]
-
-    def put(self, i: int, own: Array) -> Array:
-        """State of the diagram with another one of a leaf."""
-        leaf = self.plan.leaves[i]
-        own = jnp.asarray(own, self.dtype)
-        return self.x.at[leaf.begin : leaf.begin + leaf.n].set(own)
-
-    def given(self, i: int) -> Array:
-        """Outputs of a leaf [n]."""
-        if i not in self._given:
-            self._given[i] = jnp.asarray(self._ask(i), self.dtype)
-        return self._given[i]
-
-    def _ask(self, i: int) -> Any:
-        block, leaf = self.parts[i], self.plan.leaves[i]
-        if isinstance(block, Static):
-            return jnp.atleast_1d(block(*(_plain(a) for a in self.arguments(i))))
-        if isinstance(block, SampledBlock):
-            return self.state(i)[leaf.n - leaf.size :]
-        if not isinstance(block, Measured):
-            return self.state(i)
-        acts = any(leaf.through)
-        u = self.input(i) if acts else jnp.zeros(cast(Plant, block).n_u, self.dtype)
-        return block.output(self.t, self.state(i), u)
-
-    def input(self, i: int) -> Array:
-        """The input of a leaf that is a plant [n_u]."""
-        rows = self.arguments(i)
-        return rows[0] if rows else jnp.zeros(0, self.dtype)
-
-    def arguments(self, i: int) -> list[Any]:
-        """What a leaf takes; None for what is not wired."""
-        return [None if row is None else self.gather(row) for row in self.plan.runs[i]]
-
-    def gather(self, row: Sequence[Run]) -> Array:
-        """Numbers from where they come [n]."""
-        parts = []
-        for leaf, first, last in row:
-            source = self.u if leaf == INPUT else self.given(leaf)
-            parts.append(source if last - first == len(source) else source[first:last])
-        return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
-
-
-def _plain(value: Array) -> Array:
-    """One number as a scalar."""
-    return value[0] if len(value) == 1 else value
 
 
 def _check_names(cls: type, given: Sequence[str]) -> None:
@@ -340,8 +290,9 @@ def _ends(blocks: Mapping[str, Any], outputs: Any, kept: Sequence) -> tuple:
     if isinstance(outputs, str):
         fail(f"outputs={outputs!r} is one text; give a list of names: [{outputs!r}]")
     if outputs is None and not kept:
-        whole = (n for n, b in blocks.items() if not isinstance(b, Static))
-        return tuple((name, name) for name in whole)
+        whole = {n: face_of(b).gives or () for n, b in blocks.items()}
+        names = [f"{n}.{s.name}" for n, row in whole.items() for s in row]
+        return tuple((name, name) for name in names)
     if outputs is None:
         return tuple((name, end) for name, end in kept)
     if isinstance(outputs, Mapping):

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from hybridctl.checks import fail, require
-from hybridctl.plants.diagram.block import Argument, Measured, SampledBlock, Static
+from hybridctl.plants.diagram.block import Argument, SampledBlock, Static
 from hybridctl.plants.hybrid.plant import HybridPlant
-from hybridctl.plants.plant import Plant
+from hybridctl.plants.measured import Measured
 from hybridctl.ports import Signal, Signals, signals
 
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from hybridctl.checks import fail
-from hybridctl.plants.diagram.block import Measured, SampledBlock, Static
+from hybridctl.plants.clocks import Clock
+from hybridctl.plants.diagram.block import SampledBlock, Static
 from hybridctl.plants.diagram.face import face_of
 from hybridctl.plants.diagram.plan import (
     INPUT,
@@ -22,8 +23,8 @@ from hybridctl.plants.diagram.plan import (
     reached,
 )
 from hybridctl.plants.diagram.wiring import Wired, refuse_circle
+from hybridctl.plants.measured import Measured
 from hybridctl.plants.plant import Plant
-from hybridctl.plants.sampled import Clock
 from hybridctl.ports import Signal, Signals
 
 DEEP = 100  # levels of diagrams through which a wire goes
@@ -122,9 +123,7 @@ def _within(leaf: Leaf, b: int, name: str, start: int, outer: Sequence[Ref]) -> 
     """A leaf of an inner diagram among those of the outer one."""
     at = lambda ref: outer[ref[1]] if ref[0] == INPUT else (start + ref[0], ref[1])  # noqa: E731
     takes = tuple(None if refs is None else tuple(map(at, refs)) for refs in leaf.takes)
-    return leaf._replace(
-        path=(b, *leaf.path), name=f"{name}.{leaf.name}", takes=takes
-    )
+    return leaf._replace(path=(b, *leaf.path), name=f"{name}.{leaf.name}", takes=takes)
 
 
 def acts(block: Any, sizes: Sequence[int]) -> tuple[bool, ...]:

@@ -83,7 +83,7 @@ class StateSpace(Plant):
 class TransferFunction(Plant):
     """y = num(s) / den(s) u in controllable form; made by `hc.transfer`.
 
-    With n = degree of den: ż₁ = u - Σ aᵢ zᵢ, żᵢ₊₁ = zᵢ and y = Σ (bᵢ - aᵢ b₀) zᵢ + b₀ u.
+    With a and b over a₀: ż₁ = u - Σ aᵢ zᵢ, żᵢ₊₁ = zᵢ, y = Σ (bᵢ - aᵢ b₀) zᵢ + b₀ u.
 
     Attributes:
         num: coefficients, highest power of s first, shape [m].

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from hybridctl.plants.sampled import Clock
+from hybridctl.plants.clocks import Clock
 from hybridctl.ports import Signals
 
 INPUT = -1  # in the place of a block: an input of the diagram

@@ -54,12 +54,50 @@ class Gain(Static):
         return weighted(self.K, u)
 
 
+class Junction(Static):
+    """A sum of its arguments u1, u2, …, each with a sign.
+
+    Args:
+        signs: one for each argument, such as "+-" for u1 - u2.
+
+    Raises:
+        ValueError: something else than signs.
+
+    Example:
+        >>> float(Junction("+-")(3.0, 1.0))
+        2.0
+    """
+
+    signs: str = eqx.field(static=True, default="+-")
+
+    def __check_init__(self):
+        require(
+            len(self.signs) > 0 and set(self.signs) <= set("+-"),
+            f"signs={self.signs!r} must be of + and -, one for each argument: '+-'",
+        )
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """u1, u2, …: one for each sign."""
+        return tuple(f"u{i + 1}" for i in range(len(self.signs)))
+
+    def __call__(self, *arguments: Array) -> Array:
+        """Their sum."""
+        whole = None
+        for sign, u in zip(self.signs, arguments, strict=True):
+            if whole is None:
+                whole = u if sign == "+" else -u
+            else:
+                whole = whole + u if sign == "+" else whole - u
+        return jnp.asarray(whole)
+
+
 class Saturation(Static):
     """y = u, but no less than low and no more than high.
 
     Args:
         low: least output, a scalar or [n], in the unit of the signal.
-        high: largest output; None: low is ± its size, as in Saturation(5.0).
+        high: largest output, scalar or [n]; None: Saturation(5.0) is ±5.
 
     Raises:
         ValueError: low above high, or not a number.
@@ -91,7 +129,7 @@ class DeadZone(Static):
 
     Args:
         low: begin of the zone, a scalar or [n], in the unit of the signal.
-        high: its end; None: low is ± its size, as in DeadZone(0.1).
+        high: its end, scalar or [n]; None: DeadZone(0.1) is ±0.1.
 
     Raises:
         ValueError: low above high, or not a number.

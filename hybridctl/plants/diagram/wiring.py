@@ -41,7 +41,12 @@ class Wired(NamedTuple):
 class Level:
     """Blocks and wires of one level, while they are resolved."""
 
-    def __init__(self, blocks: Mapping[str, Any], wires: Wires, inputs: Sequence[str]):
+    def __init__(
+        self,
+        blocks: Mapping[str, Any],
+        wires: Wires,
+        inputs: Sequence[str],
+    ):
         self.blocks, self.names, self.inputs = blocks, list(blocks), tuple(inputs)
         self.faces: dict[str, Face] = {n: face_of(b) for n, b in blocks.items()}
         self.gives = {n: face.gives for n, face in self.faces.items()}
@@ -129,16 +134,21 @@ class Level:
     def settle_widths(self) -> None:
         """Ask functions how much they return, as soon as that can be known.
 
+        Functions that wait for one another in a circle are taken to return one number:
+        some may ignore what they wait for. If not, the loop is found in the plan.
+
         Raises:
-            ValueError: functions wait for one another in a circle.
+            ValueError: a function in a circle that returns more.
         """
         left = [n for n in self.names if self.gives[n] is None]
         while ready := [n for n in left if self._ready(n)]:
             for name in ready:
                 self.gives[name] = unnamed(self._returned(name))
             left = [n for n in left if n not in ready]
-        if left:
-            refuse_circle([*left, left[0]] if len(left) < 2 else self._circle(left))
+        self.gives |= {name: unnamed(1) for name in left}
+        for name in left:
+            if self._returned(name) != 1:
+                refuse_circle(self._circle(left))
 
     def _ready(self, name: str) -> bool:
         takes = range(len(self.faces[name].takes))
@@ -161,7 +171,10 @@ class Level:
 
 
 def wire(
-    blocks: Mapping[str, Any], wires: Wires, inputs: Sequence[str], outputs: Any
+    blocks: Mapping[str, Any],
+    wires: Wires,
+    inputs: Sequence[str],
+    outputs: Any,
 ) -> Wired:
     """Resolve the wires of one level.
 
@@ -216,8 +229,8 @@ def width(name: str, block: Static, sizes: list[int]) -> int:
 def refuse_circle(names: Sequence[str]) -> None:
     """Refuse an algebraic loop through blocks of these names."""
     fail(
-        f"the blocks {' -> '.join(names)} form an algebraic loop: each needs the output "
-        "of the one before at the same instant; put a state (a lag, hc.Sampled, "
+        f"the blocks {' -> '.join(names)} form an algebraic loop: each needs the "
+        "output of the one before at the same instant; put a state (a lag, hc.Sampled, "
         "hc.Delay) between them, or give Diagram(..., solve=True)"
     )
 
@@ -230,7 +243,7 @@ def _unknown(what: str, end: str, names: Sequence[str]) -> None:
 def _once(row: list) -> None:
     """Refuse two wires into one entry."""
     seen: list[Any] = []
-    for target, entries, _ in row:
+    for _, entries, _ in row:
         double = entries is None or any(e in seen for e in entries) or None in seen
         require(
             not (double and seen),
@@ -252,10 +265,11 @@ def _check_units(signals: Signals | None, found: Any, fed: dict[str, list]) -> N
         if leaf == INPUT:
             fed[given.name].append(taken)
         else:
+            block = ends[j].partition(".")[0]
             require(
                 not (given.unit and taken.unit) or given.unit == taken.unit,
-                f"{ends[j]} takes {taken.name} [{taken.unit}] and is wired to "
-                f"{given.name} [{given.unit}]; convert it in a function between them",
+                f"{block}.{taken.name} is in {taken.unit} and wired to {given.name} in "
+                f"{given.unit}; convert it in a function between them",
             )
 
 
@@ -280,8 +294,7 @@ def _outputs(level: Level, given: Any, taken: Signals) -> list[tuple[Signal, Ref
         for j, (ref, signal) in enumerate(refs):
             known = taken[ref[1]] if ref[0] == INPUT else signal
             entry = f"{name}.{signal.name}" if signal.name else f"{name}[{j}]"
-            bare = signal.name and end in level.names
-            full = name if len(refs) == 1 and not bare else entry
+            full = name if len(refs) == 1 else entry
             rows.append((Signal(full, known.unit, known.angle), ref))
     twice = [s.name for s, _ in rows]
     require(

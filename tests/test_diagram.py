@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import zoo
 from scipy.integrate import solve_ivp
+from test_trainers import TINY
 
 import hybridctl as hc
 from hybridctl.plants.clocks import Clock, beats, common_period, grid
@@ -420,3 +421,103 @@ def test_several_rates_are_the_same_by_every_solver():
         np.testing.assert_allclose(other.x[-1], fine.x[-1], rtol=1e-9, atol=1e-9)
     at = np.asarray(fine.x)[55] * (1 - begun)
     np.testing.assert_allclose(powers * (1 - begun), at, rtol=1e-9, atol=1e-9)
+
+
+@hc.register
+def halved(u):
+    """A function that files may name."""
+    return 0.5 * u
+
+
+def drive():
+    """A motor's current loop at 200 Hz within, a machine at 50 Hz around a cart-pole."""
+    motor = hc.state_space([[-40.0]], [[20.0]], [[1.0]], outputs=["force"])
+    current = hc.Sampled(hc.StateFeedback([[3.0, -3.0]], [0.0, 0.0], [0.0]), 0.005)
+    amp = hc.Diagram(
+        {"c": current, "m": motor, "half": halved},
+        {"c": ("m", "asked"), "half": "c", "m": "half"},
+        ["asked"], {"force": "m.force"},
+    )  # fmt: skip
+    machine = hc.reference("machine", zoo.task())
+    return hc.Diagram(
+        {"cart": CART, "amp": amp, "m": hc.Sampled(machine, 0.02),
+         "sum": hc.Junction("++")},
+        {"m": "cart", "sum.u1": "m", "sum.u2": "force", "amp": "sum",
+         "cart": "amp.force"},
+        ["force"], limits={"force": 10.0},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_diagram_comes_back_from_a_file(tmp_path):
+    d = drive()
+    again = hc.load(hc.save(tmp_path / "drive", d), hc.Plant)
+    assert jax.tree.structure(again) == jax.tree.structure(d)
+    assert zoo.bits(again) == zoo.bits(d)
+    with pytest.raises(ValueError, match=r"holds a Diagram.*hc\.load\(path, hc\.Plant"):
+        hc.load(tmp_path / "drive")
+    with pytest.raises(ValueError, match=r"blocks.2.f: less is not registered"):
+        hc.save(tmp_path / "servo", servo())
+
+
+def around(d):
+    """A task on a diagram with a machine within, and a template around it."""
+    loop = hc.Loop(0.02, substeps=8, sensor=hc.Sensor(outputs=d.states[:4]))
+    up = d.rest({"cart.theta": np.pi})
+    return hc.tasks.reach(d, up, seconds=0.2, loop=loop), 5.0 * hc.Slot(1)
+
+
+@pytest.mark.slow
+def test_an_environment_over_a_diagram_is_its_simulation_bit_for_bit():
+    task, template = around(drive())
+    env, actions = hc.Env(task, template), np.linspace(-1, 1, 10)[:, None]
+    spread = np.asarray(task.start.high - task.start.low)
+    assert spread[0] > 0 and not spread[list(task.plant.discrete)].any()
+
+    @jax.jit
+    def rollout(key):
+        def body(state, action):
+            state = env.step(state, action)
+            return state, state.pipeline_state.x
+
+        start = env.reset(key)
+        return start.pipeline_state.x, jax.lax.scan(body, start, actions)[1]
+
+    x0, x = rollout(jax.random.PRNGKey(1))
+    filled = hc.fill(template, hc.Sequence(actions))
+    trace = hc.simulate(task.plant, filled, x0, 0.2, loop=task.loop)
+    zoo.same_bits(x, trace.x[1:])
+    assert set(np.asarray(trace["m.mode"])[1:]) <= {0.0, 1.0}
+    assert set(np.asarray(trace["amp.c.begun"])) == {0.0, 1.0}
+
+
+@pytest.mark.slow
+def test_a_residual_is_trained_around_a_machine_in_a_diagram():
+    task, template = around(drive())
+    run = hc.train(task, template, progress=False, **TINY)
+    x0 = task.start(jax.random.PRNGKey(0))
+    trace = hc.simulate(task.plant, run.controller, x0, 0.2, loop=task.loop)
+    assert np.isfinite(np.asarray(trace.x)).all()
+
+
+@pytest.mark.slow
+def test_events_of_blocks_are_events_of_the_diagram():
+    ball = hc.BouncingBall()
+    d = hc.Diagram({"ball": ball, "k": hc.Gain(1.0)}, {"k": "f", "ball": "k"}, ["f"])
+    alone = hc.simulate(ball, hc.Constant([0.0]), [1.0, 0.0], 1.5)
+    inside = hc.simulate(d, hc.Constant([0.0]), [1.0, 0.0], 1.5)
+    assert d.events == ("ball.impact",)
+    assert [t for t, _ in inside.events] == pytest.approx([t for t, _ in alone.events])
+    held = hc.Sampled(hc.StateFeedback([[0.5, 0.1]], [0.0, 0.0], [0.0]), 0.05)
+    both = hc.Diagram({"ball": ball, "c": held}, {"c": "ball", "ball": "c"}, [])
+    start = {"ball.z": 1.0}
+    fixed = hybrid(both, start, 1.5, loop=hc.Loop(0.05, substeps=10))
+    exact = hybrid(both, start, 1.5, dt=0.1, solver="dopri5")
+    times = [[t for t, _ in trace.events] for trace in (fixed, exact)]
+    assert len(times[0]) > 1 and times[0] == pytest.approx(times[1], abs=1e-3)
+
+
+def test_the_tutorials_cart_pole_as_a_diagram_is_the_same_cart_pole_bit_for_bit():
+    d = hc.Diagram({"cart": CART}, {"cart": "force"}, ["force"])
+    x, u = jnp.array([0.1, 3.0, 0.2, -0.4]), jnp.array([0.7])
+    zoo.same_bits(rate(d, x, u), CART.ode(0.0, x, u))

@@ -1,5 +1,6 @@
 """A plant over one control period with its input held: fixed-step Runge-Kutta."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
@@ -13,7 +14,7 @@ from hybridctl.plants.clocks import beats
 from hybridctl.plants.hybrid.crossing import crossing_step
 from hybridctl.plants.hybrid.plant import Hits, HybridPlant, has_events
 from hybridctl.plants.plant import Plant
-from hybridctl.plants.sampled import SampledPlant, has_clocks
+from hybridctl.plants.sampled import SampledPlant, discrete, has_clocks
 
 
 class Moved(NamedTuple):
@@ -62,10 +63,54 @@ def _steps(plant: Plant, t: Array, x: Array, u: Array, h: float, at: Array) -> M
     if has_events(plant):
         return _with_events(cast(HybridPlant, plant), t, x, u, h, at)
 
-    def body(x: Array, i: Array) -> tuple[Array, None]:
-        return rk4(plant, t + i.astype(x.dtype) * h, x, u, h), None
+    held = discrete(plant)
+    flowing: Any = Flowing(plant, x, held) if held else plant
 
-    return Moved(jax.lax.scan(body, x, at)[0])
+    def body(x: Array, i: Array) -> tuple[Array, None]:
+        return rk4(flowing, t + i.astype(x.dtype) * h, x, u, h), None
+
+    if not held:
+        return Moved(jax.lax.scan(body, x, at)[0])
+    moved, _ = jax.lax.scan(body, flowing.part(x), at)
+    return Moved(flowing.whole(moved))
+
+
+class Flowing(NamedTuple):
+    """A plant of which some coordinates stand still, over the others.
+
+    Attributes:
+        plant: the plant.
+        x: its state [n_x].
+        held: indices of the coordinates that stand still.
+    """
+
+    plant: Plant
+    x: Array
+    held: tuple[int, ...]
+
+    def ode(self, t: Array, part: Array, u: Array) -> Array:
+        """Rate of what moves."""
+        return self.part(self.plant.ode(t, self.whole(part), u))
+
+    def part(self, x: Array) -> Array:
+        """What moves, of a whole state."""
+        rows = [x[a:b] for a, b, moves in self._runs() if moves]
+        return jnp.concatenate(rows) if rows else x[:0]
+
+    def whole(self, part: Array) -> Array:
+        """The state of which this is what moves."""
+        rows, at = [], 0
+        for a, b, moves in self._runs():
+            rows.append(part[at : at + b - a] if moves else self.x[a:b])
+            at += (b - a) * moves
+        return jnp.concatenate(rows)
+
+    def _runs(self) -> list[tuple[int, int, bool]]:
+        """Begin and end of what moves, or does not, together."""
+        moves = [i not in self.held for i in range(len(self.x))]
+        ends = [0, *(i for i in range(1, len(moves)) if moves[i] != moves[i - 1])]
+        return [(a, b, moves[a])
+                for a, b in itertools.pairwise([*ends, len(moves)])]  # fmt: skip
 
 
 def _with_events(

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Predictor as Predictor
     from hybridctl.controllers import Probe as Probe
     from hybridctl.controllers import SafetyFilter as SafetyFilter
+    from hybridctl.controllers import Sampled as Sampled
     from hybridctl.controllers import Sequence as Sequence
     from hybridctl.controllers import Shift as Shift
     from hybridctl.controllers import Slot as Slot
@@ -124,18 +125,28 @@ if TYPE_CHECKING:
     from hybridctl.plants import Automaton as Automaton
     from hybridctl.plants import BouncingBall as BouncingBall
     from hybridctl.plants import CartPole as CartPole
+    from hybridctl.plants import DeadZone as DeadZone
+    from hybridctl.plants import Delay as Delay
+    from hybridctl.plants import Diagram as Diagram
     from hybridctl.plants import DoubleCartPole as DoubleCartPole
     from hybridctl.plants import EndStops as EndStops
     from hybridctl.plants import Equilibrium as Equilibrium
+    from hybridctl.plants import Gain as Gain
     from hybridctl.plants import HybridPlant as HybridPlant
+    from hybridctl.plants import Junction as Junction
     from hybridctl.plants import LagrangianPlant as LagrangianPlant
+    from hybridctl.plants import LookupTable as LookupTable
     from hybridctl.plants import MechanicalPlant as MechanicalPlant
     from hybridctl.plants import MuJoCoPlant as MuJoCoPlant
     from hybridctl.plants import Network as Network
     from hybridctl.plants import Pendubot as Pendubot
     from hybridctl.plants import Pendulum as Pendulum
     from hybridctl.plants import Plant as Plant
+    from hybridctl.plants import Saturation as Saturation
     from hybridctl.plants import Thermostat as Thermostat
+    from hybridctl.plants import feedback as feedback
+    from hybridctl.plants import state_space as state_space
+    from hybridctl.plants import transfer as transfer
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard
     from hybridctl.show import render as render

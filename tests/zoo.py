@@ -188,7 +188,45 @@ def plants() -> dict[str, hc.Plant]:
         "thermostat": hc.Thermostat(),
         "uncertain": uncertain(),
         "end stops": hc.EndStops(hc.CartPole(), ends=1.0, e=0.5),
+        "diagram": diagram(),
+        "sampled diagram": sampled_diagram(),
     }
+
+
+def less(r: jax.Array, y: jax.Array) -> jax.Array:
+    """What is left of a signal."""
+    return r - y
+
+
+def diagram() -> hc.Diagram:
+    """A position loop around a cart-pole, without anything sampled."""
+    return hc.Diagram(
+        blocks={
+            "amp": hc.state_space([[-3.0, 1.0], [0.0, -2.0]], [[0], [1]], [[4, 1]]),
+            "lead": hc.transfer([2.0, 1.0], [0.5, 1.0]),
+            "e": less,
+            "k": hc.Gain(0.5),
+            "cart": hc.CartPole(),
+        },
+        wires={"e.r": "set", "e.y": "cart.x", "lead": "e", "amp": "lead", "k": "amp",
+               "cart": "k"},
+        inputs=["set"],
+        outputs=["cart.x", "cart.theta"],
+    )  # fmt: skip
+
+
+def sampled_diagram() -> hc.Diagram:
+    """A cart-pole whose LQR is within, beside somebody else's force."""
+    return hc.Diagram(
+        blocks={
+            "cart": hc.CartPole(),
+            "lqr": hc.Sampled(hc.reference("lqr", task()), DT),
+            "push": lambda u, v: u + v,
+        },
+        wires={"lqr": "cart", "push.u": "lqr", "push.v": "force", "cart": "push"},
+        inputs=["force"],
+        limits={"force": 10.0},
+    )
 
 
 def cart_kinetic(q: jax.Array, dq: jax.Array, p: dict) -> jax.Array:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers.policy import Policy as Policy
     from hybridctl.controllers.predictor import Predictor as Predictor
     from hybridctl.controllers.safety import SafetyFilter as SafetyFilter
+    from hybridctl.controllers.sampled import Sampled as Sampled
     from hybridctl.controllers.schedule import Hat as Hat
     from hybridctl.controllers.schedule import schedule as schedule
     from hybridctl.controllers.swingup import EnergySwingUp as EnergySwingUp

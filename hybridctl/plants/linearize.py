@@ -75,7 +75,8 @@ def linearize(
     """Linear model of a plant at an equilibrium, by automatic differentiation.
 
     With e = x - x₀ and v = u - u₀: ė = A e + B v, where A = ∂f/∂x and B = ∂f/∂u at
-    (x₀, u₀). In float64 on the host, whatever the precision of the process.
+    (x₀, u₀). In float64 on the host, whatever the precision of the process. Of a plant
+    with sampled parts it is e⁺ = A e + B v over their common period, the input held.
 
     Args:
         plant: the plant ẋ = f(t, x, u), taken at t = 0 s.
@@ -102,7 +103,7 @@ def linearize(
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
-    dx, (A, B) = slopes(plant, x, u)
+    dx, (A, B) = model(plant, x, u)
     shape(f"the derivative of {type(plant).__name__}", dx, (plant.n_x,))
     for name, matrix in (("A", A), ("B", B)):
         finite_entries(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
@@ -119,6 +120,15 @@ def slopes(plant: Dynamics, x: NDArray, u: NDArray) -> Slopes:
     """
     with float64_on_host():
         return jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
+
+
+@functools.singledispatch
+def model(plant: Dynamics, x: NDArray, u: NDArray) -> Slopes:
+    """What does not rest, and the linear model there: of a flow its `slopes`.
+
+    A kind of plant whose model is no differential equation registers it here.
+    """
+    return slopes(plant, x, u)
 
 
 @eqx.filter_jit

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from hybridctl.deploy.embed import Pilot as Pilot
     from hybridctl.deploy.embed import embed as embed
     from hybridctl.deploy.export import export as export
+    from hybridctl.deploy.line import Line as Line
     from hybridctl.deploy.realtime.rows import DriveLog as DriveLog
     from hybridctl.deploy.swap import Swap as Swap
     from hybridctl.runs.folder import RunFolder as RunFolder

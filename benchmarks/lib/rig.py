@@ -32,9 +32,11 @@ class Motion(hc.Controller):
     x0: Any = eqx.field(converter=as_float)
 
     def init(self, tick: hc.Tick) -> Any:
+        """Where it begins."""
         return self.x0
 
     def step(self, state: Any, tick: hc.Tick) -> tuple[Any, Any]:
+        """A step of the simulation."""
         x = fixed_step(STEP, 1)(self.plant, tick.t, state, tick.y)
         return x, x
 
@@ -48,7 +50,7 @@ class Seen(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Answers that go wrong: "lost", "nan", "late" or "noise", from which on, how many."""
+    """Answers that go wrong: "lost", "nan", "late" or "noise"; from which, how many."""
 
     kind: str = "none"
     at: int = 0

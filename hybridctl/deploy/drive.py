@@ -90,18 +90,21 @@ def drive(
     heading = Heading(asked.pilot.y, asked.pilot.u, len(asked.safe))
     record = Recorder(as_path(path), heading)
     ride = Ride(asked, record)
+    signals = Signals(ride.stop)
+    with undisturbed(), signals:
+        supervise(ride)
+    log = drive_log(ride.finish(), heading)
+    log.ended = ride.ended or repr(ride.error)
+    log.late, log.missed = ride.late, ride.missed
+    record.close()
     try:
-        with undisturbed(), Signals(ride.stop) as signals:
-            supervise(ride)
         _refuse(ride)
         signals.pass_on()
     except BaseException as error:
-        error.log = log = _log(ride, heading)  # pyright: ignore[reportAttributeAccessIssue]
+        error.log = log  # pyright: ignore[reportAttributeAccessIssue]
         error.add_note(f"hybridctl: the log of {len(log) - 1} periods is its .log")
         raise
-    finally:
-        record.close()
-    return _log(ride, heading)
+    return log
 
 
 def _refuse(ride: Ride) -> None:
@@ -113,10 +116,3 @@ def _refuse(ride: Ride) -> None:
         ) from (ride.error or ride.unsafe)
     if ride.error is not None:
         raise ride.error
-
-
-def _log(ride: Ride, heading: Heading) -> DriveLog:
-    log = drive_log(ride.rows, heading)
-    log.ended = ride.ended or repr(ride.error)
-    log.late, log.missed = ride.late, ride.missed
-    return log

@@ -4,10 +4,9 @@ import os
 import select
 import socket
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Protocol
-
-from numpy.typing import NDArray
 
 from hybridctl.checks import fail, positive
 
@@ -47,13 +46,12 @@ class Line:
     """
 
     def __init__(self, wire: Wire, wait: float):
-        positive("wait", wait)
         self.wait, self._wire = wait, wire
         self._asked, self._rest = 0, b""
 
     @staticmethod
     def udp(address: str, wait: float = 0.005) -> "Line":
-        """A rig in the network.
+        r"""A rig in the network.
 
         Args:
             address: host and port, such as "192.168.4.1:5005".
@@ -64,9 +62,15 @@ class Line:
             OSError: there is no way to it.
 
         Example:
-            >>> with Line.udp("127.0.0.1:5005") as line:
-            ...     log = hc.drive(pilot, line.read, line.write, 0.02, 10.0)  # doctest: +SKIP
+            >>> rig = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            >>> rig.bind(("127.0.0.1", 0))
+            >>> with Line.udp(f"127.0.0.1:{rig.getsockname()[1]}") as line:
+            ...     line.write([1.5])
+            >>> rig.recv(100)
+            b'u 1.5\n'
+            >>> rig.close()
         """
+        positive("wait", wait)
         return Line(_Udp(address), wait)
 
     @staticmethod
@@ -82,6 +86,7 @@ class Line:
             ValueError: the system knows no such speed, or no serial lines as files.
             OSError: it cannot be opened.
         """
+        positive("wait", wait)
         return Line(_Serial(device, baud), wait)
 
     def read(self) -> list[float] | None:
@@ -96,7 +101,7 @@ class Line:
                 return found
         return None
 
-    def write(self, u: NDArray) -> None:
+    def write(self, u: Iterable[float]) -> None:
         """Put an input in."""
         self._wire.send(f"u {' '.join(map(repr, map(float, u)))}\n".encode())
 
@@ -140,7 +145,11 @@ class _Udp:
         if not (host and colon and port.isdigit() and 0 < int(port) < 65536):
             fail(f"udp={address!r} is no address; give HOST:PORT, as 127.0.0.1:5005")
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.connect((host, int(port)))
+        try:
+            self._socket.connect((host, int(port)))
+        except OSError:
+            self._socket.close()
+            raise
 
     def send(self, data: bytes) -> None:
         self._socket.send(data)
@@ -172,12 +181,16 @@ class _Serial:
         if speed is None:
             fail(f"baud={baud} is no speed of this system; try 115200")
         self._file = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        tty.setraw(self._file)
-        mode: list[Any] = termios.tcgetattr(self._file)
-        mode[2] = (mode[2] | termios.CLOCAL | termios.CREAD) & ~termios.HUPCL
-        mode[4] = mode[5] = speed
-        termios.tcsetattr(self._file, termios.TCSANOW, mode)
-        termios.tcflush(self._file, termios.TCIOFLUSH)
+        try:
+            tty.setraw(self._file)
+            mode: list[Any] = termios.tcgetattr(self._file)
+            mode[2] = (mode[2] | termios.CLOCAL | termios.CREAD) & ~termios.HUPCL
+            mode[4] = mode[5] = speed
+            termios.tcsetattr(self._file, termios.TCSANOW, mode)
+            termios.tcflush(self._file, termios.TCIOFLUSH)
+        except termios.error as error:
+            os.close(self._file)
+            fail(f"{device} is no serial line: {error}")
 
     def send(self, data: bytes) -> None:
         if os.write(self._file, data) < len(data):

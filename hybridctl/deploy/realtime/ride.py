@@ -223,6 +223,13 @@ class Ride:
                 self.unsafe = error
         row, self._since = self.rows[-1], math.inf
         row.u = self.plan.safe if self.unsafe is None else None
-        if math.isnan(row.response):
-            row.response = self._grid.now() - row.t
-            self._record(row)
+        row.response = self._grid.now() - row.t
+
+    def finish(self) -> list[Row]:
+        """All rows, at least two: the last has the safe input."""
+        rows = list(self.rows)
+        self._record(rows[-1])
+        if len(rows) == 1:
+            rows.append(Row(self._grid.now(), math.nan, None, rows[0].u))
+            self._record(rows[-1])
+        return rows

@@ -194,12 +194,7 @@ class DriveLog(Log):
 
 
 def drive_log(rows: Sequence[Row], heading: Heading) -> DriveLog:
-    """Rows as a log; one of a single row gets its end as a second."""
-    rows = list(rows)
-    if len(rows) == 1:
-        row = rows[0]
-        took = row.response if row.response > 0 else 1e-6  # or write hangs
-        rows.append(Row(row.t + took, math.nan, None, row.u))
+    """Rows as a log."""
     n_y = max((len(row.y) for row in rows if row.y is not None), default=0)
     table = np.array([heading.numbers(row, n_y) for row in rows])
     columns = heading.columns(n_y)

@@ -65,7 +65,7 @@ def supervise(ride: Ride) -> None:
     except BaseException as error:  # out of nowhere, in this thread
         ride.stop(type(error).__name__)
         _wait(ride)
-        raise
+        ride.error = ride.error or error
     finally:
         atexit.unregister(end)
 

@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import pytest
+from test_cli import refused, run
 
 import hybridctl as hc
 from hybridctl.deploy.c_library import compiler
@@ -105,6 +106,9 @@ ENDS = {  # what goes wrong, what it ends by, and words of that
     "nothing for long": (
         {"read": lambda k: [1.0] if k < 3 else None, "most_missing": 4},
         TimeoutError, "5 measurements in a row",
+    ),
+    "too few numbers": (
+        {"read": lambda k: [], "pilot": PILOT}, ValueError, "0 numbers, expected y0"
     ),
     "no numbers": ({"read": lambda k: "hello"}, ValueError, "no row of numbers"),
     "write tells two": ({"put": lambda k, u: [1.0, 2.0]}, ValueError, "2 inputs"),
@@ -317,7 +321,7 @@ class Answers(threading.Thread):
     def __init__(self, receive, send, wrong=()):
         super().__init__(daemon=True)
         self.heard, self._receive, self._send = [], receive, send
-        self._wrong = list(wrong)
+        self._wrong, self.usual = list(wrong), b"y %s 1 -2.5e-3\n"
 
     def run(self):
         while data := self._receive():
@@ -325,7 +329,7 @@ class Answers(threading.Thread):
                 self.heard.append(line)
                 kind, *words = line.split()
                 if kind == b"y":
-                    lines = self._wrong.pop(0) if self._wrong else b"y %s 1 -2.5e-3\n"
+                    lines = self._wrong.pop(0) if self._wrong else self.usual
                     self._send(lines.replace(b"%s", words[0]))
 
 
@@ -337,8 +341,7 @@ def wire(request):
         end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         end.bind(("127.0.0.1", 0))
         line = hc.deploy.Line.udp(f"127.0.0.1:{end.getsockname()[1]}", wait=0.2)
-        asker = line._wire._socket.getsockname()
-        rig = Answers(lambda: end.recv(999), lambda s: end.sendto(s, asker), wrong)
+        rig = Answers(*datagrams(end), wrong)
         last = lambda: end.sendto(b"", end.getsockname())  # noqa: E731
         close = end.close
     else:
@@ -353,6 +356,18 @@ def wire(request):
     last()
     rig.join(2)
     close()
+
+
+def datagrams(end):
+    """Takes what anybody sends, and answers to whoever was the last."""
+    asker = []
+
+    def receive():
+        data, who = end.recvfrom(999)
+        asker[:] = [who]
+        return data
+
+    return receive, lambda data: end.sendto(data, asker[0])
 
 
 def end_of(file):
@@ -382,6 +397,7 @@ def test_a_rig_over_a_line_is_driven(wire):
     line, rig = wire
     rig._wrong.clear()
     log = hc.drive(lambda y: y[:1], line.read, line.write, 0.02, 0.2, safe=[SAFE])
+    line.read()  # all that was written before has come
     given = [float(row.split()[1]) for row in rig.heard if row[:1] == b"u"]
     assert given[-1] == SAFE and len(log) == 11 and log["y1"][-1] == -0.0025
 
@@ -399,6 +415,34 @@ def test_what_is_no_line_is_refused():
         hc.deploy.Line.serial("no/such")
     with pytest.raises(ValueError, match="/dev/null is no serial line"):
         hc.deploy.Line.serial("/dev/null")
+
+
+@pytest.mark.slow
+def test_the_command_drives_a_rig_and_says_how(wire, tmp_path, capsys):
+    line, rig = wire
+    if hasattr(line._wire, "_socket"):
+        to = ["--udp", "{}:{}".format(*line._wire._socket.getpeername())]
+    else:
+        to = ["--serial", os.ttyname(line._wire._file)]
+    out = tmp_path / "deep" / "log.csv"
+    to += ["--seconds", 0.4, "--out", out, "--wait", 1, "--safe", 0.25]
+    rig.usual = b"y %s 0 3 0 0\n"
+    rig._wrong.clear()
+    run("drive", "lqr", *to, "--limit", "theta=2,4")
+    told = capsys.readouterr().out
+    assert "theta [rad]" in told and "wrote" in told and "jitter" in told
+    assert len(hc.Log.from_csv(out)) == 21
+    rig.usual = b"y %s 0 3\n"
+    assert "read gave 2 numbers, expected x, theta, dx" in refused(
+        capsys, "drive", "lqr", *to
+    )
+
+
+def test_a_command_that_is_wrong_drives_nothing(capsys):
+    assert "--udp HOST:PORT or --serial DEVICE" in refused(capsys, "drive", "lqr")
+    for bad in ("theta", "theta=a", "=3", "theta=1,2,3"):
+        text = refused(capsys, "drive", "lqr", "--udp", "a:1", "--limit", bad)
+        assert "give NAME=LARGEST or NAME=LOW,HIGH" in text
 
 
 # ----------------------------------------------------------- a rig of its own, in C

@@ -143,6 +143,9 @@ class Ride:
         self._go_on()
         if found is not None:
             row.y = as_row("what read gave", found)
+            if len(row.y) < len(self.plan.pilot.y):
+                names = ", ".join(name for name, _ in self.plan.pilot.y)
+                fail(f"read gave {len(row.y)} numbers, expected {names}")
             self._keep(self.plan.limits[0], row.y)
             if np.isfinite(row.y).all():
                 self._in_a_row = 0

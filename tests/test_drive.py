@@ -388,9 +388,9 @@ def test_a_line_asks_answers_and_leaves_out_what_is_none(wire):
     line.wait = 2.0
     np.testing.assert_array_equal(line.read(), [np.nan, 2.0])
     assert line.read() == [1.0, -0.0025]
-    line.write(np.array([0.1, -2.0]))
+    line.write(np.array([1e-6, -2.0]))
     line.read()
-    assert rig.heard[-3:] == [b"y 5", b"u 0.1 -2.0", b"y 6"]
+    assert rig.heard[-3:] == [b"y 5", b"u 0.000001 -2", b"y 6"]
 
 
 def test_a_rig_over_a_line_is_driven(wire):

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Protocol
 
+import numpy as np
+
 from hybridctl.checks import fail, positive
 
 MOST = 4096  # bytes that are taken at once
@@ -103,7 +105,8 @@ class Line:
 
     def write(self, u: Iterable[float]) -> None:
         """Put an input in."""
-        self._wire.send(f"u {' '.join(map(repr, map(float, u)))}\n".encode())
+        numbers = (np.format_float_positional(value, trim="-") for value in u)
+        self._wire.send(f"u {' '.join(numbers)}\n".encode())  # boards read no 1e-05
 
     def close(self) -> None:
         """Let go of the wire."""

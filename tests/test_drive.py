@@ -234,7 +234,10 @@ BAD = {
     "a word": ({"on_late": "wait"}, "unknown on_late 'wait'"),
     "none missing": ({"most_missing": 0}, "must be a whole number above 0"),
     "no time": ({"timeout": -1.0}, "must be above 0"),
-    "no such limit": ({"pilot": PILOT, "limits": {"x": 1}}, "x, but .* has y0, u0"),
+    "no such limit": (
+        {"pilot": PILOT, "limits": {"x": 1}},
+        "x, but this pilot has y0, u0",
+    ),
     "no names": ({"limits": {"x": 1}}, "a function has no names"),
     "limits that fall": ({"pilot": PILOT, "limits": {"y0": (1, 0)}}, "1 to 0; give"),
     "three limits": ({"pilot": PILOT, "limits": {"y0": (1, 2, 3)}}, "one number or"),

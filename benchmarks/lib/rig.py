@@ -6,6 +6,7 @@ Its motion is C that the toolkit makes of a plant; its loop is rig.c.
 import functools
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,16 +59,16 @@ class Fault(NamedTuple):
 
 
 @functools.cache
-def binary(plant: type[hc.Plant]) -> Path:
+def binary(plant: Callable[[], hc.Plant]) -> Path:
     """The compiled rig of a plant with its usual parameters."""
     rig = plant()
     made = program(Motion(rig, np.zeros(rig.n_x)), STEP, on_missing="nan")
-    file, out = CFile(made, "plant"), Path(FOLDER.name) / plant.__name__
+    file, out = CFile(made, "plant"), Path(FOLDER.name) / type(rig).__name__
     out.mkdir()
     (out / "plant.h").write_text(file.header("A rig."), encoding="utf-8")
     (out / "plant.c").write_text(file.source("A rig."), encoding="utf-8")
     sizes = [f"-DN_X={rig.n_x}", f"-DN_U={rig.n_u}", f"-DSTATE={file.fields[0]}"]
-    sources = [str(SOURCE), str(out / "plant.c"), f"-I{out}", "-lm"]
+    sources: list[str] = [str(SOURCE), str(out / "plant.c"), f"-I{out}", "-lm"]
     command = [str(compiler()), "-O2", *sizes, "-o", str(out / "rig"), *sources]
     subprocess.run(command, check=True)
     return out / "rig"
@@ -92,10 +93,14 @@ class Rig:
         watchdog: float = 0.0,
         safe: float = 0.0,
         fault: Fault = Fault(),  # noqa: B008
-        plant: type[hc.Plant] = hc.CartPole,
+        plant: Callable[[], hc.Plant] = hc.CartPole,
     ):
         words = [binary(plant), wire, watchdog, safe, *fault, *np.asarray(x0, float)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        pipes: dict[str, Any] = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "text": True,
+        }
         self.process: Any = subprocess.Popen(list(map(str, words)), **pipes)
         self.wire, self.address = wire, self.process.stdout.readline().strip()
 

@@ -165,7 +165,9 @@ def _reference(pilot: Any, r: Any) -> Callable[[float], Any] | None:
     return lambda t: row
 
 
-def _limits(pilot: Function, limits: Any) -> tuple[tuple[Limit, ...], ...]:
+def _limits(
+    pilot: Function, limits: Any
+) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
     """Limits of measurements and of inputs, by their names."""
     given = {} if limits is None else limits
     if not isinstance(given, Mapping):
@@ -173,13 +175,16 @@ def _limits(pilot: Function, limits: Any) -> tuple[tuple[Limit, ...], ...]:
     y, u = ([name for name, _ in row] for row in (pilot.y, pilot.u))
     unknown = [str(name) for name in given if name not in (*y, *u)]
     if unknown:
-        known = f"it has {', '.join((*y, *u))}" if y or u else "a function has no names"
-        fail(f"limits are given for {', '.join(unknown)}, but of this pilot {known}")
+        known = (
+            f"this pilot has {', '.join((*y, *u))}"
+            if y or u
+            else "a function has no names"
+        )
+        fail(f"limits are given for {', '.join(unknown)}, but {known}")
     ranges = {name: _range(name, value) for name, value in given.items()}
-    return tuple(
-        tuple(Limit(n, row.index(n), *ranges[n]) for n in row if n in ranges)
-        for row in (y, u)
-    )
+    of_y = (Limit(n, y.index(n), *pair) for n, pair in ranges.items() if n in y)
+    of_u = (Limit(n, u.index(n), *pair) for n, pair in ranges.items() if n in u)
+    return tuple(of_y), tuple(of_u)
 
 
 def _range(name: str, value: Any) -> tuple[float, float]:

@@ -54,18 +54,20 @@ class Ride:
     def run(self) -> None:
         """All of it; never raises."""
         wake_on_time()
+        ended, failed = "", None
         try:
             self._periods()
         except Over as over:
-            self.ended = str(over)
+            ended = str(over)
         except BaseException as error:
-            self.error = error
+            failed = error
+        if self._hung == "write":  # what hung may have come after the safe input
+            self._settle()
         if not self._hung:
             with self._turn:
                 self._settle()
+            self.ended, self.error = ended, failed
             self.done.set()
-        elif self._hung == "write":  # it may have come after the safe input
-            self._settle()
 
     def stop(self, why: str) -> None:
         """End with the next period; called from anywhere."""

@@ -17,9 +17,9 @@ def driving() -> str:
         "A simulated cart-pole in a process of its own is held upright by an LQR, "
         f"{result['seconds']:.0f} s each: how late periods begin (jitter), and how "
         "long it takes until the input is written, the rig's answer included "
-        "(response). Median, 99th percentile and largest; late is the share of periods whose input "
-        "came after their end; drift: by how much the punctual periods of the last "
-        "tenth are later than those of the first. With a real-time priority "
+        "(response). Median, 99th percentile and largest; late is the share of periods "
+        "whose input came after their end; drift: by how much the punctual periods of "
+        "the last tenth are later than those of the first. With a real-time priority "
         "(SCHED_FIFO), on a machine that others used:",
         table(HEADS, rows(result["real-time"])),
         "With the priority that every process has, at the mercy of those others:",

@@ -65,7 +65,7 @@ def held(wire: str, rate: int, seconds: float, path: Path | None = None) -> Any:
     with Rig(START, wire) as rig, rig.line(wait=0.8 / rate) as line:
         log = hc.drive(
             pilot_at(rate), line.read, line.write, 1 / rate, seconds, safe=[0.0],
-            timeout=1.0, most_missing=rate, path=path,
+            timeout=5.0, most_missing=5 * rate, path=path,
         )  # fmt: skip
     angle = np.abs(log["theta"] - np.pi)
     found = kept(log)
@@ -107,7 +107,7 @@ def alone(rate: int, seconds: float, **options: Any) -> dict[str, Any]:
     return kept(
         hc.drive(
             lambda y: -y, lambda: [1.0], lambda u: None, 1 / rate, seconds, safe=[0.0],
-            timeout=1.0, **options,
+            timeout=5.0, **options,
         )
     )  # fmt: skip
 

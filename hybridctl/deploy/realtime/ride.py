@@ -126,18 +126,19 @@ class Ride:
             raise TimeoutError(f"this process was kept from running for {jitter:.3g} s")
         if self._was_late or k > planned:
             self._refuse_late(now)
+        if self.plan.pilot.on_missing == "hold":  # its time goes on
+            self._calling = "pilot"
+            for skipped in range(planned, k):
+                self._ask(skipped, self._nothing)
         return k, row
 
     def _skip(self, first: int, k: int) -> None:
         """Rows of periods without a measurement, in which the last input was held."""
         for skipped in range(first, k):
-            row = Row(skipped * self.plan.dt, math.nan)
-            row.u = self._held
+            row = Row(skipped * self.plan.dt, math.nan, None, self._held)
             self.rows.append(row)
             self._record(row)
             self.late += 1
-            if self.plan.pilot.on_missing == "hold":  # its time goes on
-                self._ask(skipped, self._nothing)
 
     def _measure(self, row: Row) -> NDArray:
         self._calling = "read"

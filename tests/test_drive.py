@@ -211,6 +211,16 @@ def test_a_handler_of_one_s_own_is_called_when_the_rig_is_safe():
     assert error is None and heard == [SAFE] and log.ended == "SIGTERM"
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGTSTP"), reason="there is no Ctrl-Z")
+def test_ctrl_z_sleeps_when_the_rig_is_safe(monkeypatch):
+    sleeps = []
+    monkeypatch.setattr(os, "kill", lambda *given: sleeps.append(given))
+    bench = Bench(at(3, lambda k: signal.raise_signal(signal.SIGTSTP) or [1.0], usual))
+    log, error = drive(bench, seconds=0.3)
+    assert error is None and log.ended == "SIGTSTP" and bench.given[-1] == SAFE
+    assert sleeps == [(os.getpid(), signal.SIGTSTP)]
+
+
 def test_a_long_period_is_left_when_it_is_stopped():
     bench = Bench(lambda k: threading.Timer(0.05, send(signal.SIGTERM), [0]).start())
     began = time.monotonic()
@@ -305,6 +315,7 @@ def test_a_swap_goes_on_while_the_rig_runs_and_before_another_is_over():
 def test_what_does_not_fit_is_no_successor():
     pilot = hc.Swap(hc.embed(LEAD, DT))
     assert (pilot.dt, pilot.u, pilot.mode) == (DT, [("u0", "")], None)
+    assert repr(pilot) == f"Swap({pilot.pilot!r})"
     with pytest.raises(ValueError, match=r"the new pilot has dt=0.01, this one has"):
         pilot.swap(hc.embed(hc.PID(1.0, 0.0, 0.0, dt=0.01), 0.01))
     with pytest.raises(ValueError, match="runs already"):

@@ -36,9 +36,9 @@ def drive(
 
     **The safe input is the last that is written**, whatever ends the run: its time,
     a limit, an exception in any of the three, an input that is not finite, too many
-    missing measurements, a call that hangs, Ctrl-C, SIGTERM, SIGHUP, or the end of the
-    process. Against SIGKILL, a crash of Python and a cable that breaks nothing in this
-    process helps: the rig needs a watchdog of its own, too.
+    missing measurements, a call that hangs, Ctrl-C, Ctrl-Z, SIGTERM, SIGHUP, or the end
+    of the process. Against SIGKILL, a crash of Python and a cable that breaks nothing
+    in this process helps: the rig needs a watchdog of its own, too.
 
     Args:
         pilot: of `embed`, a `Swap`, or any function of y [n_y].

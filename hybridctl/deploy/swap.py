@@ -43,6 +43,9 @@ class Swap:
         self._runs: Pilot | _Blend = pilot
         self._coming: deque[tuple[Pilot, int]] = deque()
 
+    def __repr__(self) -> str:
+        return f"Swap({self.pilot!r})"
+
     def swap(self, new: Pilot, over: float = 0.2) -> None:
         """Let another pilot take over; may be called from any thread.
 

@@ -1,6 +1,7 @@
 """Who watches a ride: for what hangs, for signals, and for the end of the process."""
 
 import atexit
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from typing import Any
 from hybridctl.deploy.realtime.ride import Ride
 
 TURN = 0.05  # [s] between two looks
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is a terminal that is closed
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP")
+# Ctrl-C, kill, a terminal that is closed, Ctrl-\, Ctrl-Z
 
 
 class Signals:
@@ -51,6 +53,8 @@ class Signals:
         handler = self._before.get(self._heard)
         if callable(handler):
             handler(self._heard, None)
+        elif handler is not None and self._heard == getattr(signal, "SIGTSTP", 0):
+            os.kill(os.getpid(), self._heard)  # it sleeps, and the rig is safe
         elif handler is not None:
             raise SystemExit(128 + self._heard)
 

@@ -84,6 +84,8 @@ if TYPE_CHECKING:
     from hybridctl.deploy import Pilot as Pilot
     from hybridctl.deploy import RunFolder as RunFolder
     from hybridctl.deploy import RunFolders as RunFolders
+    from hybridctl.deploy import Swap as Swap
+    from hybridctl.deploy import drive as drive
     from hybridctl.deploy import embed as embed
     from hybridctl.deploy import export as export
     from hybridctl.deploy import load as load

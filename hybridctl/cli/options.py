@@ -309,6 +309,48 @@ class Identify:
 
 
 @dataclass
+class Drive:
+    """Run a controller on a rig in real time, over UDP or a serial line.
+
+    All is text, a line a message: "u 1.25" sets the input; "y 17" asks for measurement
+    17, and the rig answers "y 17 0.1 3.14 0 0". The safe input is the last that is
+    written, whatever ends the run: Ctrl-C, SIGTERM, a limit, a rig that is silent.
+    """
+
+    controller: Annotated[str, tyro.conf.Positional, _arg(KNOWN, metavar="CONTROLLER")]
+    task: TaskName = "swingup"
+    """whose plant names the signals, and whose references are meant"""
+    udp: Annotated[str | None, _arg("the rig's address", metavar="HOST:PORT")] = None
+    serial: Annotated[
+        Path | None, _arg("or its device, such as /dev/ttyACM0", metavar="DEVICE")
+    ] = None
+    baud: int = 115200
+    """bits a second of a serial line"""
+    dt: float | None = None
+    """control period [s]; the task's by default"""
+    seconds: float = 10.0
+    """length of the run [s]"""
+    safe: tuple[float, ...] = ()
+    """input that is written at last; 0 by default"""
+    r: tuple[float, ...] = ()
+    """reference, where the controller follows one"""
+    limit: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        _arg(
+            "where a measurement or input has to stay, else the run ends: "
+            "--limit x=0.5 --limit theta=2.6,3.7",
+            metavar="NAME=LARGEST",
+        ),
+    ] = ()
+    on_late: Literal["skip", "error"] = "skip"
+    """what a late period does"""
+    wait: float | None = None
+    """how long an answer may take [s]; half a period by default"""
+    out: Annotated[Path, _arg("the log, a text file")] = Path("runs/drive.csv")
+
+
+@dataclass
 class Tasks:
     """List the tasks."""
 
@@ -331,5 +373,5 @@ class Presets:
 
 Command = (
     Demo | Design | Simulate | Render | Train | Compare | Report | Export
-    | Identify | Tasks | Controllers | Presets
+    | Identify | Drive | Tasks | Controllers | Presets
 )  # fmt: skip

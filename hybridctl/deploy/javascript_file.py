@@ -109,17 +109,8 @@ class _JavaScriptFile:
         return "\n".join(lines) + "\n"
 
     def _known(self) -> str:
-        """Numbers and tables of the controller."""
-        writer, lines = self.writer, [""]
-        for name, value in writer.constants.values():
-            text = writer.literal(value.info, value.kind)
-            lines.append(f"const {name} = {text};")
-        for name, value in writer.tables.values():
-            row = ", ".join(writer.literal(v, value.kind) for v in value.info.flat)
-            wrapped = textwrap.fill(row, 84, break_on_hyphens=False)
-            inner = textwrap.indent(wrapped, "    ")
-            lines.append(f"const {name} = [\n{inner}\n];")
-        return "\n".join([*lines, ""]) if len(lines) > 1 else ""
+        lines = known_text(self.writer)
+        return "\n".join(["", *lines, ""]) if lines else ""
 
     def _step(self) -> str:
         writer, part, program = self.writer, self.program.step, self.program
@@ -276,3 +267,16 @@ class _JavaScriptFile:
 
 def _listed(names: Any) -> str:
     return json.dumps(list(names), ensure_ascii=False)
+
+
+def known_text(writer: JavaScriptWriter) -> list[str]:
+    """Lines of the numbers and tables that statements name."""
+    lines = []
+    for name, value in writer.constants.values():
+        lines.append(f"const {name} = {writer.literal(value.info, value.kind)};")
+    for name, value in writer.tables.values():
+        row = ", ".join(writer.literal(v, value.kind) for v in value.info.flat)
+        wrapped = textwrap.fill(row, 84, break_on_hyphens=False)
+        inner = textwrap.indent(wrapped, "    ")
+        lines.append(f"const {name} = [\n{inner}\n];")
+    return lines

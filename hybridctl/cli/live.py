@@ -1,0 +1,18 @@
+"""`hybridctl live`: controllers in a page that can be pushed."""
+
+from hybridctl import show, tasks
+from hybridctl.cli import options
+from hybridctl.cli.shared import console, controller_of, labels_of, saved
+
+
+def live(command: options.Live) -> None:
+    """Write the page."""
+    task = tasks.get(command.task)
+    known = {
+        label: controller_of(name, task)
+        for label, name in labels_of(command.controllers).items()
+    }
+    with console.status("writing the page"):
+        path = show.live(task, known, command.out, title=command.title)
+    saved(path)
+    console.print("open it in a browser, and push")

@@ -4,9 +4,9 @@ import base64
 import json
 import os
 import select
-import shlex
 import shutil
 import subprocess
+import sys
 import time
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -42,10 +42,14 @@ class Page:
         flags = [f for f in FLAGS if f != "--dump-dom"]
         flags += ["--remote-debugging-pipe", "--no-startup-window"]
         command = [CHROMIUM, *flags, f"--user-data-dir={folder}"]
-        text = f"exec {shlex.join(command)} 3<&{theirs} 4>&{ours}"
-        self._process = subprocess.Popen(
-            ["sh", "-c", text], pass_fds=(theirs, ours), stderr=subprocess.DEVNULL
+        code = (  # the browser reads the protocol from 3 and writes it to 4
+            "import os, sys; os.dup2(int(sys.argv[1]), 3);"
+            "os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
         )
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code, str(theirs), str(ours), *command],
+            pass_fds=(theirs, ours), stderr=subprocess.DEVNULL,
+        )  # fmt: skip
         os.close(theirs)
         os.close(ours)
         self._rest, self._count, self.events, self._session = b"", 0, [], None

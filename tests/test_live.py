@@ -3,6 +3,7 @@
 import copy
 import json
 
+import browser
 import jax
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def in_node(task: hc.Task, controllers: dict[str, hc.Controller]) -> NodeModule:
     """The loop of a page, without the page."""
     known = knobs_of(task.plant, task.loop)
     world = World(task, known)
-    data = facts(task, known) | {"rig": rig_text(task)}
+    data = facts(task, known) | {"rig": page._rig(task)}
     data["files"] = {n: controller_text(c) for n, c in controllers.items()}
     pilots = ",\n".join(page.pilot_text(task, n, c) for n, c in controllers.items())
     text = (
@@ -124,3 +125,65 @@ def test_what_cannot_be_on_a_page_is_refused_in_a_sentence(tmp_path):
         with pytest.raises(ValueError, match=told):
             hc.live(given[0], given[1], path)
     assert not path.exists()
+
+
+@pytest.fixture(scope="module")
+def page_of_two(tmp_path_factory):
+    task = hc.tasks.get("global")
+    known = {"machine": hc.reference("machine", task), "lqr": hc.reference("lqr", task)}
+    return hc.live(task, known, tmp_path_factory.mktemp("live") / "page.html")
+
+
+TIP = """(() => {
+    const { scene, episode } = hybridctl;
+    const box = document.getElementById("scene").getBoundingClientRect();
+    const [x, y] = scene.pixel(episode.lanes[0], 1, scene.cells[0]);
+    return [box.left + x, box.top + y];
+})()"""
+SLIDE = """(() => {
+    const input = document.querySelector("input[data-name=NAME]");
+    input.value = VALUE;
+    input.oninput();
+    return input.getAttribute("aria-valuetext");
+})()"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="there is no Chromium")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_page_is_pushed_in_a_browser(page_of_two, tmp_path, width):
+    """Dragged, kicked and changed by script; its record runs again to 1e-9."""
+    assert page_of_two.stat().st_size < 900_000
+    seen = browser.Page(page_of_two, tmp_path / "chromium", (width, 844), width < 600)
+    try:
+        assert seen.run("document.documentElement.scrollWidth") <= width
+        seen.run("hybridctl.restart('upright')")
+        seen.until("hybridctl.episode.t > 0.3 && hybridctl.scene.cells.length")
+        x, y = seen.run(TIP)
+        seen.mouse("mousePressed", x, y)
+        for i in range(10):
+            seen.mouse("mouseMoved", x + 3 * i, y + i)
+        seen.until("hybridctl.episode.record.hand.length > 5")
+        seen.mouse("mouseReleased", x + 30, y)
+        seen.key("ArrowLeft")
+        seen.key("ArrowLeft", "keyUp")
+        assert (
+            seen.run(SLIDE.replace("NAME", "m_p").replace("VALUE", "0.12")) == "0.12 kg"
+        )
+        seen.run(SLIDE.replace("NAME", "noise").replace("VALUE", "0.2"))
+        seen.run(SLIDE.replace("NAME", "delay").replace("VALUE", "1"))
+        seen.until("hybridctl.episode.t >= 5", 60)
+        seen.key(" ")
+        assert seen.run("document.getElementById('run').textContent") == "Run"
+        record = seen.run("hybridctl.episode.saved()")
+        seen.key("t")
+        seen.key("b")
+        assert seen.run("hybridctl.episode.lanes.map(lane => lane.name)")[-1] == "you"
+        assert seen.complaints() == []
+    finally:
+        seen.close()
+    assert len(record["set"]) > 2 and record["noise"]
+    traces = hc.replay(record)
+    for name, end in record["ends"].items():
+        assert len(traces[name].t) == end["periods"] + 1
+        np.testing.assert_allclose(traces[name].x[-1], end["x"], rtol=0, atol=1e-9)

@@ -112,7 +112,7 @@ def described(plant: Plant, name: str) -> tuple[str, str]:
             rf"^\s*{re.escape(name)}: (.+?) \[(.+?)\]", cls.__doc__ or "", re.M
         )
         if found:
-            return found[1].strip(), found[2]
+            return re.sub(r" [a-z]_\w\b", "", found[1]).strip(), found[2]
     return name, ""
 
 

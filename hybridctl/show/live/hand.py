@@ -35,6 +35,13 @@ def points_of(plant: Plant, x: Array) -> Array:
     return jnp.stack(rows)
 
 
+def count_points(plant: Plant) -> int:
+    """How many joints there are."""
+    with float64_on_host():
+        x = np.zeros(plant.n_x)
+        return jax.eval_shape(lambda x: points_of(plant, x), x).shape[0]
+
+
 def can_grab(plant: Plant) -> bool:
     """Whether a hand can pull at every point of a plant, not at its input alone."""
     return (
@@ -117,7 +124,8 @@ class Model(NamedTuple):
             heavy = 1.0 / max(float(np.max(np.abs(self.B[:, 0]))), 1e-12)
             return [heavy] * len(self.points)
         feel = [j @ np.linalg.solve(self.mass, j.T) for j in self.pull]
-        return [1.0 / float(np.linalg.eigvalsh(f)[-1]) for f in feel]
+        light = [float(np.linalg.eigvalsh(f)[-1]) for f in feel]
+        return [1.0 / max(f, 1e-9 * max(light)) for f in light]  # a hinge is a rock
 
 
 def model_of(plant: Plant, x: Any, u: Any) -> Model:

@@ -23,7 +23,7 @@ from hybridctl.loop.fit import check_fit
 from hybridctl.loop.loop import begin, step
 from hybridctl.plants import Plant
 from hybridctl.precision import float64, float64_on_host
-from hybridctl.show.live.hand import held_motion, points_of
+from hybridctl.show.live.hand import count_points, held_motion
 from hybridctl.show.live.knobs import Knobs, knobs_of, quiet
 from hybridctl.store.decode import rebuild
 from hybridctl.store.encode import Arrays, encode
@@ -112,18 +112,21 @@ class _Record:
         plant, self.loop = self._rig()
         self.known: Knobs = knobs_of(plant, self.loop)
         self.plant = self.known.rig.plant
-        x = np.zeros(plant.n_x)
-        points = jax.eval_shape(lambda x: points_of(self.plant, x), x).shape[0]
         self.periods = self._periods()
         self.x0 = self._row("x0", plant.n_x)
         self.p = self._row("p", len(self.known.names))
         n_y = len(quiet(self.loop, self.known.rig.actuator).measured(plant))
-        sizes = {"hand": 2 * points, "force": plant.n_u, "noise": n_y}
+        sizes = {"hand": 2 * count_points(self.plant), "force": plant.n_u, "noise": n_y}
         self.rows = {name: self._dense(name, n) for name, n in sizes.items()}
         self.moved = self._moved()
 
     def _rig(self) -> Any:
         told = self.told.get("rig")
+        if told is None:
+            fail(
+                "the episode does not hold its plant, which no file can; write it as "
+                "a Plant of your own with @hybridctl.register, and save an episode anew"
+            )
         try:
             assert isinstance(told, Mapping)
             arrays = {

@@ -11,7 +11,7 @@ from jax import Array
 from hybridctl.deploy.javascript_function import javascript_function
 from hybridctl.loop.loop import Sample
 from hybridctl.precision import float64
-from hybridctl.show.live.hand import held_motion, points_of
+from hybridctl.show.live.hand import count_points, held_motion, points_of
 from hybridctl.show.live.knobs import Knobs, quiet
 from hybridctl.tasks import Task
 from hybridctl.tasks.task import holds, judge
@@ -33,7 +33,7 @@ class World:
         self.x = np.zeros(plant.n_x)
         line, lagged = jax.eval_shape(lambda: known.rig.actuator.init(n_u))
         self.line, self.lazy = np.zeros(line.shape), lagged is not None
-        self.points = jax.eval_shape(lambda x: points_of(plant, x), self.x).shape[0]
+        self.points = count_points(plant)
 
     def text(self) -> str:
         """The functions `measure`, `points`, `push` and `period`."""

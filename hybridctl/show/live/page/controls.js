@@ -1,19 +1,34 @@
 /* Clock, buttons, keys, sliders and the hand. */
 
 const $ = (id) => document.getElementById(id);
-const DT = DATA.dt, KICK = 0.1, HAND = "you";  // a push lasts that long [s]
+const DT = DATA.dt, HAND = "you";
+const KICK = 0.1;  // a push lasts that long [s]
+const BUSY = 40;  // a picture waits that long for the loop at most [ms]
 const names = DATA.controllers.map((c) => c.name);
 const settings = { p: DATA.p.slice(), noise: DATA.noisy, delay: 0, start: Object.keys(DATA.starts)[0] };
 const view = {
     front: names[0], beside: false, between: 1, held: null, theme: theme(),
-    colours: { ...Object.fromEntries(DATA.controllers.map((c) => [c.name, c.colour])), [HAND]: "#8a63d2" },
+    colours: {},
 };
-const clock = { running: true, slow: 1, left: 0, last: 0, frames: 0, over: null };
+const clock = { running: true, slow: 1, left: 0, last: 0, frames: 0, over: null, late: 0 };
 const falls = Object.fromEntries([...names, HAND].map((n) => [n, 0]));
 const keysDown = new Set();
 let driving = false, episode, seed = 1, kicks = [], hand = null;
 const scene = DATA.scene && new Scene($("scene"), DATA.scene, DATA.limit);
 const plots = new Plots($("strips"), $("phase"), DATA);
+
+/** Colours as they are, and lighter on a dark page. */
+function dress() {
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const own = [...DATA.controllers.map((c) => [c.name, c.colour]), [HAND, "#8a63d2"]];
+    const shade = (colour) => {
+        if (!dark) { return colour; }
+        const rgb = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+        return `#${rgb.map((v) => Math.round(v + 0.3 * (255 - v)).toString(16).padStart(2, "0")).join("")}`;
+    };
+    view.theme = theme();
+    view.colours = Object.fromEntries(own.map(([name, colour]) => [name, shade(colour)]));
+}
 
 /* ---------------------------------------------------------------- the episode */
 
@@ -171,7 +186,7 @@ function tell() {
         lane.told.className = lane.failed !== null ? "fell" : "";
         lane.button.setAttribute("aria-pressed", String(lane.name === view.front));
     }
-    $("clock").textContent = `${episode.t.toFixed(1)} s${clock.slow === 1 ? "" : " · slow"}${clock.running ? "" : " · paused"}`;
+    $("clock").textContent = `${episode.t.toFixed(1)} s${clock.slow === 1 ? "" : " · slow"}${clock.late && clock.running ? " · slower than real time" : ""}${clock.running ? "" : " · paused"}`;
     const front = episode.lanes.find((lane) => lane.name === view.front) ?? episode.lanes[0];
     $("scene").setAttribute("aria-label", `${front.name} at ${episode.t.toFixed(0)} s: ${state(front)}`);
 }
@@ -268,7 +283,7 @@ canvas.addEventListener("pointermove", (event) => {
 for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
     canvas.addEventListener(end, () => { hand = null; canvas.classList.remove("held"); });
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { view.theme = theme(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { dress(); cards(); });
 
 /* ---------------------------------------------------------------- the clock */
 
@@ -279,10 +294,12 @@ function frame(now) {
     if (clock.over !== null && now - clock.over > 1600) { restart(); }
     if (clock.running) {
         clock.left += passed * clock.slow;
-        while (clock.left >= DT) {
+        while (clock.left >= DT && performance.now() - now < BUSY) {
             period();
             clock.left -= DT;
         }
+        clock.late = clock.left >= DT ? 30 : Math.max(0, clock.late - 1);
+        clock.left = Math.min(clock.left, DT);  // what was not done in time runs slower
     }
     view.between = clock.running ? clock.left / DT : 1;
     view.held = hand && { from: scene.pixel(hand.lane, hand.point, hand.cell), to: hand.at };
@@ -297,6 +314,7 @@ if (!scene) {
     canvas.hidden = true;
     say("This plant has no picture: its signals are below.");
 }
+dress();
 sliders();
 restart();
 requestAnimationFrame((now) => { clock.last = now; frame(now); });

@@ -123,6 +123,7 @@ class Plots {
         ctx.rect(box.left, box.top, box.width, box.height);
         ctx.clip();
         const front = this.data.controllers.find((c) => c.name === view.front);
+        if (front) { front.shown = view.colours[front.name]; }
         if (front?.set) { ctx.drawImage(this.shade(front), box.left, box.top, box.width, box.height); }
         ctx.strokeStyle = colours.line;
         ctx.lineWidth = 1;
@@ -156,21 +157,21 @@ class Plots {
     }
 
     /** The set in which a machine hands over, as a picture. */
-    shade({ name, set, colour }) {
-        if (!this.sets.has(name)) {
+    shade({ name, set, shown }) {
+        if (!this.sets.has(name + shown)) {
             const [m, n] = this.data.phase.grid, picture = document.createElement("canvas");
             picture.width = m;
             picture.height = n;
             const ctx = picture.getContext("2d"), image = ctx.createImageData(m, n);
-            const rgb = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+            const rgb = [1, 3, 5].map((i) => parseInt(shown.slice(i, i + 2), 16));
             for (let k = 0; k < m * n; k++) {
                 const row = n - 1 - Math.floor(k / m);
                 image.data.set([...rgb, set[row * m + (k % m)] === "1" ? 46 : 0], 4 * k);
             }
             ctx.putImageData(image, 0, 0);
-            this.sets.set(name, picture);
+            this.sets.set(name + shown, picture);
         }
-        return this.sets.get(name);
+        return this.sets.get(name + shown);
     }
 }
 

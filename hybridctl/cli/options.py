@@ -114,6 +114,8 @@ class Live:
     task: TaskName = "global"
     title: str | None = None
     """of the page; the task's name by default"""
+    seed: int = 0
+    """of the starts that the button "Anywhere" goes through"""
     out: Annotated[Path, _arg("the file, which ends in .html")] = Path("live.html")
 
 

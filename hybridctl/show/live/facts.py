@@ -27,7 +27,7 @@ QUICK = 3.0  # the hand's spring beside the plant's own quickest motion
 NOISE = 0.01  # of each signal's span, where a task has no noise of its own
 
 
-def facts(task: Task, known: Knobs) -> dict[str, Any]:
+def facts(task: Task, known: Knobs, seed: int = 0) -> dict[str, Any]:
     """The task as JSON data."""
     plant, loop = known.rig.plant, task.loop
     model = model_of(task.plant, task.target.x, task.target.u)
@@ -44,9 +44,9 @@ def facts(task: Task, known: Knobs) -> dict[str, Any]:
         "units": dict(plant.units),
         "angles": list(plant.angles),
         "target": x.tolist(),
-        "line": int(np.size(known.rig.actuator.spread) - 1) * plant.n_u,
+        "line": (known.names.count("spread") - 1) * plant.n_u,
         "p": known.values.tolist(),
-        "starts": starts(task),
+        "starts": starts(task, seed),
         "sliders": sliders(task, known, model),
         "late": {"row": known.late, "most": MORE, "at": known.names.index("spread")},
         "limit": task.input_limit if task.limited else 10.0,
@@ -56,16 +56,16 @@ def facts(task: Task, known: Knobs) -> dict[str, Any]:
     }
 
 
-def starts(task: Task) -> dict[str, list[list[float]]]:
+def starts(task: Task, seed: int) -> dict[str, list[list[float]]]:
     """States to start from, by name."""
     plant, found = task.plant, {}
-    hanging = getattr(plant, "hanging", None)
-    if callable(hanging):
+    hanging: Any = getattr(plant, "hanging", None)
+    if hanging is not None:
         found["hanging"] = [np.asarray(hanging().x, float).tolist()]
     name = "upright" if isinstance(plant, Upright) else "at rest"
     found[name] = [np.asarray(task.target.x, float).tolist()]
     one = jax.jit(jax.vmap(lambda key: task.start(jax.random.fold_in(key, START))))
-    drawn = np.asarray(one(episode_keys(0, RANDOM)), float)
+    drawn = np.asarray(one(episode_keys(seed, RANDOM)), float)
     return found | {"random": drawn.tolist()}
 
 

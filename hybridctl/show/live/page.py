@@ -30,6 +30,7 @@ def live(
     path: str | Path,
     *,
     title: str | None = None,
+    seed: int = 0,
 ) -> Path:
     """Write a page in which controllers run beside each other and can be pushed.
 
@@ -44,6 +45,7 @@ def live(
         controllers: by name, eight at most.
         path: of the file; in a folder it becomes live.html.
         title: of the page.
+        seed: of the starts that "anywhere" goes through.
 
     Returns:
         Where the file is.
@@ -63,17 +65,21 @@ def live(
     _check(task, controllers)
     target = Path(path)
     target = target / "live.html" if target.is_dir() else target
-    text = page_text(task, controllers, title)
+    text = page_text(task, controllers, title, seed)
     return files.write_text(target, text)
 
 
 def page_text(
-    task: Task, controllers: Mapping[str, Controller], title: str | None = None
+    task: Task,
+    controllers: Mapping[str, Controller],
+    title: str | None = None,
+    seed: int = 0,
 ) -> str:
     """The page as text; see `live`."""
+    pilots = [pilot_text(task, name, c) for name, c in controllers.items()]
     known = knobs_of(task.plant, task.loop)
     world = World(task, known)
-    data = facts(task, known)
+    data = facts(task, known, seed)
     data["controllers"] = [
         {
             "name": name,
@@ -88,7 +94,6 @@ def page_text(
         functions = world.text()
     except ValueError as error:
         fail(f"{type(task.plant).__name__} cannot run in a page: {error}")
-    pilots = [pilot_text(task, name, c) for name, c in controllers.items()]
     parts = {
         "TITLE": _escaped(title or f"Push it: {task.name}"),
         "STYLE": _part("style.css"),

@@ -227,9 +227,9 @@ class _Record:
             )
         plant = self.plant
         t = np.arange(n + 1) * loop.dt
-        mode = None if sample.mode is None else np.asarray(sample.mode)
+        u, asked, mode = jax.tree.map(np.asarray, sample[:3])
         return Trace(
-            t, x, np.asarray(sample.u), np.asarray(sample.asked), mode, plant.states,
+            t, x, u, asked, mode, plant.states,
             plant.inputs, known.mode, tuple(plant.units.items()), plant.angles,
         )  # fmt: skip
 

@@ -151,7 +151,9 @@ if TYPE_CHECKING:
     from hybridctl.plants import transfer as transfer
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard
+    from hybridctl.show import live as live
     from hybridctl.show import render as render
+    from hybridctl.show import replay as replay
     from hybridctl.show import report as report
     from hybridctl.strategies import reference as reference
     from hybridctl.strategies import template as template

@@ -11,6 +11,7 @@ import numpy as np
 import hybridctl as hc
 from hybridctl.controllers.fill import blank_tick
 from hybridctl.deploy import parity
+from hybridctl.deploy.node import NodeEngine
 from hybridctl.deploy.program import Program, program
 from hybridctl.deploy.recording import Recording, record
 from hybridctl.deploy.runtime import CEngine, Engine, PythonEngine
@@ -122,8 +123,10 @@ def guarded(name: str, on_missing: str = "hold") -> Program:
 
 
 def engine(name: str, kind: str, on_missing: str = "nan") -> Engine:
-    """python, double or float."""
+    """python, javascript, double or float."""
     made = guarded(name, on_missing)
+    if kind == "javascript":
+        return NodeEngine(made)
     return PythonEngine(made) if kind == "python" else CEngine(made, kind)
 
 

@@ -33,7 +33,17 @@ def refused(capsys, *arguments: object) -> str:
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "design", "simulate", "render", "train", "compare", "report", "export"],
+    [
+        "demo",
+        "design",
+        "simulate",
+        "render",
+        "train",
+        "compare",
+        "report",
+        "export",
+        "live",
+    ],
 )
 def test_every_command_has_help_seed_and_out(command, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -35,12 +35,16 @@ def demo(command: options.Demo) -> None:
     path = command.out / "report.html"
     with console.status("writing the report"):
         picture = _swingup_picture(tables[-1], command.out)
-        page = show.report(tables, path, runs=named, title=TITLE, command=typed())
+        known, live = tables[-1].controllers, command.out / "live.html"
+        show.live(tables[-1].task, known, live, title="Push it yourself")
+        page = show.report(
+            tables, path, runs=named, title=TITLE, command=typed(), live=live
+        )
     for table in tables:
         console.print(table, "")
     for table, run in zip(tables, runs.values(), strict=True):
         console.print(lesson(table, run))
-    saved(picture, page)
+    saved(picture, live, page)
     console.print(f"done in {time.perf_counter() - began:.0f} s")
 
 

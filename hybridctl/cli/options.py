@@ -99,6 +99,27 @@ class Render:
 
 
 @dataclass
+class Live:
+    """Write a page in which controllers run beside each other and can be pushed.
+
+    One HTML file that needs nothing but itself. An episode that is saved there is run
+    again by hc.replay.
+    """
+
+    controllers: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        _arg(f"of each {KNOWN}; lqr and machine by default", metavar="CONTROLLER ..."),
+    ] = ("lqr", "machine")
+    task: TaskName = "global"
+    title: str | None = None
+    """of the page; the task's name by default"""
+    seed: int = 0
+    """of the starts that the button "Anywhere" goes through"""
+    out: Annotated[Path, _arg("the file, which ends in .html")] = Path("live.html")
+
+
+@dataclass
 class Train:
     """Train a template on a task; can be stopped and resumed.
 
@@ -261,14 +282,17 @@ class Demo:
 
 @dataclass
 class Export:
-    """Write a controller as code: Python, C, ONNX or a program of JAX."""
+    """Write a controller as code: Python, C, JavaScript, ONNX or a program of JAX."""
 
     controller: Annotated[str, tyro.conf.Positional, _arg(KNOWN, metavar="CONTROLLER")]
     task: TaskName = "swingup"
     """whose references are meant, and whose plant closes the loops of the check"""
     out: Annotated[
         Path,
-        _arg("the file: pilot.py, pilot.c (with pilot.h), pilot.onnx or pilot.jax"),
+        _arg(
+            "the file: pilot.py, pilot.c (with pilot.h), pilot.js, pilot.onnx or "
+            "pilot.jax"
+        ),
     ] = Path("pilot.py")
     dt: float | None = None
     """control period [s]; the task's by default"""
@@ -372,6 +396,6 @@ class Presets:
 
 
 Command = (
-    Demo | Design | Simulate | Render | Train | Compare | Report | Export
+    Demo | Design | Simulate | Render | Live | Train | Compare | Report | Export
     | Identify | Drive | Tasks | Controllers | Presets
 )  # fmt: skip

@@ -12,6 +12,7 @@ from hybridctl.cli.demo import demo
 from hybridctl.cli.drive import drive
 from hybridctl.cli.identify import identify
 from hybridctl.cli.lists import list_controllers, list_presets, list_tasks
+from hybridctl.cli.live import live
 from hybridctl.cli.render import render
 from hybridctl.cli.shared import (
     check_writable,
@@ -41,7 +42,8 @@ def run(command: Any, given: frozenset[str] = frozenset()) -> None:
         return _LISTS[type(command)](command)
     if isinstance(command, options.Train):
         return train(command, given)
-    is_file = isinstance(command, options.Export | options.Render | options.Drive)
+    one_file = options.Export | options.Render | options.Live | options.Drive
+    is_file = isinstance(command, one_file)
     check_writable(command.out.parent if is_file else command.out)
     if isinstance(command, options.Compare) and command.suite is not None:
         return compare_suite(command, given)
@@ -95,6 +97,7 @@ _COMMANDS: dict[type, Any] = {
     options.Design: design,
     options.Simulate: simulate,
     options.Render: render,
+    options.Live: live,
     options.Compare: compare_on_tasks,
     options.Report: report,
     options.Export: export,

@@ -1,6 +1,7 @@
 """`hybridctl compare --suite`: every strategy on every task of a suite."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 from hybridctl import show, suites
@@ -8,6 +9,7 @@ from hybridctl.cli import options
 from hybridctl.cli.shared import console, controller_of, labels_of, saved, typed
 
 KEPT = "kept"  # folder of trainings and scores, within --out
+PUSHED = 4  # controllers on the page that can be pushed
 
 
 def compare_suite(command: options.Compare, given: frozenset[str]) -> None:
@@ -26,9 +28,30 @@ def compare_suite(command: options.Compare, given: frozenset[str]) -> None:
     console.print(result.verdict, markup=False)
     with console.status("writing the report"):
         films, report = show.suite_films(result), command.out / "report.html"
-        page = show.suite_report(result, report, films=films, command=typed())
-    saved(path, page)
+        live = pushed(result, command.out / "live.html")
+        page = show.suite_report(
+            result, report, films=films, command=typed(), live=live
+        )
+    saved(path, *([] if live is None else [live]), page)
     console.print(f"done in {time.perf_counter() - began:.0f} s")
+
+
+def pushed(result: suites.Result, path: Path) -> Path | None:
+    """A page of the best controllers of the task with the most of them.
+
+    None where they cannot run in a page, as what a Python function answers cannot.
+    """
+    title = max(result.suite.entries, key=lambda t: len(result.columns(t)))
+    table = result.table(title)
+    rank = sorted(table.controllers, key=lambda n: table.row(n)["J_mean"])
+    against = result.suite.against
+    chosen = [against, *(n for n in rank if n != against and n != "mpc")][:PUSHED]
+    known = {name: table.controllers[name] for name in chosen}
+    try:
+        return show.live(table.task, known, path)
+    except ValueError as error:
+        console.print(f"no page to push: {error}", markup=False)
+        return None
 
 
 def suite_of(command: options.Compare, given: frozenset[str]) -> suites.Suite:

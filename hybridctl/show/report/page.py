@@ -28,11 +28,12 @@ def report(
     title: str | None = None,
     command: str | None = None,
     timestamp: str | None = None,
+    live: str | Path | None = None,
 ) -> Path:
     """Write comparisons as one HTML file: verdict, tables, figures, how it was made.
 
-    The file needs nothing but itself: no script, no network. The same input gives
-    the same bytes on the same machine.
+    The file needs nothing but itself: no network, and no script but that of a page
+    that is given as `live`. The same input gives the same bytes on the same machine.
 
     Args:
         tables: of `hc.compare`, one a task; or by title.
@@ -41,11 +42,13 @@ def report(
         title: of the page.
         command: that makes the page again; shown at its end.
         timestamp: shown at its end; none by default.
+        live: a page that `hc.live` wrote, with which it opens.
 
     Returns:
         Where the file is.
 
     Raises:
+        FileNotFoundError: there is no such page.
         ValueError: no tables, two of the same title, a run without a curve, or a
             file that cannot be written.
 
@@ -65,6 +68,7 @@ def report(
         sections=[_section(f, looks, f"f{i}") for i, f in enumerate(found, 1)],
         runs=[_run(n, r, looks, f"r{i}") for i, (n, r) in enumerate(runs.items())],
         made=provenance.rows(found, runs, command, timestamp),
+        live=framed(live),
     )
     return files.write_text(target, html)
 
@@ -117,6 +121,11 @@ def _section(found: Findings, looks: Mapping[str, Look], key: str) -> dict[str, 
 def _run(name: str, run: Any, looks: Mapping[str, Look], key: str) -> dict[str, str]:
     svg = to_svg(training_curve({name: run}, looks), key, f"Training of {name}")
     return {"name": name, "svg": svg, "text": provenance.story(run)}
+
+
+def framed(live: str | Path | None) -> str:
+    """The text of the page that a report opens with; none by default."""
+    return "" if live is None else Path(live).read_text(encoding="utf-8")
 
 
 def template(name: str) -> Any:

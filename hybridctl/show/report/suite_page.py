@@ -14,7 +14,7 @@ from hybridctl.show.figures.training import training_curve
 from hybridctl.show.report import provenance
 from hybridctl.show.report.findings import Findings
 from hybridctl.show.report.grid import facts
-from hybridctl.show.report.page import place_of, template
+from hybridctl.show.report.page import framed, place_of, template
 from hybridctl.show.report.parts import overview, worst
 from hybridctl.show.style import Look, looks_of
 from hybridctl.show.svg import to_svg
@@ -34,10 +34,12 @@ def suite_report(
     title: str | None = None,
     command: str | None = None,
     timestamp: str | None = None,
+    live: str | Path | None = None,
 ) -> Path:
     """Write a suite's result as one HTML file: verdict, tables, figures, films.
 
-    The file needs nothing but itself: no script, no network. Where a learned strategy
+    The file needs nothing but itself: no network, and no script but that of a page
+    that is given as `live`. Where a learned strategy
     loses to a classical one, its first lines say so.
 
     Args:
@@ -47,6 +49,7 @@ def suite_report(
         title: of the page.
         command: that makes the page again; shown at its end.
         timestamp: shown at its end; none by default.
+        live: a page that `hc.live` wrote, with which it opens.
 
     Returns:
         Where the file is.
@@ -70,6 +73,7 @@ def suite_report(
         films=[{"title": t, **film} for t, film in (films or {}).items()],
         sections=sections,
         made=_made(result, command, timestamp),
+        live=framed(live),
     )
     return files.write_text(target, html)
 

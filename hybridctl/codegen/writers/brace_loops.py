@@ -1,4 +1,4 @@
-"""Numbers in C, and loops that put numbers elsewhere or bring them together."""
+"""Loops that put numbers elsewhere or bring them together, in C and JavaScript."""
 
 import math
 from typing import Any
@@ -10,19 +10,6 @@ from hybridctl.codegen.graph import FLOAT, Value
 
 LONG = 8  # a sum of as many
 PLACE = "place"  # a kind of number: where in an array
-
-
-def literal(number: Any, kind: str, real: str) -> str:
-    """A number."""
-    if kind != FLOAT:
-        return str(int(number))
-    if math.isnan(number):
-        return "NAN"
-    if math.isinf(number):
-        return "INFINITY" if number > 0 else "-INFINITY"
-    if real == "double":
-        return repr(float(number))
-    return f"{np.float32(number)!s}f"
 
 
 def strides(shape: tuple[int, ...]) -> list[int]:
@@ -61,7 +48,7 @@ def nested(writer: Any, shape: tuple[int, ...]) -> tuple[list[str], int]:
             indices.append("0")
             continue
         i = writer.names.new("i")
-        writer.open(f"for (int {i} = 0; {i} < {n}; {i}++) {{")
+        writer.repeat(i, n)
         indices.append(i)
         opened += 1
     return indices, opened
@@ -97,7 +84,7 @@ def _part(
         shape = (len(targets.ravel()),)
         to, at = _tabled(writer, targets), _tabled(writer, places)
         i = writer.names.new("i")
-        writer.open(f"for (int {i} = 0; {i} < {shape[0]}; {i}++) {{")
+        writer.repeat(i, shape[0])
         text = writer.element(source, f"{at}[{i}]")
         writer.line(f"{name}[{to}[{i}]] = {text};")
         writer.close()
@@ -152,7 +139,7 @@ def dot(writer: Any, name: str, value: Value) -> None:
 
 def _declared(writer: Any, like: Value, size: int) -> str:
     name = writer.names.new("products")
-    writer.line(f"{writer.types[like.kind]} {name}[{size}];")
+    writer.declare(like.kind, name, size)
     return name
 
 

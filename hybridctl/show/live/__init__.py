@@ -1,0 +1,1 @@
+"""A page in which controllers run, and can be pushed."""

@@ -1,7 +1,8 @@
 """`evaluate`: one controller on many episodes of a task."""
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -23,6 +24,8 @@ from hybridctl.loop import LoopState, Trace, step
 from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
 from hybridctl.loop.simulate import run_checked
+from hybridctl.scale import On, Workers
+from hybridctl.tasks.spans import Span, spans
 from hybridctl.tasks.tally import Tally, count, nothing_yet
 from hybridctl.tasks.task import Task, start_episode
 
@@ -80,18 +83,24 @@ class Scores(NamedTuple):
         return plain_data(self)
 
 
-def episode_keys(seed: int, n: int) -> Array:
-    """Keys of the evaluation episodes: the same for every controller. [n, 2]."""
-    return _keys(as_key(seed), n)
+def episode_keys(seed: int, n: int, first: int = 0) -> Array:
+    """Keys of n evaluation episodes: the same for every controller. [n, 2]."""
+    rounds, start = divmod(first, 2**32)
+    return _keys(as_key(seed), np.uint32(start), np.uint32(rounds), n)
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _keys(root: Array, n: int) -> Array:
+@functools.partial(jax.jit, static_argnums=3)
+def _keys(root: Array, first: Array, rounds: Array, n: int) -> Array:
     root = jax.random.fold_in(root, EVALUATION)
-    return jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(n))
+    later = jax.random.fold_in(root, rounds)  # fold_in takes no more than 32 bits
+    root = jnp.where(rounds > 0, later, root)
+    index = first + jnp.arange(n, dtype=jnp.uint32)
+    return jax.vmap(jax.random.fold_in, (None, 0))(root, index)
 
 
-def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) -> Scores:
+def evaluate(
+    task: Task, controller: Controller, n: int = 128, seed: int = 0, *, on: On = None
+) -> Scores:
     """Score a controller on n episodes of a task.
 
     Episode i of a seed has the same start, plant, noise and pushes whatever the
@@ -102,6 +111,8 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
         controller: without open questions: an empty Slot outputs 0.
         n: number of episodes.
         seed: of the episodes.
+        on: who works, see `hc.scale.Workers`: None (this process), a number of
+            processes, any Executor, such as `hc.scale.ray()`. The scores are the same.
 
     Returns:
         Scores of all episodes.
@@ -116,19 +127,54 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
         True
     """
     check_pair(task, controller)
-    return scored(task, controller, n, seed)
+    with Workers.of(on) as team:
+        return score_all(task, {"": controller}, n, seed, team)[""]
+
+
+def scored(task: Task, controller: Controller, n: int, seed: Any) -> Scores:
+    """`evaluate` in this process, for those who have checked the pair."""
+    return score_all(task, {"": controller}, n, seed, Workers())[""]
+
+
+def score_all(
+    task: Task, controllers: Mapping[str, Controller], n: int, seed: Any, team: Workers
+) -> dict[str, Scores]:
+    """Scores of several that were checked, by whoever works."""
+    whole("n", n)
+    parts = list(itertools.product(controllers, spans(n)))
+    found = team.map(_score_part, (task, dict(controllers), seed), parts, "evaluate")
+    rows: dict[str, list] = {name: [] for name in controllers}
+    for (name, _), row in zip(parts, found, strict=True):
+        rows[name].append(row)
+    return {name: joined(found) for name, found in rows.items()}
+
+
+def joined(parts: Sequence[dict[str, np.ndarray]], axis: int = 0) -> Scores:
+    """Scores of all episodes, from the rows of shards."""
+    found = {k: np.concatenate([p[k] for p in parts], axis) for k in parts[0]}
+    return Scores(**found)
+
+
+def _score_part(shared: tuple, part: tuple[str, Span]) -> dict[str, np.ndarray]:
+    """Rows of `Scores` of one controller in one span."""
+    (task, controllers, seed), (name, span) = shared, part
+    return arrays_of(score_span(task, controllers[name], seed, span))
+
+
+def arrays_of(scores: Scores) -> dict[str, np.ndarray]:
+    """What there is of scores, by name."""
+    return {k: v for k, v in scores._asdict().items() if v is not None}
 
 
 @kept_programs()
-def scored(task: Task, controller: Controller, n: int, seed: Any) -> Scores:
-    """`evaluate` for those who have checked the pair."""
-    whole("n", n)
-    keys = episode_keys(seed, n)
+def score_span(task: Task, controller: Controller, seed: Any, span: Span) -> Scores:
+    """Scores of neighbouring episodes."""
+    keys = episode_keys(seed, span.lanes, span.first)
     if asks(controller):
-        sums = _hosted(cast(task), cast(controller), keys)
+        sums = _hosted(cast(task), cast(controller), keys[: span.count])
     else:
         sums = _episodes(cast(task, "task"), cast(controller, "controller"), keys)
-    return _scores(task, jax.tree.map(np.asarray, sums))
+    return _scores(task, jax.tree.map(lambda v: np.asarray(v)[: span.count], sums))
 
 
 @kept_programs()
@@ -151,7 +197,8 @@ def evaluate_all(
     for controller in controllers[:1] if alike else controllers:
         check_pair(task, controller)
     if not alike:
-        return [scored(task, controller, n, seed) for controller in controllers]
+        numbered = {str(i): controller for i, controller in enumerate(controllers)}
+        return list(score_all(task, numbered, n, seed, Workers()).values())
     parts = [split(controller) for controller in controllers]
     stacked = parts[0][1](map(np.stack, zip(*(p[0] for p in parts), strict=True)))
     system: tuple[Task, Controller] = cast((task, stacked))
@@ -209,7 +256,7 @@ def _scores(task: Task, tally: Tally) -> Scores:
 
 def start_of(task: Task, seed: int, index: int) -> LoopState:
     """The closed loop at the start of an evaluation episode, with an empty Slot."""
-    return begin_episode(task, episode_keys(seed, index + 1)[index])
+    return begin_episode(task, episode_keys(seed, 1, index)[0])
 
 
 def begin_episode(task: Task, key: Array) -> LoopState:
@@ -230,7 +277,7 @@ def replay(task: Task, controller: Controller, seed: int, index: int) -> Trace:
         Its trace over the whole horizon, beyond a failure too.
     """
     check_pair(task, controller)
-    return play(task, controller, episode_keys(seed, index + 1)[index])
+    return play(task, controller, episode_keys(seed, 1, index)[0])
 
 
 def play(task: Task, controller: Controller, key: Array) -> Trace:

@@ -24,6 +24,7 @@ from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
 from hybridctl.learn.teach.lesson import lesson_of
 from hybridctl.progress import Bars
+from hybridctl.scale import On, Workers
 from hybridctl.tasks import Goal, Task
 
 
@@ -48,6 +49,7 @@ def train(
     resume: Run | None = None,
     on_validation: Listener | tuple[Listener, ...] = (),
     progress: bool = True,
+    on: On = None,
     **settings: Any,
 ) -> Run | Runs:
     """Train a policy for the Slots of a template, where it will be used.
@@ -79,6 +81,9 @@ def train(
         on_validation: called with the `Run` so far after every validation; one or
             several, such as an `hc.RunFolder`.
         progress: show a progress bar.
+        on: who trains the seeds, one each, see `hc.scale.Workers`: None (threads of
+            this process), a number of processes, any Executor. The runs are the same;
+            `on_validation` is called there, and what it is has to travel.
         **settings: any other field of `Config`.
 
     Returns:
@@ -87,6 +92,9 @@ def train(
     Raises:
         ValueError: settings or parts that do not fit, before anything compiles.
     """
+    if on is not None:
+        given = {k: v for k, v in locals().items() if k in _OPTIONS} | settings
+        return _elsewhere(task, template, seed, seeds, given, on, progress)
     known = None if resume is None else _made_with(resume)
     anew = teacher is None and resume is None and config is None
     made_for = _made_for(template) if anew else None
@@ -147,6 +155,40 @@ def _side_by_side(sessions: list[Session], env: Lane) -> Runs:
             _cancel(waiting, sessions)
     runs = tuple(f.result() for f in waiting if not f.cancelled())
     return Runs(runs, time.perf_counter() - began)
+
+
+_OPTIONS = (
+    "algorithm", "engine", "steps", "config", "features", "teacher", "resume",
+    "on_validation",
+)  # fmt: skip
+
+
+def _elsewhere(
+    task: Task,
+    template: Controller,
+    seed: Any,
+    seeds: Any,
+    given: dict[str, Any],
+    on: On,
+    progress: bool,
+) -> Runs:
+    """Every seed a training of its own, wherever."""
+    seed, seeds = _checked_seeds(seed, seeds)
+    if seeds is None:
+        fail("on= shares the seeds of a training among workers; give seeds, or leave "
+             "out on")  # fmt: skip
+    began, numbers = time.perf_counter(), range(seed, seed + seeds)
+    with Workers.of(on) as team:
+        name = "train" if progress else ""
+        told = "seed {}".format
+        shared = task, template, given
+        runs = tuple(team.map(_train_seed, shared, numbers, name, told=told))
+    return Runs(runs, time.perf_counter() - began)
+
+
+def _train_seed(shared: tuple[Task, Controller, dict[str, Any]], seed: int) -> Run:
+    task, template, given = shared
+    return train(task, template, seed=seed, progress=False, **given)
 
 
 def _watch(waiting: list[Future]) -> None:

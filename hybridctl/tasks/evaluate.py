@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from hybridctl import ports
 from hybridctl.cache import kept_programs
-from hybridctl.checks import as_key, cast, fail, require, split
+from hybridctl.checks import as_key, cast, fail, on_numbers, require, split
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.bind import bind
@@ -25,7 +25,7 @@ from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
 from hybridctl.loop.simulate import run_checked
 from hybridctl.scale import On, Workers
-from hybridctl.tasks.spans import Span, spans
+from hybridctl.tasks.spans import BLOCK, Span, spans
 from hybridctl.tasks.tally import Tally, count, nothing_yet
 from hybridctl.tasks.task import Task, start_episode
 
@@ -177,9 +177,12 @@ def score_span(task: Task, controller: Controller, seed: Any, span: Span) -> Sco
     return _scores(task, jax.tree.map(lambda v: np.asarray(v)[: span.count], sums))
 
 
-@kept_programs()
 def evaluate_all(
-    task: Task, controllers: Sequence[Controller], n: int = 128, seed: int = 0
+    task: Task,
+    controllers: Sequence[Controller],
+    n: int = 128,
+    seed: int = 0,
+    team: Workers | None = None,
 ) -> list[Scores]:
     """Score several controllers on the same n episodes, those of one kind at once.
 
@@ -188,29 +191,50 @@ def evaluate_all(
         controllers: fast where they differ in numbers only.
         n: number of episodes.
         seed: of the episodes.
+        team: who works; None: this process.
 
     Returns:
         The scores of each.
     """
     require(n > 0 and len(controllers) > 0, f"n={n} episodes of {len(controllers)}")
+    team = team or Workers()
     alike = _alike(controllers)
     for controller in controllers[:1] if alike else controllers:
         check_pair(task, controller)
     if not alike:
         numbered = {str(i): controller for i, controller in enumerate(controllers)}
-        return list(score_all(task, numbered, n, seed, Workers()).values())
+        return list(score_all(task, numbered, n, seed, team).values())
+    few = len(controllers) if team.here else max(1, BLOCK // n)
+    parts = []
+    for first, some, lanes in spans(len(controllers), few):
+        filled = [*controllers[first : first + some], *[controllers[-1]] * lanes]
+        parts.append((some, filled[:lanes]))
+    found = joined(list(team.map(_score_alike, (task, n, seed), parts)))
+    rows = arrays_of(found)
+    return [
+        Scores(**{name: row[i] for name, row in rows.items()})
+        for i in range(len(controllers))
+    ]
+
+
+@kept_programs()
+def _score_alike(shared: tuple, part: tuple[int, list]) -> dict[str, np.ndarray]:
+    """Rows of `Scores` of the first few controllers of one kind, [count, n] each."""
+    (task, n, seed), (some, controllers) = shared, part
     parts = [split(controller) for controller in controllers]
     stacked = parts[0][1](map(np.stack, zip(*(p[0] for p in parts), strict=True)))
     system: tuple[Task, Controller] = cast((task, stacked))
     sums = _all_episodes(*system, episode_keys(seed, n))
-    sums = jax.tree.map(np.asarray, sums)
-    lane = lambda i: jax.tree.map(lambda row: row[i], sums)  # noqa: E731
-    return [_scores(task, lane(i)) for i in range(len(controllers))]
+    scores = _scores(task, jax.tree.map(np.asarray, sums))
+    return {name: row[:some] for name, row in arrays_of(scores).items()}
 
 
-@kept_programs()
 def evaluate_tasks(
-    tasks: Task, controller: Controller, keys: Any, margins: bool = False
+    tasks: Task,
+    controller: Controller,
+    keys: Any,
+    margins: bool = False,
+    team: Workers | None = None,
 ) -> Scores:
     """Score a controller on m tasks that differ in numbers only, all at once.
 
@@ -219,12 +243,30 @@ def evaluate_tasks(
         controller: that meets them.
         keys: of the episodes of each task, [m, n, 2].
         margins: also measure `peak` and `rest`.
+        team: who works; None: this process.
 
     Returns:
         Scores, [m, n] each.
     """
+    keys, shared = np.asarray(keys), (controller, margins)
+    if team is None or team.here:
+        return Scores(**_score_tasks(shared, (len(keys), tasks, keys)))
+    m, n, _ = keys.shape
+    parts = []
+    for first, some, lanes in spans(m, max(1, BLOCK // n)):
+        rows = np.minimum(first + np.arange(lanes), m - 1)  # filled up by the last
+        own = on_numbers(lambda v, rows=rows: np.asarray(v)[rows], tasks)
+        parts.append((some, own, keys[rows]))
+    return joined(list(team.map(_score_tasks, shared, parts)))
+
+
+@kept_programs()
+def _score_tasks(shared: tuple, part: tuple[int, Task, Any]) -> dict[str, np.ndarray]:
+    """Rows of `Scores` of the first few tasks, [count, n] each."""
+    (controller, margins), (some, tasks, keys) = shared, part
     sums = _of_all_tasks(*cast((tasks, controller, keys)), margins=margins)
-    return _scores(tasks, jax.tree.map(np.asarray, sums))
+    scores = _scores(tasks, jax.tree.map(np.asarray, sums))
+    return {name: row[:some] for name, row in arrays_of(scores).items()}
 
 
 def _alike(controllers: Sequence[Controller]) -> bool:

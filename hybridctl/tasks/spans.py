@@ -1,4 +1,4 @@
-"""Episodes cut into shards, whose shape depends on how many there are, and on nothing else."""
+"""Episodes cut into shards of one shape, which who works does not change."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class Span(NamedTuple):
 
 
 def spans(n: int, size: int = BLOCK, first: int = 0) -> list[Span]:
-    """n episodes in as few spans as hold `size` each, all of one shape.
+    """N episodes in as few spans as hold `size` each, all of one shape.
 
     Args:
         n: number of episodes.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hybridctl import plants as plants
     from hybridctl import ports as ports
     from hybridctl import runs as runs
+    from hybridctl import scale as scale
     from hybridctl import show as show
     from hybridctl import store as store
     from hybridctl import strategies as strategies

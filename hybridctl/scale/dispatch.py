@@ -11,6 +11,7 @@ import jax
 from hybridctl.checks import fail, plain
 from hybridctl.scale.kept import Kept, keepable
 from hybridctl.scale.keys import key_of
+from hybridctl.scale.local import Local
 from hybridctl.scale.shard import Failure, Job, Stamp, packed, work
 
 WINDOW = 1024  # shards at most that wait, or have arrived before an earlier one
@@ -51,8 +52,9 @@ class Dispatch:
         self.arrivals: queue.SimpleQueue[tuple[int, Future]] = queue.SimpleQueue()
         self.next = 0  # the first that nobody was given
         if executor is not None:
+            far = not isinstance(executor, Local)
             x64 = bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
-            self.head = Stamp.own(), x64, packed(job, shared)
+            self.head = Stamp.own(), x64, packed(job, shared, far)
 
     def results(self, arrived: Callable[[Any], None]) -> Iterator[Any]:
         """All of them, in the order of the parts."""

@@ -1,5 +1,6 @@
 """Whoever has `submit`: processes of this machine, Ray, dask, or somebody else's."""
 
+import warnings
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -81,7 +82,9 @@ class _Ray(Executor):
         self._engine: Any = engine
         self._began = not engine.is_initialized()
         if self._began:
-            engine.init(address, log_to_driver=False, logging_level="error")
+            with warnings.catch_warnings():  # what it forks runs a program at once
+                warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
+                engine.init(address, log_to_driver=False, logging_level="error")
         self._call = engine.remote(**{"max_retries": 0, **options})(_call)
         self._sent: tuple[Any, Any] = (None, None)
 

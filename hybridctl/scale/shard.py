@@ -59,25 +59,32 @@ class Stamp(NamedTuple):
         return f"a worker has {', '.join(told)}; {cure}" if told else None
 
 
-def packed(job: Job, shared: Any) -> bytes:
+def packed(job: Job, shared: Any, far: bool = False) -> bytes:
     """A function of a module and what all of its shards share, to be sent.
+
+    Args:
+        job: the function.
+        shared: what its shards have in common.
+        far: to where the script of this process is not imported.
 
     Raises:
         ValueError: something that no other process could make again.
     """
     try:
-        return pickle.dumps((job, shared), pickle.HIGHEST_PROTOCOL)
+        data = pickle.dumps((job, shared), pickle.HIGHEST_PROTOCOL)
+        return _by_value(job, shared) if far and b"__main__" in data else data
     except Exception as error:
         return _by_value(job, shared, error)
 
 
-def _by_value(job: Job, shared: Any, error: Exception) -> bytes:
-    """With functions that have no name, where cloudpickle is installed."""
+def _by_value(job: Job, shared: Any, error: Exception | None = None) -> bytes:
+    """With functions and classes that no module has, where cloudpickle is there."""
     try:
         import cloudpickle
 
         return cloudpickle.dumps((job, shared))
-    except Exception:
+    except Exception as new:
+        error = error or new
         fail(
             f"this cannot be sent to another process: {plain(error, 200)}; give "
             "functions and classes a name in a module, or leave out on="

@@ -13,7 +13,7 @@ from hybridctl.scale.keys import key_of
 from hybridctl.scale.local import Local
 from hybridctl.scale.shard import Job
 
-On = Any  # None | int | str | Executor | Workers
+On = Any  # None, a number of processes, a name, an Executor or Workers
 RETRIES = 2
 
 

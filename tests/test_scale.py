@@ -361,3 +361,50 @@ def test_a_cluster_gives_the_same_table(engine):
     finally:
         cluster.shutdown()
     assert table.to_dict() == alone.to_dict()
+
+
+# ------------------------------------------------------------------ search of settings
+
+
+def scored_at(best):
+    """A training that would score best with some learning rate and few seeds."""
+
+    def score(shared, part):
+        own, seed = part
+        gap = np.log10(own["learning_rate"] / best)
+        return {"score": np.asarray(-(gap**2) - 0.01 * seed)}
+
+    return score
+
+
+def test_a_search_finds_settings_and_gives_up_the_worse(monkeypatch):
+    name = "hybridctl.contests.search"
+    hc.search  # noqa: B018
+    monkeypatch.setattr(sys.modules[name], "_score_of", scored_at(1e-3))
+    space = {"learning_rate": (1e-6, 1.0), "hidden": [(8,), (64,)]}
+    found = [
+        hc.search(TASK, 1.0 * hc.Slot(1), space, 30, progress=False, on=on)
+        for on in (None, ThreadPoolExecutor(3))
+    ]
+    assert found[0].to_dict() == found[1].to_dict()
+    assert abs(np.log10(found[0].settings["learning_rate"]) + 3) < 0.5
+    given_up = [trial for trial in found[0].trials if trial.pruned]
+    assert given_up and all(len(trial.scores) < 3 for trial in given_up)
+    assert str(found[0]).startswith(f"30 settings, {len(given_up)} given up")
+
+
+@pytest.mark.parametrize("space", [{}, {"entropy_cost": (2.0, 1.0)}, {"hidden": []}])
+def test_a_space_without_a_range_is_refused(space):
+    with pytest.raises(ValueError, match=r"range|expected"):
+        hc.search(TASK, 1.0 * hc.Slot(1), space, 4)
+
+
+@pytest.mark.slow
+def test_a_search_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    task, space = hc.tasks.get("balance", seconds=1.0), {"learning_rate": (1e-4, 1e-2)}
+    known = {"seeds": 1, "steps": 4000, "progress": False, "keep": tmp_path}
+    first = hc.search(task, 1.0 * hc.Slot(1), space, 2, **known)
+    fresh = sys.modules["hybridctl.contests.search"]
+    monkeypatch.setattr(fresh, "train", lambda *a, **k: pytest.fail("again"))
+    again = hc.search(task, 1.0 * hc.Slot(1), space, 2, **known)
+    assert again.to_dict() == first.to_dict() and len(list(tmp_path.iterdir())) == 2

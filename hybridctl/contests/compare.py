@@ -23,6 +23,7 @@ def compare(
     *,
     timing: bool = False,
     on: On = None,
+    devices: int = 1,
 ) -> Table:
     """Compare controllers on the same starts, plants, noise and pushes.
 
@@ -38,6 +39,7 @@ def compare(
         timing: also measure the time of a control period.
         on: who works, see `hc.scale.Workers`: None (this process), a number of
             processes, any Executor, such as `hc.scale.ray()`.
+        devices: of each process over which episodes are laid, of `jax.devices()`.
 
     Returns:
         A `Table`: print it, or take `to_dict()`, `to_json(path)`, `worst(name)`.
@@ -61,9 +63,10 @@ def compare(
     known = dict(controllers)
     with Workers.of(on) as team:
         if n > LIMIT:
-            scores, sums = NotKept(), sum_up(task, known, n, seed, against, team)
+            sums = sum_up(task, known, n, seed, against, team, devices)
+            scores = NotKept()
         else:
-            scores, sums = score_all(task, known, n, seed, team), None
+            scores, sums = score_all(task, known, n, seed, team, devices), None
     times = {name: step_us(task, c) for name, c in known.items() if timing}
     return Table(task, known, scores, n, seed, against, times, sums)
 

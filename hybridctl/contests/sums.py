@@ -143,6 +143,7 @@ def sum_up(
     seed: int,
     against: str,
     team: Workers,
+    devices: int = 1,
 ) -> dict[str, Sums]:
     """Sums of n episodes, by name, which no order of arrival changes.
 
@@ -153,8 +154,9 @@ def sum_up(
         seed: of the episodes.
         against: whom differences are taken to.
         team: who works.
+        devices: of each process that share the episodes of a program.
     """
-    shared = task, dict(controllers), seed, against
+    shared = task, dict(controllers), seed, against, devices
     shards = team.map(_sum_part, shared, spans(n, SHARD), "compare")
     return dict(
         zip(controllers, functools.reduce(_both, map(_told, shards)), strict=True)
@@ -163,8 +165,8 @@ def sum_up(
 
 def _sum_part(shared: tuple, span: Span) -> dict[str, NDArray]:
     """Rows of `Sums` of every controller, by number and name."""
-    task, controllers, seed, against = shared
-    inner = spans(span.count, BLOCK, span.first)
+    task, controllers, seed, against, devices = shared
+    inner = spans(span.count, BLOCK, span.first, devices)
 
     def scores(controller: Controller) -> Scores:
         parts = (score_span(task, controller, seed, part) for part in inner)

@@ -25,6 +25,7 @@ from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
 from hybridctl.loop.simulate import run_checked
 from hybridctl.scale import On, Workers
+from hybridctl.scale.devices import laid_out
 from hybridctl.tasks.spans import BLOCK, Span, spans
 from hybridctl.tasks.tally import Tally, count, nothing_yet
 from hybridctl.tasks.task import Task, start_episode
@@ -99,7 +100,13 @@ def _keys(root: Array, first: Array, rounds: Array, n: int) -> Array:
 
 
 def evaluate(
-    task: Task, controller: Controller, n: int = 128, seed: int = 0, *, on: On = None
+    task: Task,
+    controller: Controller,
+    n: int = 128,
+    seed: int = 0,
+    *,
+    on: On = None,
+    devices: int = 1,
 ) -> Scores:
     """Score a controller on n episodes of a task.
 
@@ -113,6 +120,7 @@ def evaluate(
         seed: of the episodes.
         on: who works, see `hc.scale.Workers`: None (this process), a number of
             processes, any Executor, such as `hc.scale.ray()`. The scores are the same.
+        devices: of each process over which episodes are laid, of `jax.devices()`.
 
     Returns:
         Scores of all episodes.
@@ -128,7 +136,7 @@ def evaluate(
     """
     check_pair(task, controller)
     with Workers.of(on) as team:
-        return score_all(task, {"": controller}, n, seed, team)[""]
+        return score_all(task, {"": controller}, n, seed, team, devices)[""]
 
 
 def scored(task: Task, controller: Controller, n: int, seed: Any) -> Scores:
@@ -137,12 +145,18 @@ def scored(task: Task, controller: Controller, n: int, seed: Any) -> Scores:
 
 
 def score_all(
-    task: Task, controllers: Mapping[str, Controller], n: int, seed: Any, team: Workers
+    task: Task,
+    controllers: Mapping[str, Controller],
+    n: int,
+    seed: Any,
+    team: Workers,
+    devices: int = 1,
 ) -> dict[str, Scores]:
     """Scores of several that were checked, by whoever works."""
     whole("n", n)
-    parts = list(itertools.product(controllers, spans(n)))
-    found = team.map(_score_part, (task, dict(controllers), seed), parts, "evaluate")
+    parts = list(itertools.product(controllers, spans(n, devices=devices)))
+    shared = task, dict(controllers), seed
+    found = team.map(_score_part, shared, parts, "evaluate")
     rows: dict[str, list] = {name: [] for name in controllers}
     for (name, _), row in zip(parts, found, strict=True):
         rows[name].append(row)
@@ -169,7 +183,7 @@ def arrays_of(scores: Scores) -> dict[str, np.ndarray]:
 @kept_programs()
 def score_span(task: Task, controller: Controller, seed: Any, span: Span) -> Scores:
     """Scores of neighbouring episodes."""
-    keys = episode_keys(seed, span.lanes, span.first)
+    keys = laid_out(episode_keys(seed, span.lanes, span.first), span.devices)
     if asks(controller):
         sums = _hosted(cast(task), cast(controller), keys[: span.count])
     else:
@@ -206,7 +220,7 @@ def evaluate_all(
         return list(score_all(task, numbered, n, seed, team).values())
     few = len(controllers) if team.here else max(1, BLOCK // n)
     parts = []
-    for first, some, lanes in spans(len(controllers), few):
+    for first, some, lanes, _ in spans(len(controllers), few):
         filled = [*controllers[first : first + some], *[controllers[-1]] * lanes]
         parts.append((some, filled[:lanes]))
     found = joined(list(team.map(_score_alike, (task, n, seed), parts)))
@@ -253,7 +267,7 @@ def evaluate_tasks(
         return Scores(**_score_tasks(shared, (len(keys), tasks, keys)))
     m, n, _ = keys.shape
     parts = []
-    for first, some, lanes in spans(m, max(1, BLOCK // n)):
+    for first, some, lanes, _ in spans(m, max(1, BLOCK // n)):
         rows = np.minimum(first + np.arange(lanes), m - 1)  # filled up by the last
         own = on_numbers(lambda v, rows=rows: np.asarray(v)[rows], tasks)
         parts.append((some, own, keys[rows]))

@@ -354,7 +354,7 @@ def test_seeds_are_what_a_training_shares():
 def test_a_cluster_gives_the_same_table(engine):
     pytest.importorskip("ray" if engine == "ray" else "distributed")
     alone = hc.compare(TASK, KNOWN, n=N)
-    options = {"num_cpus": 1} if engine == "ray" else {"n_workers": 1}
+    options = {"num_cpus": 1} if engine == "ray" else {"workers": 1}
     cluster = getattr(hc.scale, engine)(**options)
     try:
         table = hc.compare(TASK, KNOWN, n=N, on=cluster)

@@ -10,7 +10,7 @@ from hybridctl.cli.shared import console, controller_of, labels_of, saved, typed
 from hybridctl.contests.compare import compare
 from hybridctl.contests.table import Table
 from hybridctl.controllers import Controller
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Task
 
 USUAL = ("lqr", "machine")

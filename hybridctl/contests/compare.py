@@ -9,7 +9,7 @@ from hybridctl.checks import one_of
 from hybridctl.contests.sums import LIMIT, NotKept, sum_up
 from hybridctl.contests.table import Table, check_named
 from hybridctl.controllers import Controller
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import check_pair, play_from, score_all, start_of
 

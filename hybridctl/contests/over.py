@@ -16,7 +16,7 @@ from hybridctl.contests.table import check_named, write_json
 from hybridctl.controllers import Controller
 from hybridctl.controllers.controller import walk
 from hybridctl.describe import Shown, plain_data
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair, episode_keys, evaluate_tasks
 from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson

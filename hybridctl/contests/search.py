@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import count, fail, require
+from hybridctl.checks import count, fail, one_of, require
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
-from hybridctl.learn import train
+from hybridctl.learn import Config, train
 from hybridctl.progress import Bars
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Task
 from hybridctl.tasks.statistics import Interval, student_mean
 
 BATCH = 4  # settings that are proposed at a time, whoever trains them
+KNOWN = ("config", "features", "teacher", *(f.name for f in dataclasses.fields(Config)))
 TOLD = 5  # of the best that are printed
 
 
@@ -133,6 +134,8 @@ def search(
     """
     count("budget", budget)
     count("seeds", seeds)
+    for name in (*space, *settings):
+        one_of("setting", name, KNOWN)
     require(bool(space), "nothing to search for; give a setting a range")
     study, axes = _study(seed), {name: _axis(name, v) for name, v in space.items()}
     team = on if isinstance(on, Workers) else Workers(on, keep=keep)

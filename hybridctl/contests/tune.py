@@ -12,7 +12,7 @@ from hybridctl.contests.parameters import setter
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.progress import track
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair, evaluate_all
 from hybridctl.tasks.statistics import Interval, bootstrap_mean

@@ -14,7 +14,7 @@ from hybridctl.design.trials import Trials, search
 from hybridctl.kinds import checked
 from hybridctl.loop import Loop
 from hybridctl.plants import Plant
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 
 ATTEMPTS = 20  # at a level that no fresh start refutes
 

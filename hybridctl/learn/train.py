@@ -24,7 +24,7 @@ from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
 from hybridctl.learn.teach.lesson import lesson_of
 from hybridctl.progress import Bars
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Goal, Task
 
 

@@ -6,10 +6,7 @@ from hybridctl.lazy import open_room
 
 if TYPE_CHECKING:
     from hybridctl.scale.engines import dask as dask
-    from hybridctl.scale.engines import executor_of as executor_of
     from hybridctl.scale.engines import ray as ray
-    from hybridctl.scale.local import Local as Local
-    from hybridctl.scale.workers import On as On
     from hybridctl.scale.workers import Workers as Workers
 
 open_room(__name__)

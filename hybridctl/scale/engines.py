@@ -4,6 +4,7 @@ import warnings
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from hybridctl.cache import cores
 from hybridctl.checks import fail
 from hybridctl.scale.local import Local
 
@@ -80,12 +81,12 @@ class _Ray(Executor):
         except ImportError:
             fail("Ray is not installed: pip install 'hybridctl[ray]'")
         self._engine: Any = engine
+        self._call = engine.remote(**{"max_retries": 0, **options})(_call)
         self._began = not engine.is_initialized()
         if self._began:
             with warnings.catch_warnings():  # what it forks runs a program at once
                 warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
                 engine.init(address, log_to_driver=False, logging_level="error")
-        self._call = engine.remote(**{"max_retries": 0, **options})(_call)
         self._sent: tuple[Any, Any] = (None, None)
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
@@ -114,13 +115,13 @@ def _call(fn: Any, kwargs: dict[str, Any], *args: Any) -> Any:
     return fn(*args, **kwargs)
 
 
-def dask(address: str | None = None, **options: Any) -> Executor:
+def dask(address: str | None = None, workers: int | None = None) -> Executor:
     """A cluster of dask as an Executor.
 
     Args:
         address: of its scheduler, as "tcp://host:8786"; None: processes of this
             machine that end with this one.
-        **options: of `distributed.Client`, such as n_workers=4.
+        workers: how many of those; one a core by default.
 
     Raises:
         ValueError: dask's scheduler is not installed.
@@ -135,9 +136,10 @@ def dask(address: str | None = None, **options: Any) -> Executor:
         from distributed import Client
     except ImportError:
         fail("dask is not installed: pip install 'hybridctl[dask]'")
-    if address is None:
-        options = {"threads_per_worker": 1, "dashboard_address": None} | options
-    return _Dask(Client(address, **options))
+    if address is not None:
+        return _Dask(Client(address))
+    own = {"threads_per_worker": 1, "dashboard_address": None}
+    return _Dask(Client(n_workers=cores() if workers is None else workers, **own))
 
 
 class _Dask(Executor):

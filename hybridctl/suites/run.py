@@ -9,7 +9,7 @@ import jax
 from hybridctl.cache import cores
 from hybridctl.checks import fail, require
 from hybridctl.progress import Bar, Bars
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.result import Result
 from hybridctl.suites.shelf import Shelf

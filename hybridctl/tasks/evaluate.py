@@ -24,8 +24,8 @@ from hybridctl.loop import LoopState, Trace, step
 from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
 from hybridctl.loop.simulate import run_checked
-from hybridctl.scale import On, Workers
 from hybridctl.scale.devices import laid_out
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks.spans import BLOCK, Span, spans
 from hybridctl.tasks.tally import Tally, count, nothing_yet
 from hybridctl.tasks.task import Task, start_episode

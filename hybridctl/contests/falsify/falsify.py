@@ -20,7 +20,7 @@ from hybridctl.contests.falsify.search import FailureSearch, margins, unsuccessf
 from hybridctl.contests.table import write_json
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair
 

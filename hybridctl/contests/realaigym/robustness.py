@@ -16,7 +16,7 @@ from hybridctl.contests.realaigym.imperfect import Part, loops, nominal, parts
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.plants import CartPole
-from hybridctl.scale import On, Workers
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks.evaluate import check_pair, episode_keys, evaluate_tasks
 
 PARTS = (

@@ -1,5 +1,6 @@
 """Whoever has `submit`: processes of this machine, Ray, dask, or somebody else's."""
 
+import logging
 import warnings
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -86,7 +87,7 @@ class _Ray(Executor):
         if self._began:
             with warnings.catch_warnings():  # what it forks runs a program at once
                 warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
-                engine.init(address, log_to_driver=False, logging_level="error")
+                engine.init(address, log_to_driver=False, logging_level=logging.ERROR)
         self._sent: tuple[Any, Any] = (None, None)
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:

@@ -16,7 +16,8 @@ import pytest
 import hybridctl as hc
 from hybridctl import files
 from hybridctl.contests.sums import Sums, sum_up
-from hybridctl.scale import Workers, executor_of
+from hybridctl.scale import Workers
+from hybridctl.scale.engines import executor_of
 from hybridctl.scale.shard import Stamp, packed, work
 from hybridctl.tasks.evaluate import episode_keys
 from hybridctl.tasks.spans import spans

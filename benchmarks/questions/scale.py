@@ -1,12 +1,12 @@
 """What do more processes bring, what do they cost, and what do they lose?
 
-"same": one comparison and one tuning by this process, by 1, 2, 3 and 8 processes, by Ray
-and by dask; bit for bit? "lost": how often a worker is killed while twenty shards of a
-tenth of a second are done, and whether all results are there, once each; a driver is
-killed as often as `--drivers` says, and goes on from what was kept. "speed": the machine
-on `global`, summed up, by two bare processes that share the episodes and nothing else,
-by `on=2`, and by Ray with two workers, in turns; what a shard of nothing costs, and how
-long it takes until the first one has come back.
+"same": one comparison and one tuning by this process, by 1, 2, 3 and 8 processes, by
+Ray and by dask; bit for bit? "lost": a worker is killed every second while shards of a
+tenth of a second are done: are all results there, once each? And a driver is killed
+after some shards, again and again, and goes on from what was kept. "speed": the
+machine on `global`, summed up, by two bare processes that share the episodes and
+nothing else, by `on=2`, and by Ray with two workers, in turns; what a shard of nothing
+costs, and how long it takes until the first one has come back.
 
 On a machine that does nothing else: `python -m benchmarks.questions.scale`. Writes
 benchmarks/results/scale.json.
@@ -142,9 +142,10 @@ def _under_fire(folder: str, kills: int) -> tuple[int, list[int]]:
 def drive(folder: str) -> None:
     """A driver that keeps what it has."""
     with Workers(2, keep=Path(folder, "kept"), progress=False) as team:
-        marks = tempfile.mkdtemp(dir=folder)
-        found = [int(r["part"]) for r in team.map(linger, "/tmp", range(200))]
-    assert found == list(range(200)), marks
+        seen = Path(folder, "seen")
+        seen.mkdir(exist_ok=True)
+        found = [int(r["part"]) for r in team.map(linger, str(seen), range(200))]
+    assert found == list(range(200))
 
 
 def _shot(folder: str) -> int:

@@ -83,7 +83,7 @@ def train(
         progress: show a progress bar.
         on: who trains the seeds, one each, see `hc.scale.Workers`: None (threads of
             this process), a number of processes, any Executor. The runs are the same;
-            `on_validation` is called there, and what it is has to travel.
+            `on_validation` is called there, and Ctrl-C leaves what it kept.
         **settings: any other field of `Config`.
 
     Returns:
@@ -92,9 +92,7 @@ def train(
     Raises:
         ValueError: settings or parts that do not fit, before anything compiles.
     """
-    if on is not None:
-        given = {k: v for k, v in locals().items() if k in _OPTIONS} | settings
-        return _elsewhere(task, template, seed, seeds, given, on, progress)
+    given = {k: v for k, v in locals().items() if k in _OPTIONS} | settings
     known = None if resume is None else _made_with(resume)
     anew = teacher is None and resume is None and config is None
     made_for = _made_for(template) if anew else None
@@ -108,6 +106,9 @@ def train(
     seed, seeds = _checked_seeds(seed, seeds)
     _check_resume(resume, seeds, config)
     _check_teacher(teacher, resume, config)
+    if on is not None:
+        shared = task, template, given
+        return _elsewhere(shared, seed, seeds, on, "train" if progress else "")
     template = held(template, config.action_repeat)
     several = isinstance(on_validation, tuple)
     listeners = on_validation if several else (on_validation,)
@@ -163,25 +164,13 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def _elsewhere(
-    task: Task,
-    template: Controller,
-    seed: Any,
-    seeds: Any,
-    given: dict[str, Any],
-    on: On,
-    progress: bool,
-) -> Runs:
+def _elsewhere(shared: tuple, seed: int, seeds: int | None, on: On, name: str) -> Runs:
     """Every seed a training of its own, wherever."""
-    seed, seeds = _checked_seeds(seed, seeds)
     if seeds is None:
-        fail("on= shares the seeds of a training among workers; give seeds, or leave "
-             "out on")  # fmt: skip
+        fail("on= shares the seeds of a training; give seeds, or leave out on")
     began, numbers = time.perf_counter(), range(seed, seed + seeds)
     with Workers.of(on) as team:
-        name = "train" if progress else ""
         told = "seed {}".format
-        shared = task, template, given
         runs = tuple(team.map(_train_seed, shared, numbers, name, told=told))
     return Runs(runs, time.perf_counter() - began)
 

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-import jax
-
 from hybridctl.checks import fail, plain
 from hybridctl.scale.kept import Kept, keepable
 from hybridctl.scale.keys import key_of
 from hybridctl.scale.local import Local
-from hybridctl.scale.shard import Failure, Job, Stamp, packed, work
+from hybridctl.scale.shard import Failure, Job, origin, packed, work
 
 WINDOW = 1024  # shards at most that wait, or have arrived before an earlier one
 AWAKE = 0.2  # [s] after which a waiting process looks for Ctrl-C
@@ -53,8 +51,7 @@ class Dispatch:
         self.next = 0  # the first that nobody was given
         if executor is not None:
             far = not isinstance(executor, Local)
-            x64 = bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
-            self.head = Stamp.own(), x64, packed(job, shared, far)
+            self.head = *origin(), packed(job, shared, far)
 
     def results(self, arrived: Callable[[Any], None]) -> Iterator[Any]:
         """All of them, in the order of the parts."""
@@ -83,7 +80,11 @@ class Dispatch:
                 self._submit(i)
 
     def _submit(self, i: int) -> None:
-        future = self.executor.submit(work, *self.head, self.parts[i])
+        try:
+            future = self.executor.submit(work, *self.head, self.parts[i])
+        except Exception as error:
+            told = f"{type(error).__name__}: {plain(error, 400)}"
+            raise ValueError(f"{self._name(i)} finds nobody: {told}") from error
         self.waiting[i] = future
         future.add_done_callback(lambda f: self.arrivals.put((i, f)))
 

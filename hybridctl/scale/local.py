@@ -111,6 +111,7 @@ class _Process:
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
+        self._process.join()
 
 
 def _serve(pipe: Any) -> None:

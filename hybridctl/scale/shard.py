@@ -59,6 +59,11 @@ class Stamp(NamedTuple):
         return f"a worker has {', '.join(told)}; {cure}" if told else None
 
 
+def origin() -> tuple[Stamp, bool]:
+    """What this process is, and whether it computes in float64."""
+    return Stamp.own(), bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+
+
 def packed(job: Job, shared: Any, far: bool = False) -> bytes:
     """A function of a module and what all of its shards share, to be sent.
 

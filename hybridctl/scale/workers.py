@@ -11,7 +11,7 @@ from hybridctl.scale.engines import executor_of
 from hybridctl.scale.kept import Kept
 from hybridctl.scale.keys import key_of
 from hybridctl.scale.local import Local
-from hybridctl.scale.shard import Job
+from hybridctl.scale.shard import Job, origin
 
 On = Any  # None, a number of processes, a name, an Executor or Workers
 RETRIES = 2
@@ -107,17 +107,19 @@ class Workers:
             ValueError: what the job refuses, a worker of another version, or a shard
                 that was tried in vain.
         """
-        key = None if self._kept is None else key_of(job, shared)
+        key = None if self._kept is None else key_of(*origin(), job, shared)
         dispatch = Dispatch(
             self._executor, job, shared, parts, self.retries, self._kept, key, told
         )  # fmt: skip
-        seen = bool(name) and self.progress and self._executor is not None
-        with Bars(seen, passing=True) as bars:
+        done = done or (lambda part: None)
+        if not (name and self.progress and self._executor is not None):
+            yield from dispatch.results(done)
+            return
+        with Bars(passing=True) as bars:
             bar = bars.bar(name, len(parts))
 
             def arrived(part: Any) -> None:
                 bar.advance()
-                if done is not None:
-                    done(part)
+                done(part)
 
             yield from dispatch.results(arrived)

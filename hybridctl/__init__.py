@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hybridctl import plants as plants
     from hybridctl import ports as ports
     from hybridctl import runs as runs
+    from hybridctl import scale as scale
     from hybridctl import show as show
     from hybridctl import store as store
     from hybridctl import strategies as strategies
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from hybridctl.contests.compare import compare as compare
     from hybridctl.contests.falsify.falsify import falsify as falsify
     from hybridctl.contests.over import compare_over as compare_over
+    from hybridctl.contests.search import search as search
     from hybridctl.contests.tune import tune as tune
     from hybridctl.controllers import EKF as EKF
     from hybridctl.controllers import GRU as GRU

@@ -28,7 +28,7 @@ from hybridctl.learn.brax.networks import on_host
 from hybridctl.store.container import pack, unpack
 from hybridctl.store.save import from_bytes, to_bytes
 from hybridctl.suites import Column
-from hybridctl.suites.keys import key_of
+from hybridctl.scale.keys import key_of
 
 TASK = zoo.task("global")
 PLANT, UP = TASK.plant, TASK.target

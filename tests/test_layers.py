@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
     "version", "names", "rounding", "screen", "progress", "lazy", "checks", "files",
-    "ports", "kinds", "cache", "precision", "describe", "plants", "controllers", "loop",
+    "ports", "kinds", "cache", "precision", "scale", "describe", "plants", "controllers", "loop",
     "design", "tasks", "strategies", "learn", "contests", "compare", "codegen",
     "store", "runs", "deploy", "suites", "show", "gym", "cli", "__init__",
 )  # fmt: skip

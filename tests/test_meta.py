@@ -182,6 +182,7 @@ GIVEN = {  # what they are called with
     "controllers.near": (UP,),
     "tasks.reach": (PLANT,),
     "controllers.schedule": (PLANT, [HELD, HELD]),
+    "contests.search": (hc.tasks.get("balance"), hc.Slot(1), {"target": (1.0, 2.0)}),
     "learn.train": (hc.tasks.get("balance"), hc.Slot(1)),
 }
 

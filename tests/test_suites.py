@@ -21,7 +21,7 @@ from hybridctl.contests.statistics import (
     interquartile_mean,
 )
 from hybridctl.show.report.films import film
-from hybridctl.suites.keys import key_of
+from hybridctl.scale.keys import key_of
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scorings, trainings
 

@@ -19,6 +19,14 @@ KNOWN = (
 )
 Out = Annotated[Path, _arg("folder that the results are written to")]
 Flag = tyro.conf.FlagCreatePairsOff
+On = Annotated[
+    str | None,
+    _arg(
+        "who works: local:4 (so many processes), ray or ray://host:10001, dask or "
+        "dask://host:8786; this process by default",
+        metavar="WORKERS",
+    ),
+]
 Json = Annotated[bool, Flag, _arg("as JSON, for programs")]
 
 
@@ -185,6 +193,7 @@ class Train:
             "folder of its own: seed-0, seed-1, ..."
         ),
     ] = None
+    on: On = None
     resume: Annotated[
         bool,
         Flag,
@@ -253,6 +262,7 @@ class Compare:
     ] = None
     jobs: int | None = None
     """of the suite: processes side by side; one a core by default"""
+    on: On = None
     out: Out = Path("runs/compare")
 
 

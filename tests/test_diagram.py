@@ -1,5 +1,8 @@
 """Block diagrams: what is refused, and what they compute."""
 
+import itertools
+import re
+
 import control
 import jax
 import jax.numpy as jnp
@@ -430,7 +433,7 @@ def halved(u):
 
 
 def drive():
-    """A motor's current loop at 200 Hz within, a machine at 50 Hz around a cart-pole."""
+    """A current loop at 200 Hz within, a machine at 50 Hz around a cart-pole."""
     motor = hc.state_space([[-40.0]], [[20.0]], [[1.0]], outputs=["force"])
     current = hc.Sampled(hc.StateFeedback([[3.0, -3.0]], [0.0, 0.0], [0.0]), 0.005)
     amp = hc.Diagram(
@@ -521,3 +524,38 @@ def test_the_tutorials_cart_pole_as_a_diagram_is_the_same_cart_pole_bit_for_bit(
     d = hc.Diagram({"cart": CART}, {"cart": "force"}, ["force"])
     x, u = jnp.array([0.1, 3.0, 0.2, -0.4]), jnp.array([0.7])
     zoo.same_bits(rate(d, x, u), CART.ode(0.0, x, u))
+
+
+def test_drawings_have_every_block_and_only_right_angles():
+    svg = drive().draw()
+    for told in (">cart<", ">amp<", ">3 blocks<", ">machine, 0.02 s<", ">force<"):
+        assert told in svg
+    for way in re.findall(r"<path d='M([^']*)'", svg):
+        points = [tuple(map(float, p.split())) for p in way.split("L")]
+        for (x, y), (a, b) in itertools.pairwise(points):
+            assert x == a or y == b
+    assert drive()._repr_svg_() == svg and ">(2s + 1) / (0.05s + 1)<" in servo().draw()
+    assert "sampled  m every 0.02 s, amp.c every 0.005 s" in str(drive())
+
+
+def test_systems_of_python_control_come_and_go():
+    assert isinstance(hc.from_control(CART.to_control()), hc.CartPole)
+    pump = control.nlsys(
+        lambda t, x, u, params: -params["k"] * jnp.sqrt(1.0 + x) + u,
+        lambda t, x, u, params: 2.0 * x, inputs=["u"], outputs=["y"], states=["h"],
+        params={"k": 3.0}, name="pump",
+    )  # fmt: skip
+    gain = control.nlsys(None, lambda t, x, u, p: jnp.tanh(u), inputs=1, outputs=1,
+                         name="gain")  # fmt: skip
+    both = control.interconnect(
+        [pump, gain], [["pump.u", "gain.y[0]"], ["gain.u[0]", "-pump.y"]],
+        inplist=["gain.u[0]"], inputs=["r"], outlist=["pump.y"], outputs=["y"],
+    )  # fmt: skip
+    d = hc.Diagram({"tank": hc.from_control(both), "k": gain}, {"k": "r", "tank": "k"},
+                   ["r"], ["tank.y"])  # fmt: skip
+    x, u = jnp.array([0.5]), jnp.array([0.7])
+    expected = -3.0 * np.sqrt(1.5) + np.tanh(np.tanh(0.7) - 1.0)
+    np.testing.assert_allclose(d.ode(0.0, x, u), [expected], rtol=1e-5)
+    np.testing.assert_allclose(d.output(0.0, x, u), [1.0])
+    with pytest.raises(ValueError, match=r"sampled parts, which python-control cannot"):
+        zoo.sampled_diagram().to_control()

@@ -214,6 +214,7 @@ ZOO |= classes(zoo.foreign(TASK))
 
 NOT_WRITTEN = {
     "Answer": "what the loop puts in the place of a Foreign while it runs",
+    "ControlSystem": "what a nonlinear system of python-control is in a diagram",
     "Seeing": "what a door puts before a controller whose measurements stand elsewhere",
 }
 KEPT = (hc.Controller, Guard, hc.Plant, hc.Value)

@@ -37,6 +37,7 @@ def nonlinear_system(plant: Dynamics) -> "control.NonlinearIOSystem":
         with float64_on_host():
             return np.asarray(output(plant, *map(np.float64, (t, x, u))))
 
+    update.plant = plant  # by which a diagram takes it for what it is
     return control.nlsys(update, give, **_names(plant))
 
 

@@ -235,6 +235,21 @@ class Diagram(HybridPlant, SampledPlant):
         """What its blocks give at a moment."""
         return Values(self.plan, self.parts, t, x, u)
 
+    def draw(self) -> str:
+        """The diagram as a picture: the text of an `<svg>`.
+
+        Diagrams within are folded: draw those by themselves, `diagram.block.draw()`.
+
+        Example:
+            >>> import hybridctl as hc
+            >>> row = hc.transfer([1], [1, 1]) >> hc.Saturation(1.0)
+            >>> row.draw()[:4]
+            '<svg'
+        """
+        from hybridctl.describe import picture  # what it looks like is told there
+
+        return picture(self) or ""
+
     @property
     def _with_events(self) -> list[int]:
         return sorted({i for _, i, _ in self.plan.events})

@@ -165,8 +165,9 @@ def transfer(
     if len(den) == 1:
         return Gain(num[0] / den[0])
     if dt is not None:
-        return DiscreteStateSpace(*_companion(num, den), dt)
-    return TransferFunction(num, den)
+        A, B, C, D = _companion(num, den)
+        return DiscreteStateSpace(A, B, C, D, dt)
+    return TransferFunction(num=num, den=den)
 
 
 def _companion(num: Any, den: Any) -> tuple[Any, ...]:

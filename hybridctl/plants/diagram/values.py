@@ -86,7 +86,8 @@ class Values:
         def left(torn: Array, numbers: Any) -> Array:
             leaves, *moment = numbers
             parts = jax.tree.unflatten(structure[1], leaves)
-            given = Values(self.plan, parts, *moment, torn)
+            t, x, u = moment
+            given = Values(self.plan, parts, t, x, u, torn)
             again = [jnp.asarray(given.ask(i), self.dtype) for i in self.plan.torn]
             return jnp.concatenate(again) - torn
 
@@ -100,7 +101,8 @@ class Values:
 
     def ask(self, i: int) -> Any:
         """Outputs of a leaf, asked anew."""
-        block, leaf = self.parts[i], self.plan.leaves[i]
+        block: Any = self.parts[i]
+        leaf = self.plan.leaves[i]
         if isinstance(block, Static):
             return jnp.atleast_1d(block(*(_plain(a) for a in self.arguments(i))))
         if isinstance(block, SampledBlock):

@@ -81,7 +81,7 @@ class Level:
                 whole = any(entries is None for _, entries, _ in row)
                 if whole or not (argument.needed or row):
                     continue
-                there = {e for _, entries, _ in row for e in entries or ()}
+                there = {e for _, entries, _ in row for e in (entries or ())}
                 signals = argument.signals or ()
                 loose += [
                     f"{name}.{s.name or f'{argument.name}[{j}]'}"
@@ -98,7 +98,9 @@ class Level:
         """Where a wire's numbers come from; None where a width is not known yet."""
         if not isinstance(source, str):
             parts = [self.refs(one) for one in source]
-            return None if None in parts else [r for part in parts for r in part or ()]
+            known = [part for part in parts if part is not None]
+            whole = [ref for part in known for ref in part]
+            return whole if len(known) == len(parts) else None
         if source in self.inputs:
             return [((INPUT, self.inputs.index(source)), Signal(source))]
         name, port = parted(source, self.blocks) or ("", "")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hybridctl.checks import fail, one_of, positive, require
+from hybridctl.checks import fail, number, one_of, positive, require
 from hybridctl.controllers import LinearController
 from hybridctl.design.transfer import realize
 from hybridctl.kinds import checked
@@ -73,6 +73,7 @@ def from_control(
             f"expected a control.StateSpace, got {type(system).__name__}; for example "
             "control.ss(A, B, C, D, dt)"
         )
+    dt = number("dt", dt)
     positive("dt", dt)
     one_of("method", method, METHODS)
     several = max(system.ninputs, system.noutputs) > 1

@@ -10,7 +10,7 @@ from hybridctl.design.riccati import held, lqrd
 from hybridctl.design.riccati import lqr as continuous_lqr
 from hybridctl.kinds import check_kind, checked
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.sampled import continuous
+from hybridctl.plants.linearize import continuous
 from hybridctl.ports import names_of
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from hybridctl.design.matrices import real
 from hybridctl.design.riccati import dlqr
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
+from hybridctl.plants.linearize import continuous
 from hybridctl.plants.outputs import Outputs, function_of, pairs
-from hybridctl.plants.sampled import continuous
 from hybridctl.plants.scales import natural_units
 from hybridctl.ports import names_of
 from hybridctl.precision import float64_on_host

@@ -19,7 +19,7 @@ from hybridctl.design.riccati import held, regulator
 from hybridctl.design.wellposed import Problem, detectable, stabilizable
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.sampled import continuous
+from hybridctl.plants.linearize import continuous
 from hybridctl.plants.scales import natural_units
 from hybridctl.ports import names_of
 

@@ -12,7 +12,14 @@ from jax import Array
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from hybridctl.checks import as_float, finite_entries, is_concrete, require, shape
+from hybridctl.checks import (
+    as_float,
+    fail,
+    finite_entries,
+    is_concrete,
+    require,
+    shape,
+)
 from hybridctl.describe import Shown
 from hybridctl.kinds import checked
 from hybridctl.precision import float64, float64_on_host
@@ -109,6 +116,31 @@ def linearize(
         finite_entries(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
     _at_rest(plant, dx, np.abs(A) @ _sizes(plant, equilibrium, A, B) + np.abs(B @ u))
     return A + 0.0, B + 0.0  # no negative zeros
+
+
+@checked
+def continuous(
+    plant: Dynamics, equilibrium: Equilibrium
+) -> tuple[Float[np.ndarray, "n_x n_x"], Float[np.ndarray, "n_x n_u"]]:
+    """A and B of `linearize`, for a design that wants ẋ = A x + B u.
+
+    Args:
+        plant: without sampled parts.
+        equilibrium: where it rests.
+
+    Raises:
+        ValueError: the plant has sampled parts; with the cure.
+    """
+    clocks = getattr(plant, "clocks", ())
+    if clocks:
+        from hybridctl.plants.clocks import common_period  # late: few plants have one
+
+        fail(
+            f"this {type(plant).__name__} has sampled blocks, so its linear model is "
+            f"discrete, over {common_period(clocks):g} s; design with that: "
+            "hc.design.dlqr(*hc.linearize(plant, equilibrium), Q, R)"
+        )
+    return linearize(plant, equilibrium)
 
 
 @functools.singledispatch

@@ -11,18 +11,9 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail
-from hybridctl.kinds import checked
-from hybridctl.plants.clocks import Clock, clocks_of, common_period
+from hybridctl.plants.clocks import Clock, clocks_of
 from hybridctl.plants.hybrid.crossing import in_any_lane
-from hybridctl.plants.linearize import (
-    Dynamics,
-    Equilibrium,
-    Slopes,
-    linearize,
-    model,
-    slopes,
-)
+from hybridctl.plants.linearize import Dynamics, Slopes, model, slopes
 from hybridctl.plants.multirate import slopes_of_a_period
 from hybridctl.plants.plant import Plant
 
@@ -95,23 +86,3 @@ def _(plant: SampledPlant, x: NDArray, u: NDArray) -> Slopes:
     """x⁺ - x, and x⁺ linearized."""
     left, (A, B) = slopes(plant, x, u)
     return left, ((A + np.eye(len(A)) if has_clocks(plant) else A), B)
-
-
-@checked
-def continuous(plant: Dynamics, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
-    """A and B of `linearize`, for a design that wants ẋ = A x + B u.
-
-    Args:
-        plant: without sampled parts.
-        equilibrium: where it rests.
-
-    Raises:
-        ValueError: the plant has sampled parts; with the cure.
-    """
-    if isinstance(plant, SampledPlant) and has_clocks(plant):
-        fail(
-            f"this {type(plant).__name__} has sampled blocks, so its linear model is "
-            f"discrete, over {common_period(plant.clocks):g} s; design with that: "
-            "hc.design.dlqr(*hc.linearize(plant, equilibrium), Q, R)"
-        )
-    return linearize(plant, equilibrium)

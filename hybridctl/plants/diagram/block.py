@@ -9,7 +9,7 @@ from jax import Array
 
 from hybridctl.checks import fail, not_negative, positive, require
 from hybridctl.describe import Shown
-from hybridctl.plants.plant import Joined, Plant
+from hybridctl.plants.plant import Joined
 from hybridctl.ports import Signals
 
 
@@ -146,27 +146,3 @@ def check_clock(dt: Any, offset: Any) -> None:
         f"offset={offset:g} is no less than dt={dt:g}; give the first instant, from 0 "
         "to less than dt",
     )
-
-
-def as_block(name: str, value: Any) -> Any:
-    """What a diagram keeps of what it is given.
-
-    Raises:
-        ValueError: it is no block; with the cure.
-    """
-    from hybridctl.plants.diagram.interop import from_system, is_system
-
-    if isinstance(value, Plant | Static | SampledBlock):
-        return value
-    if is_system(value):
-        return from_system(value)
-    if callable(value) and not isinstance(value, type):
-        return Function(value)
-    steps = hasattr(value, "init") and hasattr(value, "step")
-    cure = (
-        f"sample it: hc.Sampled({name}, dt=0.01)"
-        if steps
-        else "give a Plant, a Diagram, hc.transfer(...), hc.state_space(...), a "
-        "function, hc.Sampled(...) or a system of python-control"
-    )
-    fail(f"the block {name} is a {type(value).__name__}, which is no block; {cure}")

@@ -9,9 +9,10 @@ from jax import Array
 
 from hybridctl.checks import fail, require
 from hybridctl.plants.clocks import Clock
-from hybridctl.plants.diagram.block import SampledBlock, as_block
+from hybridctl.plants.diagram.block import SampledBlock
 from hybridctl.plants.diagram.face import face_of
 from hybridctl.plants.diagram.flatten import plan_of
+from hybridctl.plants.diagram.given import as_block
 from hybridctl.plants.diagram.plan import Plan, runs
 from hybridctl.plants.diagram.values import Values
 from hybridctl.plants.diagram.wiring import Source, Wires, wire

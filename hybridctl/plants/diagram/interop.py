@@ -146,6 +146,17 @@ class ControlSystem(Plant):
     angles: ClassVar[tuple[int, ...]] = ()
     limits: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        h: Callable[..., Any],
+        states: tuple[str, ...],
+        inputs: tuple[str, ...],
+        measures: tuple[str, ...],
+    ):
+        self.f, self.h = f, h
+        self.states, self.inputs, self.measures = states, inputs, measures
+
     def __check_init__(self):
         now = tuple(jnp.zeros(n) for n in ((), self.n_x, self.n_u))
         traced(self.f, now, "ẋ = f(t, x, u)")

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hybridctl.checks import fail, one_of
-from hybridctl.plants.diagram.block import as_block
 from hybridctl.plants.diagram.diagram import Diagram
 from hybridctl.plants.diagram.face import face_of
+from hybridctl.plants.diagram.given import as_block
 from hybridctl.plants.diagram.static import Junction
 from hybridctl.ports import Signals
 

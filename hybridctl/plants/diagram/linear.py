@@ -49,6 +49,19 @@ class StateSpace(Plant):
     angles: ClassVar[tuple[int, ...]] = ()
     limits: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
+    def __init__(
+        self,
+        A: Array,
+        B: Array,
+        C: Array,
+        D: Array | None,
+        states: tuple[str, ...],
+        inputs: tuple[str, ...],
+        measures: tuple[str, ...],
+    ):
+        self.A, self.B, self.C, self.D = A, B, C, D
+        self.states, self.inputs, self.measures = states, inputs, measures
+
     def __check_init__(self):
         n, m, p = len(self.states), len(self.inputs), len(self.measures)
         shapes = {"A": (n, n), "B": (n, m), "C": (p, n), "D": (p, m)}
@@ -95,6 +108,9 @@ class TransferFunction(Plant):
     inputs: ClassVar[tuple[str, ...]] = ("u",)
     angles: ClassVar[tuple[int, ...]] = ()
     limits: ClassVar[Mapping[str, float]] = MappingProxyType({})
+
+    def __init__(self, num: Array, den: Array):
+        self.num, self.den = num, den
 
     @property
     def states(self) -> tuple[str, ...]:  # pyright: ignore
@@ -170,7 +186,7 @@ def transfer(
     return TransferFunction(num=num, den=den)
 
 
-def _companion(num: Any, den: Any) -> tuple[Any, ...]:
+def _companion(num: Any, den: Any) -> tuple[Any, Any, Any, Any]:
     """A, B, C and D of a transfer function in controllable form."""
     n, a = len(den) - 1, den[1:] / den[0]
     b = np.concatenate([np.zeros(n + 1 - len(num)), num]) / den[0]

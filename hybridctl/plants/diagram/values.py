@@ -109,8 +109,8 @@ class Values:
             return self.state(i)[leaf.n - leaf.size :]
         if not isinstance(block, Measured):
             return self.state(i)
-        acts = any(leaf.through)
-        u = self.input(i) if acts else jnp.zeros(block.n_u, self.dtype)
+        n = len(leaf.takes[0] or ()) if leaf.takes else 0
+        u = self.input(i) if any(leaf.through) else jnp.zeros(n, self.dtype)
         return block.output(self.t, self.state(i), u)
 
     def input(self, i: int) -> Array:

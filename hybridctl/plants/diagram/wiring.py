@@ -1,7 +1,7 @@
 """Wires as a user writes them: names to numbers, and what is wrong with them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -237,7 +237,7 @@ def refuse_circle(names: Sequence[str]) -> None:
     )
 
 
-def _unknown(what: str, end: str, names: Sequence[str]) -> None:
+def _unknown(what: str, end: str, names: Sequence[str]) -> NoReturn:
     one_of(f"block in the wire {what} {end!r}:", end.partition(".")[0], names)
     fail(f"the wire {what} {end!r} names no block")
 

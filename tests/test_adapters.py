@@ -25,10 +25,10 @@ from hybridctl.controllers.learned import is_learned
 from hybridctl.learn.brax.checkpoint import checkpoint_in
 from hybridctl.learn.brax.compat import ppo_networks
 from hybridctl.learn.brax.networks import on_host
+from hybridctl.scale.keys import key_of
 from hybridctl.store.container import pack, unpack
 from hybridctl.store.save import from_bytes, to_bytes
 from hybridctl.suites import Column
-from hybridctl.scale.keys import key_of
 
 TASK = zoo.task("global")
 PLANT, UP = TASK.plant, TASK.target

@@ -220,29 +220,21 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_kept(tmp_path, monkeypat
 # ---------------------------------------------------------------- processes, for real
 
 
-@pytest.fixture(scope="module")
-def two():
-    with Workers(2, progress=False) as team:
-        yield team
-
-
 @pytest.mark.slow
-def test_tables_are_the_same_whoever_works(two):
-    alone = hc.compare(TASK, KNOWN, n=N)
-    for on in (two, "local:1"):
-        table = hc.compare(TASK, KNOWN, n=N, on=on)
-        assert table.to_dict() == alone.to_dict()
-        for name in KNOWN:
-            assert same_scores(table.scores[name], alone.scores[name])
+def test_tables_are_the_same_in_other_processes():
+    alone, table = (hc.compare(TASK, KNOWN, n=N, on=on) for on in (None, "local:2"))
+    assert table.to_dict() == alone.to_dict()
+    for name in KNOWN:
+        assert same_scores(table.scores[name], alone.scores[name])
 
 
 @pytest.mark.slow
 def test_a_lost_worker_costs_one_shard(tmp_path):
-    for part in (1, 4, 7):
+    for part in (1, 4):
         (tmp_path / str(part)).touch()
     with Workers(2) as team:
-        found = [int(row["value"]) for row in team.map(perish, tmp_path, range(9))]
-    assert found == list(range(9)) and not list(tmp_path.iterdir())
+        found = [int(row["value"]) for row in team.map(perish, tmp_path, range(6))]
+    assert found == list(range(6)) and not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
@@ -311,7 +303,7 @@ def _alive(pid):
 
 
 @pytest.mark.slow
-def test_searches_are_the_same_whoever_works(two):
+def test_searches_are_the_same_whoever_works():
     lqr, up = KNOWN["lqr"], TASK.target.x
 
     def pd(v):
@@ -328,15 +320,16 @@ def test_searches_are_the_same_whoever_works(two):
             plant, lqr, loop, samples=3000, seconds=6, on=on
         ),
     ):
-        assert search(None).to_dict() == search(two).to_dict()
+        with ThreadPoolExecutor(2) as two:
+            assert search(None).to_dict() == search(two).to_dict()
 
 
 @pytest.mark.slow
-def test_trainings_are_the_same_whoever_works(two, tmp_path):
+def test_trainings_are_the_same_whoever_works(tmp_path):
     task, template = hc.tasks.get("balance", seconds=2.0), 1.0 * hc.Slot(1)
     known = {"seeds": 2, "steps": 20_000, "progress": False}
     alone = hc.train(task, template, **known)
-    with hc.RunFolders(tmp_path) as folders:
+    with hc.RunFolders(tmp_path) as folders, ThreadPoolExecutor(2) as two:
         shared = hc.train(task, template, **known, on=two, on_validation=folders)
     for a, b in zip(alone, shared, strict=True):
         for one in (b, hc.RunFolder(tmp_path / f"seed-{b.seed}").load()):

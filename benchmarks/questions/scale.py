@@ -125,7 +125,8 @@ def _under_fire(folder: str, kills: int) -> tuple[int, list[int]]:
 
     def shoot() -> None:
         while hit[0] < kills and not over.wait(1.0):
-            for path in rng.sample(list(Path(folder).iterdir()), 1):
+            marks = sorted(Path(folder).iterdir())
+            for path in rng.sample(marks, min(1, len(marks))):
                 path.unlink()
                 os.kill(int(path.name), signal.SIGKILL)
                 hit[0] += 1

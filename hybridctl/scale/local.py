@@ -122,10 +122,9 @@ def _serve(pipe: Any) -> None:
     while True:
         try:
             fn, args, kwargs = pipe.recv()
-        except EOFError:
-            return
-        try:
             answer = fn(*args, **kwargs), None
+        except (EOFError, ConnectionError):
+            return
         except Exception as error:
             answer = None, error
         try:

@@ -191,6 +191,14 @@ def test_a_write_that_comes_back_late_is_not_the_last():
     assert bench.given[-2:] == [-1.0, SAFE]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full disk")
+def test_a_full_disk_lets_no_rig_fall():
+    bench = Bench()
+    with pytest.warns(UserWarning, match="/dev/full is not whole: .*No space left"):
+        log, error = drive(bench, path="/dev/full")
+    assert error is None and log["u0"][-1] == bench.given[-1] == SAFE
+
+
 def test_it_runs_beside_the_main_thread():
     found = []
     bench = Bench()
@@ -480,6 +488,18 @@ def test_whatever_goes_wrong_the_rig_sees_the_safe_input_last():
         found = faults.inject(case)
         wrong += [found] * (not (found.as_told and found.safe_last and found.complete))
     assert not wrong
+
+
+@needs_cc
+@pytest.mark.slow
+@pytest.mark.parametrize("wire", ["udp", "serial"])
+def test_a_rig_of_its_own_is_held_upright_without_drift(wire):
+    from benchmarks.questions.drive import held
+
+    found = held(wire, 200, 2.0)
+    assert found["periods"] == 400 and found["missed"] < 200
+    assert found["drift"] < 1000.0  # µs
+    assert found["largest angle [rad]"] < 0.5
 
 
 AT_EXIT = """

@@ -8,47 +8,14 @@ import jax
 import numpy as np
 import pytest
 import zoo
+from pages import in_node
 
 import hybridctl as hc
-from hybridctl.deploy.node import NodeModule, node
-from hybridctl.show.live import page
-from hybridctl.show.live.facts import facts
+from hybridctl.deploy.node import node
 from hybridctl.show.live.knobs import knobs_of
-from hybridctl.show.live.replay import controller_text, rig_text
-from hybridctl.show.live.world import World
+from hybridctl.show.live.replay import rig_text
 
 needs_node = pytest.mark.skipif(node() is None, reason="there is no node")
-DRIVE = """
-export const run = (p, x0, kind, periods, noise) => {
-    const settings = { p, noise };
-    const episode = new Episode(DATA, WORLD, PILOTS, settings, x0, 7);
-    const rest = new Array(2 * POINTS).fill(0);
-    for (let k = 0; k < periods; k++) {
-        const hand = rest.slice();
-        if (kind && k > 5 && k < 15) { hand[2 * POINTS - 2] = 0.4; }
-        if (kind && k === 20) { episode.set(0, 1.1 * p[0]); }
-        const kick = [kind && k === 3 ? 0.7 : 0];
-        episode.period(hand, kick, kick);
-    }
-    return [episode.saved(), episode.lanes.map((lane) => [lane.x, lane.J, lane.u])];
-};
-"""
-
-
-def in_node(task: hc.Task, controllers: dict[str, hc.Controller]) -> NodeModule:
-    """The loop of a page, without the page."""
-    known = knobs_of(task.plant, task.loop)
-    world = World(task, known)
-    data = facts(task, known) | {"rig": page._rig(task)}
-    data["files"] = {n: controller_text(c) for n, c in controllers.items()}
-    pilots = ",\n".join(page.pilot_text(task, n, c) for n, c in controllers.items())
-    text = (
-        f"const DATA = {json.dumps(data)};\nconst POINTS = {world.points};\n"
-        f"const WORLD = (() => {{\n{world.text()}\n"
-        "return { measure, points, push, period };\n})();\n"
-        f"const PILOTS = {{\n{pilots}\n}};\n{page._part('loop.js')}\n{DRIVE}"
-    )
-    return NodeModule(text)
 
 
 @pytest.fixture(scope="module")

@@ -301,12 +301,29 @@ function frame(now) {
         clock.late = clock.left >= DT ? 30 : Math.max(0, clock.late - 1);
         clock.left = Math.min(clock.left, DT);  // what was not done in time runs slower
     }
+    picture();
+    if (clock.frames % 6 === 0) { tell(); }
+    requestAnimationFrame(frame);
+}
+
+function picture() {
     view.between = clock.running ? clock.left / DT : 1;
     view.held = hand && { from: scene.pixel(hand.lane, hand.point, hand.cell), to: hand.at };
     scene?.draw(episode, view);
-    plots.draw(episode, view);
-    if (clock.frames % 6 === 0) { tell(); }
-    requestAnimationFrame(frame);
+    if (clock.frames % 2 === 0) { plots.draw(episode, view); }  // half as often will do
+}
+
+/* For scripts: so many periods at once; the tip of the first held at a place [m]. */
+
+function film(periods) {
+    for (let i = 0; i < periods; i++) { period(); }
+    picture();
+    tell();
+}
+
+function hold(to) {
+    const lane = episode.lanes[0], point = DATA.scene.grab.at(-1), cell = scene.cells[0];
+    hand = to && { lane, point, cell, to, at: [cell.x0 + to[0] * cell.s, cell.y0 - to[1] * cell.s] };
 }
 
 document.querySelector("main").hidden = false;
@@ -318,4 +335,4 @@ dress();
 sliders();
 restart();
 requestAnimationFrame((now) => { clock.last = now; frame(now); });
-window.hybridctl = { get episode() { return episode; }, clock, view, scene, acts, restart, settings, Episode, DATA, WORLD, PILOTS };
+window.hybridctl = { get episode() { return episode; }, clock, view, scene, acts, restart, film, hold, settings, Episode, DATA, WORLD, PILOTS };

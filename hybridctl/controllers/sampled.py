@@ -15,6 +15,7 @@ from hybridctl.controllers.machine import mode_of
 from hybridctl.controllers.trial import Sizes, blank_tick, sizes
 from hybridctl.kinds import real_number
 from hybridctl.plants.diagram.block import Argument, SampledBlock, check_clock
+from hybridctl.plants.diagram.values import in_a_row
 from hybridctl.plants.hybrid.crossing import in_any_lane
 from hybridctl.ports import Signal, Signals, of, unnamed
 
@@ -123,7 +124,7 @@ class Sampled(SampledBlock):
         tick = tick.but(mode=mode_of(memory))
         memory, u = self.controller.step(memory, tick)
         parts = jnp.ones(1, x.dtype), _flat(memory, x), jnp.asarray(u, x.dtype)
-        return jnp.concatenate(parts)
+        return in_a_row(parts)
 
     def store(self, x: Array, *arguments: Array) -> Array:
         """Nothing more."""

@@ -14,7 +14,7 @@ from hybridctl.plants.diagram.face import face_of
 from hybridctl.plants.diagram.flatten import plan_of
 from hybridctl.plants.diagram.given import as_block
 from hybridctl.plants.diagram.plan import Plan, runs
-from hybridctl.plants.diagram.values import Values
+from hybridctl.plants.diagram.values import Values, in_a_row
 from hybridctl.plants.diagram.wiring import Source, Wires, wire
 from hybridctl.plants.hybrid.plant import HybridPlant
 from hybridctl.plants.sampled import SampledPlant, where_due
@@ -186,7 +186,7 @@ class Diagram(HybridPlant, SampledPlant):
             elif leaf.n:
                 rate = block.ode(values.t, values.state(i), values.input(i))
                 rates.append(jnp.asarray(rate, values.dtype))
-        return jnp.concatenate(rates)
+        return in_a_row(rates)
 
     def output(self, t: Array, x: Array, u: Array) -> Array:
         """What it gives [n_y] at time t [s], state x [n_x] and input u [n_u]."""

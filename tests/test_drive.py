@@ -520,5 +520,5 @@ print(given[-1])
 @pytest.mark.slow
 def test_the_end_of_the_process_is_safe():
     command = [sys.executable, "-c", AT_EXIT]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
     assert done.stdout.strip() == "[0.25]"

@@ -296,12 +296,10 @@ def _until(look, count):
 
 def _alive(pid):
     try:
-        state = (
-            Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
-        )
+        told = Path(f"/proc/{pid}/stat").read_text("utf-8")
     except OSError:
         return False
-    return state != "Z"
+    return told.rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.slow

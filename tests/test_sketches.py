@@ -151,10 +151,8 @@ def built(name, main, folder):
     for file, text in names.items():
         (folder / file).write_text(text, encoding="utf-8")
     sources = [plant / "plant.c", *folder.glob("*.c")]
-    field = re.search(
-        r"double (\w+)\[4\]; *\n} plant_state",
-        (plant / "plant.h").read_text(encoding="utf-8"),
-    )
+    header = (plant / "plant.h").read_text(encoding="utf-8")
+    field = re.search(r"double (\w+)\[4\]; *\n} plant_state", header)
     for source in sources:
         subprocess.run(["gcc", "-c", "-O2", source], cwd=folder, check=True)
     command = ["g++", "-std=c++11", "-Wall", "-Wextra", "-Wno-unused-parameter"]

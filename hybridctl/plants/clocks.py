@@ -26,7 +26,7 @@ class Clock(NamedTuple):
 
 def clocks_of(plant: Any) -> tuple[Clock, ...]:
     """Clocks of a plant's sampled parts; none where it has no such parts."""
-    return getattr(plant, "clocks", ())
+    return plant.clocks
 
 
 class Beat(NamedTuple):

@@ -155,7 +155,8 @@ class Diagram(HybridPlant, SampledPlant):
     def whole(self) -> tuple[int, ...]:
         """Indices of states that are whole numbers: modes, ages, flags."""
         pairs = zip(self.plan.leaves, self.parts, strict=True)
-        return tuple(v.begin + i for v, b in pairs for i in getattr(b, "whole", ()))
+        rows = ((v.begin, b.whole) for v, b in pairs if isinstance(b, SampledBlock))
+        return tuple(begin + i for begin, places in rows for i in places)
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -200,6 +200,17 @@ def test_a_full_disk_lets_no_rig_fall():
     assert error is None and log["u0"][-1] == bench.given[-1] == SAFE
 
 
+def test_what_a_controller_of_one_s_own_calls_as_it_likes_is_left_alone():
+    class Own:
+        dt, y, u, on_missing = "fast", np.zeros(3), np.zeros(1), 7
+
+        def __call__(self, y):
+            return 2 * y
+
+    log, error = drive(Bench(), Own())
+    assert error is None and log.names[:2] == ("y0", "u0") and log["u0"][0] == 2.0
+
+
 def test_it_runs_beside_the_main_thread():
     found = []
     bench = Bench()

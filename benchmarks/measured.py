@@ -8,6 +8,7 @@ from benchmarks.lib import index
 from benchmarks.lib.results import ROOT, load
 from benchmarks.lib.words import section, table, with_interval
 from benchmarks.lib.words_embed import adapters, files, latency, parity
+from benchmarks.lib.words_scale import scale
 from benchmarks.lib.words_suite import share_table, suite
 from benchmarks.lib.words_value import headline, optimum, value
 
@@ -404,7 +405,7 @@ def page() -> str:
     parts = (
         suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(),
         leaderboard(), design(), worlds(), latency(), parity(), files(), adapters(),
-        learning(), memory(), clones(), speed(), films(),
+        learning(), memory(), clones(), speed(), scale(), films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 

@@ -26,12 +26,16 @@ def same(found: dict) -> str:
 def lost(found: dict) -> str:
     """What is left after some were killed."""
     told = found["lost"]
-    whole = "all results were there, once each" if told["results complete"] else "no"
+    whole = (
+        "all results were there, once each"
+        if told["results complete"]
+        else "not all were there"
+    )
     return (
         f"{told['workers killed']} times a worker was killed while shards were done: "
-        f"{whole}. {told['drivers killed']} drivers were killed in turn; "
-        f"what was kept at each, {', '.join(map(str, told['kept at each']))} of "
-        f"{told['kept in the end']} shards, was not done again."
+        f"{whole}. {told['drivers killed']} drivers were killed in turn, with "
+        f"{', '.join(map(str, told['kept at each']))} shards kept; the last one went on "
+        f"to {told['kept in the end']}, each of them there."
     )
 
 

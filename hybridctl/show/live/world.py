@@ -91,4 +91,4 @@ class World:
 
     def _energy(self, plant: Any, x: Array) -> Array:
         energy = getattr(plant, "energy", None)
-        return jnp.zeros((), x.dtype) if energy is None else energy(x)
+        return jnp.full((), jnp.nan, x.dtype) if energy is None else energy(x)

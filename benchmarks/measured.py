@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.lib import index
 from benchmarks.lib.results import ROOT, load
 from benchmarks.lib.words import section, table, with_interval
+from benchmarks.lib.words_drive import driving
 from benchmarks.lib.words_embed import adapters, files, latency, parity
 from benchmarks.lib.words_suite import share_table, suite
 from benchmarks.lib.words_value import headline, optimum, value
@@ -357,12 +358,41 @@ def clones() -> str:
         "Clones",
         "How good is the clone of a controller, a network of 2x64, and is it worse "
         "after PPO has gone on from it?",
-        f"{result['seeds']} seeds, the teacher's held-out episodes in pairs: cost J as "
-        "a multiple of the teacher's; success of the worst seed (of the teacher); "
-        "seconds from an empty cache; seeds that were worse, 95 % sure, after "
+        "On the teacher's held-out episodes, in pairs: cost J as a multiple of the "
+        "teacher's; success of the worst seed (of the teacher); seconds from an empty "
+        "cache; how many of the seeds were worse, 95 % sure, after "
         f"{result['steps']:,} decisions more:",
         table(("task, teacher", "J", "success", "s", "worse later"), rows),
         "From `benchmarks/questions/teach.py`.",
+    )
+
+
+def rig() -> str:
+    """What logs tell of rigs, and what encoders leave of a score."""
+    result = load("rig")
+    found, seen = result["identify"], result["encoders"]
+    rows = [
+        (
+            name,
+            f"{share:.0%}",
+            f"{found['off'][name]:.2%}",
+            f"{found['off_most'][name]:.1%}",
+        )
+        for name, share in found["cover"].items()
+    ]
+    return section(
+        "Rigs",
+        f"{found['rigs']} rigs from the ranges of `unknown_plant`, each with a delay, "
+        "noise and counts of its own: 10 s at 50 Hz, positions alone. How often does "
+        "the 95 % interval cover the truth, and how far off is the estimate?",
+        table(("parameter", "covers", "off (median)", "off (most)"), rows),
+        f"A fit takes {found['seconds']:.1f} s (median), the first, with compiling, "
+        f"{found['seconds_first']:.0f} s.",
+        "With encoders of 0.1 mm and 2048 counts, one period of delay and 2 % lost "
+        f"samples the machine settles from {seen['encoders']['success']:.1%} of "
+        f"{seen['n']} starts of `global`, at J {seen['encoders']['J']:.1f}; with the "
+        f"whole state from {seen['state']['success']:.1%} at {seen['state']['J']:.1f}.",
+        "From `benchmarks/questions/rig.py`.",
     )
 
 
@@ -403,8 +433,8 @@ def page() -> str:
     """The whole of docs/measured.md."""
     parts = (
         suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(),
-        leaderboard(), design(), worlds(), latency(), parity(), files(), adapters(),
-        learning(), memory(), clones(), speed(), films(),
+        leaderboard(), design(), worlds(), latency(), parity(), driving(), files(),
+        adapters(), learning(), memory(), clones(), rig(), speed(), films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 

@@ -24,6 +24,7 @@ ELSEWHERE = re.compile(
 )
 ROOMS = {
     "ports": "Ports: what goes in and comes out",
+    "scale": "Scale: more than one process",
     "plants": "Plants: what the world is",
     "controllers": "Controllers: what decides an input",
     "loop": "Loop: where both meet",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hybridctl import plants as plants
     from hybridctl import ports as ports
     from hybridctl import runs as runs
+    from hybridctl import scale as scale
     from hybridctl import show as show
     from hybridctl import store as store
     from hybridctl import strategies as strategies
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from hybridctl.contests.compare import compare as compare
     from hybridctl.contests.falsify.falsify import falsify as falsify
     from hybridctl.contests.over import compare_over as compare_over
+    from hybridctl.contests.search import search as search
     from hybridctl.contests.tune import tune as tune
     from hybridctl.controllers import EKF as EKF
     from hybridctl.controllers import GRU as GRU
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import AugmentedFeedback as AugmentedFeedback
     from hybridctl.controllers import Constant as Constant
     from hybridctl.controllers import Controller as Controller
+    from hybridctl.controllers import Differentiate as Differentiate
     from hybridctl.controllers import EnergySwingUp as EnergySwingUp
     from hybridctl.controllers import Features as Features
     from hybridctl.controllers import Feedforward as Feedforward
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Hold as Hold
     from hybridctl.controllers import IntegralFeedback as IntegralFeedback
     from hybridctl.controllers import KalmanFilter as KalmanFilter
+    from hybridctl.controllers import Late as Late
     from hybridctl.controllers import LinearController as LinearController
     from hybridctl.controllers import Mix as Mix
     from hybridctl.controllers import NetworkValue as NetworkValue
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers import Predictor as Predictor
     from hybridctl.controllers import Probe as Probe
     from hybridctl.controllers import SafetyFilter as SafetyFilter
+    from hybridctl.controllers import Sampled as Sampled
     from hybridctl.controllers import Sequence as Sequence
     from hybridctl.controllers import Shift as Shift
     from hybridctl.controllers import Slot as Slot
@@ -81,6 +86,8 @@ if TYPE_CHECKING:
     from hybridctl.deploy import Pilot as Pilot
     from hybridctl.deploy import RunFolder as RunFolder
     from hybridctl.deploy import RunFolders as RunFolders
+    from hybridctl.deploy import Swap as Swap
+    from hybridctl.deploy import drive as drive
     from hybridctl.deploy import embed as embed
     from hybridctl.deploy import export as export
     from hybridctl.deploy import load as load
@@ -90,6 +97,7 @@ if TYPE_CHECKING:
     from hybridctl.design import closed_loop as closed_loop
     from hybridctl.design import discretize as discretize
     from hybridctl.design import from_control as from_control
+    from hybridctl.design import identify as identify
     from hybridctl.design import linearize as linearize
     from hybridctl.design import margins as margins
     from hybridctl.design import nyquist as nyquist
@@ -111,6 +119,7 @@ if TYPE_CHECKING:
     from hybridctl.learn import train as train
     from hybridctl.loop import Actuator as Actuator
     from hybridctl.loop import Disturbance as Disturbance
+    from hybridctl.loop import Log as Log
     from hybridctl.loop import Loop as Loop
     from hybridctl.loop import Sensor as Sensor
     from hybridctl.loop import Trace as Trace
@@ -120,18 +129,28 @@ if TYPE_CHECKING:
     from hybridctl.plants import Automaton as Automaton
     from hybridctl.plants import BouncingBall as BouncingBall
     from hybridctl.plants import CartPole as CartPole
+    from hybridctl.plants import DeadZone as DeadZone
+    from hybridctl.plants import Delay as Delay
+    from hybridctl.plants import Diagram as Diagram
     from hybridctl.plants import DoubleCartPole as DoubleCartPole
     from hybridctl.plants import EndStops as EndStops
     from hybridctl.plants import Equilibrium as Equilibrium
+    from hybridctl.plants import Gain as Gain
     from hybridctl.plants import HybridPlant as HybridPlant
+    from hybridctl.plants import Junction as Junction
     from hybridctl.plants import LagrangianPlant as LagrangianPlant
+    from hybridctl.plants import LookupTable as LookupTable
     from hybridctl.plants import MechanicalPlant as MechanicalPlant
     from hybridctl.plants import MuJoCoPlant as MuJoCoPlant
     from hybridctl.plants import Network as Network
     from hybridctl.plants import Pendubot as Pendubot
     from hybridctl.plants import Pendulum as Pendulum
     from hybridctl.plants import Plant as Plant
+    from hybridctl.plants import Saturation as Saturation
     from hybridctl.plants import Thermostat as Thermostat
+    from hybridctl.plants import feedback as feedback
+    from hybridctl.plants import state_space as state_space
+    from hybridctl.plants import transfer as transfer
     from hybridctl.show import LiveCurve as LiveCurve
     from hybridctl.show import TensorBoard as TensorBoard
     from hybridctl.show import live as live

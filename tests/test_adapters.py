@@ -25,10 +25,10 @@ from hybridctl.controllers.learned import is_learned
 from hybridctl.learn.brax.checkpoint import checkpoint_in
 from hybridctl.learn.brax.compat import ppo_networks
 from hybridctl.learn.brax.networks import on_host
+from hybridctl.scale.keys import key_of
 from hybridctl.store.container import pack, unpack
 from hybridctl.store.save import from_bytes, to_bytes
 from hybridctl.suites import Column
-from hybridctl.suites.keys import key_of
 
 TASK = zoo.task("global")
 PLANT, UP = TASK.plant, TASK.target
@@ -92,6 +92,7 @@ def test_a_function_runs_as_the_policy_that_it_is(place):
     np.testing.assert_array_equal(run(theirs, STARTS[1]).x, b.x[1])
 
 
+@pytest.mark.slow
 def test_scores_and_tables_are_those_of_the_policy():
     task = zoo.task("noisy")
     ours, theirs = (PLACES["filled"](c) for c in (NATIVE, FOREIGN))

@@ -525,7 +525,7 @@ def endless():
 
 
 UNSAVED = {
-    "no controller": (PLANT, "save takes a Controller or a Value, got CartPole"),
+    "no controller": (UP, "save takes a Controller, a Value or a Plant, got Equili"),
     "not registered": (5.0 * Stranger(), "Stranger is not registered"),
     "function": (Holder(fixed=jnp.tanh), r"controller\.fixed is a .*its name"),
     "bytes": (Holder(fixed=(1, b"x")), r"controller\.fixed\.1 is a bytes"),

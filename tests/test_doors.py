@@ -161,6 +161,11 @@ DOORS = {
         names=PLANT, controllers=[LQR, LQR], points=[0.0, 1.0],
     ),
     "embed": door(hc.embed, controller=LQR, dt=0.02, language="python", real="double"),
+    "drive": door(
+        lambda pilot, **options: hc.drive(pilot, write=lambda u: None, **options),
+        pilot=hc.embed(LQR, 0.02), read=lambda: X, dt=0.02, seconds=0.02, safe=[0.0],
+        r=None, limits=None, on_late="skip", most_missing=10, timeout=None,
+    ),
 }  # fmt: skip
 
 

@@ -64,6 +64,7 @@ print(float(np.abs(np.asarray(trace.x)).sum()).hex())
 """
 
 
+@pytest.mark.slow
 def test_a_counterexample_is_replayed_bit_for_bit_in_another_process(found, tmp_path):
     small = found.smallest
     trace = small.replay(TASK, LQR)

@@ -200,8 +200,9 @@ def test_one_of_two_inputs_is_broken_with_the_other_closed():
 
 
 def test_what_has_no_linear_model_is_refused():
+    elsewhere = "give the one that the controller was designed for"  # or nowhere
     for controller, options, message in (
-        (LQR, {"equilibrium": PLANT.hanging()}, "the closed loop rests at"),
+        (LQR, {"equilibrium": PLANT.hanging()}, elsewhere),
         (LQR, {"loop": hc.Loop(0.01)}, "dt=0.01 but this StateFeedback was designed"),
         (hc.Constant([0.1]), {}, "no rest point near this equilibrium"),
         (hc.Hold(dataclasses.replace(LQR, dt=None), 3), {}, "acts in some periods"),

@@ -10,9 +10,10 @@ import pytest
 ROOT = Path(__file__).parent.parent / "hybridctl"
 ORDER = (
     "version", "names", "rounding", "screen", "progress", "lazy", "checks", "files",
-    "ports", "kinds", "cache", "precision", "describe", "plants", "controllers", "loop",
-    "design", "tasks", "strategies", "learn", "contests", "compare", "codegen",
-    "store", "runs", "deploy", "suites", "show", "gym", "cli", "__init__",
+    "ports", "kinds", "cache", "precision", "scale", "describe", "plants",
+    "controllers", "loop", "design", "tasks", "strategies", "learn", "contests",
+    "compare", "codegen", "store", "runs", "deploy", "suites", "show", "gym", "cli",
+    "__init__",
 )  # fmt: skip
 FILES = sorted(ROOT.rglob("*.py"))
 NAMES = {".".join(p.relative_to(ROOT.parent).with_suffix("").parts): p for p in FILES}

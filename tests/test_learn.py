@@ -32,6 +32,7 @@ TINY = {
 }
 
 
+@pytest.mark.slow
 def test_ppo_solves_balance_with_a_poisoned_lane():
     """A real `ppo.train`, and what it returns holds on episodes it never saw."""
     task = dataclasses.replace(BALANCE, train_start=zoo.Poisoned(BALANCE.start))

@@ -182,6 +182,7 @@ GIVEN = {  # what they are called with
     "controllers.near": (UP,),
     "tasks.reach": (PLANT,),
     "controllers.schedule": (PLANT, [HELD, HELD]),
+    "contests.search": (hc.tasks.get("balance"), hc.Slot(1), {"target": (1.0, 2.0)}),
     "learn.train": (hc.tasks.get("balance"), hc.Slot(1)),
 }
 
@@ -213,6 +214,7 @@ ZOO |= classes(zoo.foreign(TASK))
 
 NOT_WRITTEN = {
     "Answer": "what the loop puts in the place of a Foreign while it runs",
+    "ControlSystem": "what a nonlinear system of python-control is in a diagram",
     "Seeing": "what a door puts before a controller whose measurements stand elsewhere",
 }
 KEPT = (hc.Controller, Guard, hc.Plant, hc.Value)

@@ -235,12 +235,14 @@ def test_friction_loss_is_a_parameter_where_there_is_some():
 
 def test_entries_of_parameters_vary_from_episode_to_episode():
     key = jax.random.PRNGKey(0)
-    mass = hc.tasks.Vary(("body_mass[2]", "opt.gravity[2]"), [0.3, -11], [0.4, -10])
+    mass = hc.tasks.Vary(("body_mass[pole]", "opt.gravity[2]"), [0.3, -11], [0.4, -10])
     plant = mass(key, PLANT)
     assert isinstance(plant, hc.MuJoCoPlant)
     assert 0.3 < plant.parameters["body_mass"][2] < 0.4
     np.testing.assert_array_equal(plant.parameters["body_mass"][:2], [0.0, 1.0])
     assert -11 < plant.parameters["opt.gravity"][2] < -10
+    with pytest.raises(ValueError, match="no 'cup'; there are world, cart, pole"):
+        hc.tasks.Vary(("body_mass[cup]",), [1.0], [2.0])(key, PLANT)
     for name in ("body_mass", "body_mass[3]"):
         with pytest.raises(ValueError, match=r"body_mass has shape \(3,\); name an"):
             hc.tasks.Vary((name,), [1.0], [2.0])(key, PLANT)

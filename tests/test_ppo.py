@@ -226,6 +226,7 @@ def remembering():
     return hc.train(BALANCE, SLOT, features=hc.Features(4, (0, 1)), seed=5, **GRU)
 
 
+@pytest.mark.slow
 def test_a_policy_with_a_memory_is_the_one_that_was_trained(remembering):
     """What it decides in the loop is what training saw it decide."""
     run = remembering

@@ -148,6 +148,7 @@ def test_the_machine_scores_more_than_the_lqr():
 # ---------------------------------------------------------------- robustness
 
 
+@pytest.mark.slow
 def test_the_suite_has_722_episodes(found):
     sizes = {name: rows.shape for name, rows in found.success.items()}
     assert sizes == {

@@ -83,6 +83,7 @@ def test_an_hour_later_a_plant_and_a_reference_in_time_are_where_they_must_be(so
         np.testing.assert_allclose(x, np.stack([flown, held], 1), atol=3e-5)
 
 
+@pytest.mark.slow
 def test_an_hour_later_an_event_is_at_the_same_offset():
     for solver in ("rk4", "tsit5"):
         ball = hc.BouncingBall()

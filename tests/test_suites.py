@@ -20,8 +20,8 @@ from hybridctl.contests.statistics import (
     interquartile,
     interquartile_mean,
 )
+from hybridctl.scale.keys import key_of
 from hybridctl.show.report.films import film
-from hybridctl.suites.keys import key_of
 from hybridctl.suites.shelf import Shelf
 from hybridctl.suites.work import scorings, trainings
 

@@ -1,5 +1,8 @@
 """A start that is not random: a policy that begins as the clone of a teacher."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +12,9 @@ import hybridctl as hc
 from hybridctl.controllers import Foreign
 from hybridctl.controllers.guards import Quadratic
 from hybridctl.controllers.value import Value
+from hybridctl.learn.config import Config
+from hybridctl.learn.run import Taught
+from hybridctl.learn.session import Session
 from hybridctl.learn.teach.answers import Answers, HostedAnswers
 from hybridctl.learn.teach.visits import nowhere, visit
 
@@ -40,6 +46,7 @@ def test_the_clone_of_a_controller_is_kept_and_gone_on_from(tmp_path):
     assert known.checkpoint.steps == 0 and known.checkpoint.algorithm == "ppo"
 
 
+@pytest.mark.slow
 def test_a_value_teaches_the_input_that_costs_least():
     """By the LQR's cost-to-go that is the LQR's own."""
     template = LIMIT * hc.Slot(1)
@@ -105,6 +112,19 @@ def test_slots_that_only_choose_are_not_taught():
     template = hc.template("modes", hc.tasks.get("swingup"))
     with pytest.raises(ValueError, match="choose among modes"):
         hc.train(hc.tasks.get("swingup"), template, teacher=LQR, **SMALL)
+
+
+@pytest.mark.parametrize(("spread", "kept"), [(0.1, 1), (30.0, 0)])
+def test_a_clone_stays_unless_what_came_after_is_surely_better(spread, kept):
+    session: Any = Session(BALANCE, LIMIT * hc.Slot(1), Config(), 0, None)  # type: ignore[arg-type]
+    session.taught = Taught(0.0, 0.0, 0.0)
+    session.curve = [{"score": score, "cost": 1.0} for score in (900.0, 901.0)]
+    session.policies = {0: np.zeros(64), 1: np.ones(64)}
+    noise = np.random.default_rng(0).normal(0.0, spread, 64)
+    met = lambda gain, seed: SimpleNamespace(reward=900.0 + gain * (1.0 + noise))  # noqa: E731
+    session.validate = met
+    session.elect()
+    assert session.best == kept
 
 
 @pytest.mark.slow

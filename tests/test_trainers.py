@@ -215,6 +215,7 @@ def test_brax_goes_on_with_networks_and_normalizer():
         hc.train(BALANCE, slot, resume=again, **sac)
 
 
+@pytest.mark.slow
 def test_a_repeated_decision_is_held_by_the_trained_controller(tmp_path):
     slot, repeat = 1.0 * hc.Slot(1), TINY | {"action_repeat": 4, "target": np.inf}
     folder = hc.RunFolder(tmp_path)

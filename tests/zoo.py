@@ -71,7 +71,7 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "sum": lqr + hc.Constant([0.1]),
         "probe": lqr + hc.Probe("residual", hc.Constant([0.1])),
         "scaled": 0.5 * lqr,
-        "series": hc.StateFeedback(-np.eye(4), np.zeros(4), np.zeros(4)) >> lqr,
+        "series": differentiated() >> lqr,
         "hold": hc.Hold(lqr, every=1) + hc.Hold(hc.Constant([0.2]), every=3),
         "mix": hc.Mix([0.7, 0.3], [lqr, pump]),
         "pump": pump,
@@ -93,7 +93,7 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "pid": hc.PID(60.0, 5.0, 15.0, dt=DT, column=1, setpoint=np.pi, angle=True),
         "lqg": hc.kalman(t.plant, up, DT, [0.01, 0.02, 0.1, 0.1], 0.5) >> lqr,
         "ekf": hc.EKF(t.plant, DT, [0.01, 0.02, 0.1, 0.1], 0.5) >> machine,
-        "predictor": hc.Predictor(t.plant, DT, 2, 10.0, lag=0.03) >> lqr,
+        "predictor": hc.Late(hc.Predictor(t.plant, DT, 2, 10.0, lag=0.03), 1) >> lqr,
         "mpc": planner(t, lqr),
         "greedy": greedy(t, lqr),
         "lookahead": greedy(t, lqr, inputs=[[-9.0], [-1.0], [1.0], [9.0]], ahead=0.04),
@@ -101,6 +101,12 @@ def controllers(t: hc.Task) -> dict[str, hc.Controller]:
         "adaptive": adaptive(t),
         "safe": hc.SafetyFilter(pump, lqr, hc.level(lqr.V < 3.0), t.plant, DT, 10.0),
     }
+
+
+def differentiated() -> hc.Controller:
+    """A state from positions alone."""
+    positions = hc.StateFeedback(-np.eye(2, 4), np.zeros(4), np.zeros(2))
+    return positions >> hc.Differentiate(DT, cutoff=60.0, angles=(1,))
 
 
 def foreign(t: hc.Task) -> hc.Controller:
@@ -182,7 +188,45 @@ def plants() -> dict[str, hc.Plant]:
         "thermostat": hc.Thermostat(),
         "uncertain": uncertain(),
         "end stops": hc.EndStops(hc.CartPole(), ends=1.0, e=0.5),
+        "diagram": diagram(),
+        "sampled diagram": sampled_diagram(),
     }
+
+
+def less(r: jax.Array, y: jax.Array) -> jax.Array:
+    """What is left of a signal."""
+    return r - y
+
+
+def diagram() -> hc.Diagram:
+    """A position loop around a cart-pole, without anything sampled."""
+    return hc.Diagram(
+        blocks={
+            "amp": hc.state_space([[-3.0, 1.0], [0.0, -2.0]], [[0], [1]], [[4, 1]]),
+            "lead": hc.transfer([2.0, 1.0], [0.5, 1.0]),
+            "e": less,
+            "k": hc.Gain(0.5),
+            "cart": hc.CartPole(),
+        },
+        wires={"e.r": "set", "e.y": "cart.x", "lead": "e", "amp": "lead", "k": "amp",
+               "cart": "k"},
+        inputs=["set"],
+        outputs=["cart.x", "cart.theta"],
+    )  # fmt: skip
+
+
+def sampled_diagram() -> hc.Diagram:
+    """A cart-pole whose LQR is within, beside somebody else's force."""
+    return hc.Diagram(
+        blocks={
+            "cart": hc.CartPole(),
+            "lqr": hc.Sampled(hc.reference("lqr", task()), DT),
+            "push": lambda u, v: u + v,
+        },
+        wires={"lqr": "cart", "push.u": "lqr", "push.v": "force", "cart": "push"},
+        inputs=["force"],
+        limits={"force": 10.0},
+    )
 
 
 def cart_kinetic(q: jax.Array, dq: jax.Array, p: dict) -> jax.Array:

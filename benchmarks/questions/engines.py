@@ -29,7 +29,8 @@ PART = results.path("engines.part")
 ENGINES = ("jax", "brax")
 PAIRS = (
     "swingup residual", "global residual", "global swing", "weak residual",
-    "push residual", "noisy residual",
+    "push residual", "noisy residual", "global modes", "global gate",
+    "global schedule", "global early_catch",
 )  # fmt: skip
 
 PROCESS = """
@@ -94,9 +95,9 @@ def main(
         seeds: of each training.
         n: held-out episodes.
         preset: of both engines.
-        pairs: of a task and a template.
+        pairs: of a task and a template; others keep what was measured before.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = results.known(RESULT).get("pairs", {})
     head = {"about": about(), "seeds": seeds, "n": n, "preset": preset}
     with Progress() as bar:
         row = bar.add_task("", total=len(pairs) * seeds * len(ENGINES))
@@ -106,7 +107,7 @@ def main(
                 bar.update(row, description=f"{pair}, seed {seed}, {engine}")
                 runs[engine].append(trained(pair, engine, preset, seed, n))
                 bar.advance(row)
-            found[pair] = summary(runs)
+            found[pair] = {"about": about(), **summary(runs)}
             results.write(PART, {**head, "pairs": found})
     PART.replace(RESULT)
     keys = ("difference", "speed", "cold")

@@ -27,7 +27,7 @@ from hybridctl.tasks.statistics import student_mean
 
 RESULT = results.path("teach")
 PART = results.path("teach.part")
-LESSONS = {"global machine": 1024}  # and episodes
+LESSONS = {"global machine": 1024, "short_track mpc": 256}  # and episodes
 
 PROCESS = """
 import json, sys, time
@@ -86,23 +86,26 @@ def measured(lesson: str, n: int, seeds: int, steps: int, show: Any) -> dict[str
     }
 
 
-def main(seeds: int = 5, steps: int = 2_000_000) -> None:
+def main(
+    seeds: int = 5, steps: int = 2_000_000, lessons: tuple[str, ...] = tuple(LESSONS)
+) -> None:
     """Measure and write the result.
 
     Args:
         seeds: of each clone.
         steps: decisions of learning on.
+        lessons: of a task and a teacher; others keep what was measured before.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = results.known(RESULT)
     with Progress() as bar:
-        row = bar.add_task("", total=len(LESSONS))
+        row = bar.add_task("", total=len(lessons))
         show = lambda text: bar.update(row, description=text)  # noqa: E731
-        for lesson, n in LESSONS.items():
-            found[lesson] = measured(lesson, n, seeds, steps, show)
+        for lesson in lessons:
+            n = LESSONS[lesson]
+            new = measured(lesson, n, seeds, steps, show)
+            found[lesson] = {"about": about(), **new}
             bar.advance(row)
-            results.write(
-                PART, {"about": about(), "seeds": seeds, "steps": steps, **found}
-            )
+            results.write(PART, {**found, "about": about(), "steps": steps})
     PART.replace(RESULT)
     print(json.dumps(found, indent=1))
 

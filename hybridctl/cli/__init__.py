@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hybridctl.cli.options import Demo as Demo
     from hybridctl.cli.options import Design as Design
     from hybridctl.cli.options import Export as Export
+    from hybridctl.cli.options import Identify as Identify
     from hybridctl.cli.options import Presets as Presets
     from hybridctl.cli.options import Render as Render
     from hybridctl.cli.options import Report as Report

@@ -1,5 +1,6 @@
 """`hybridctl compare` and `report`: tables on disk first, then on the screen."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hybridctl.cli.shared import console, controller_of, labels_of, saved, typed
 from hybridctl.contests.compare import compare
 from hybridctl.contests.table import Table
 from hybridctl.controllers import Controller
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Task
 
 USUAL = ("lqr", "machine")
@@ -16,11 +18,17 @@ TASKS = ("balance", "swingup", "global")
 
 
 def compare_and_keep(
-    task: Task, controllers: Mapping[str, Controller], n: int, seed: int, out: Path
+    task: Task,
+    controllers: Mapping[str, Controller],
+    n: int,
+    seed: int,
+    out: Path,
+    on: On = None,
 ) -> Table:
     """Compare on a task, and write the table as JSON."""
-    with console.status(f"comparing {len(controllers)} controllers on {task.name}"):
-        table = compare(task, controllers, n, seed, timing=True)
+    told = f"comparing {len(controllers)} controllers on {task.name}"
+    with console.status(told) if on is None else contextlib.nullcontext():
+        table = compare(task, controllers, n, seed, timing=True, on=on)
     table.to_json(out / f"{task.name}.json")
     return table
 
@@ -28,12 +36,14 @@ def compare_and_keep(
 def compare_on_tasks(command: options.Compare) -> list[Table]:
     """Compare on every task, write the tables as JSON and print them."""
     tables, labels = [], labels_of(command.controllers or USUAL)
-    for name in dict.fromkeys(command.tasks or TASKS):
-        task = tasks.get(name)
-        known = {label: controller_of(c, task) for label, c in labels.items()}
-        out = command.out
-        tables.append(compare_and_keep(task, known, command.n, command.seed, out))
-        console.print(tables[-1])
+    size = command.n, command.seed, command.out
+    with Workers.of(command.on) as team:
+        for name in dict.fromkeys(command.tasks or TASKS):
+            task = tasks.get(name)
+            known = {label: controller_of(c, task) for label, c in labels.items()}
+            on = None if command.on is None else team
+            tables.append(compare_and_keep(task, known, *size, on))
+            console.print(tables[-1])
     return tables
 
 

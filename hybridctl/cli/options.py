@@ -19,6 +19,14 @@ KNOWN = (
 )
 Out = Annotated[Path, _arg("folder that the results are written to")]
 Flag = tyro.conf.FlagCreatePairsOff
+On = Annotated[
+    str | None,
+    _arg(
+        "who works: local:4 (so many processes), ray or ray://host:10001, dask or "
+        "dask://host:8786; this process by default",
+        metavar="WORKERS",
+    ),
+]
 Json = Annotated[bool, Flag, _arg("as JSON, for programs")]
 
 
@@ -185,6 +193,7 @@ class Train:
             "folder of its own: seed-0, seed-1, ..."
         ),
     ] = None
+    on: On = None
     resume: Annotated[
         bool,
         Flag,
@@ -253,6 +262,7 @@ class Compare:
     ] = None
     jobs: int | None = None
     """of the suite: processes side by side; one a core by default"""
+    on: On = None
     out: Out = Path("runs/compare")
 
 
@@ -303,6 +313,78 @@ class Export:
 
 
 @dataclass
+class Identify:
+    """Find the parameters of a plant from a log: a text file with a row a time.
+
+    Its heading names the columns as the plant does, with t [s]; "theta [deg]" tells
+    another unit. Writes fit.json and fit.png.
+    """
+
+    log: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, _arg("text files", metavar="LOG ...")
+    ]
+    plant: Literal["cartpole", "pendulum", "acrobot", "pendubot", "doublecartpole"] = (
+        "cartpole"
+    )
+    parameters: tuple[str, ...] = ()
+    """what is looked for, such as m_c L actuator.delay; by default all of the plant's
+    numbers but gravity"""
+    guess: tuple[str, ...] = ()
+    """first guesses and what is known, such as m_c=0.8 g=9.81"""
+    names: tuple[str, ...] = ()
+    """columns that are called otherwise, such as angle=theta time=t"""
+    window: float | None = None
+    """length over which the model follows the log before it may start anew [s]"""
+    holdout: float = 0.25
+    """share of the log, its end, that is predicted and not fitted"""
+    limit: float | None = None
+    """largest input that the drive takes"""
+    out: Annotated[Path, _arg("folder for what is written")] = Path("runs/identify")
+
+
+@dataclass
+class Drive:
+    """Run a controller on a rig in real time, over UDP or a serial line.
+
+    All is text, a line a message: "u 1.25" sets the input; "y 17" asks for measurement
+    17, and the rig answers "y 17 0.1 3.14 0 0". The safe input is the last that is
+    written, whatever ends the run: Ctrl-C, SIGTERM, a limit, a rig that is silent.
+    """
+
+    controller: Annotated[str, tyro.conf.Positional, _arg(KNOWN, metavar="CONTROLLER")]
+    task: TaskName = "swingup"
+    """whose plant names the signals, and whose references are meant"""
+    udp: Annotated[str | None, _arg("the rig's address", metavar="HOST:PORT")] = None
+    serial: Annotated[
+        Path | None, _arg("or its device, such as /dev/ttyACM0", metavar="DEVICE")
+    ] = None
+    baud: int = 115200
+    """bits a second of a serial line"""
+    dt: float | None = None
+    """control period [s]; the task's by default"""
+    seconds: float = 10.0
+    """length of the run [s]"""
+    safe: tuple[float, ...] = ()
+    """input that is written at last; 0 by default"""
+    r: tuple[float, ...] = ()
+    """reference, where the controller follows one"""
+    limit: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        _arg(
+            "where a measurement or input has to stay, else the run ends: "
+            "--limit x=0.5 --limit theta=2.6,3.7",
+            metavar="NAME=LARGEST",
+        ),
+    ] = ()
+    on_late: Literal["skip", "error"] = "skip"
+    """what a late period does"""
+    wait: float | None = None
+    """how long an answer may take [s]; half a period by default"""
+    out: Annotated[Path, _arg("the log, a text file")] = Path("runs/drive.csv")
+
+
+@dataclass
 class Tasks:
     """List the tasks."""
 
@@ -325,5 +407,5 @@ class Presets:
 
 Command = (
     Demo | Design | Simulate | Render | Live | Train | Compare | Report | Export
-    | Tasks | Controllers | Presets
+    | Identify | Drive | Tasks | Controllers | Presets
 )  # fmt: skip

@@ -49,6 +49,10 @@ def begin(command: options.Train) -> Plan:
         ValueError: the folder holds a run, or bad settings.
     """
     task = tasks.get(command.task)
+    require(
+        command.on is None or not command.tensorboard,
+        "--on trains elsewhere, and --tensorboard writes from here; leave one out",
+    )
     options = {
         "config": None if command.preset == "auto" else command.preset,
         "algorithm": command.algorithm,
@@ -56,6 +60,7 @@ def begin(command: options.Train) -> Plan:
         "steps": command.steps,
         "seed": command.seed,
         "seeds": command.seeds,
+        "on": command.on,
         **settings_of(command.set),
     }
     if command.teacher is not None:

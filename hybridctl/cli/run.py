@@ -9,6 +9,8 @@ from hybridctl import deploy, files, tasks
 from hybridctl.cli import options
 from hybridctl.cli.comparing import compare_on_tasks, report
 from hybridctl.cli.demo import demo
+from hybridctl.cli.drive import drive
+from hybridctl.cli.identify import identify
 from hybridctl.cli.lists import list_controllers, list_presets, list_tasks
 from hybridctl.cli.live import live
 from hybridctl.cli.render import render
@@ -40,7 +42,8 @@ def run(command: Any, given: frozenset[str] = frozenset()) -> None:
         return _LISTS[type(command)](command)
     if isinstance(command, options.Train):
         return train(command, given)
-    is_file = isinstance(command, options.Export | options.Render | options.Live)
+    one_file = options.Export | options.Render | options.Live | options.Drive
+    is_file = isinstance(command, one_file)
     check_writable(command.out.parent if is_file else command.out)
     if isinstance(command, options.Compare) and command.suite is not None:
         return compare_suite(command, given)
@@ -99,4 +102,6 @@ _COMMANDS: dict[type, Any] = {
     options.Report: report,
     options.Export: export,
     options.Demo: demo,
+    options.Identify: identify,
+    options.Drive: drive,
 }

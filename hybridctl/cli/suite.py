@@ -17,7 +17,8 @@ def compare_suite(command: options.Compare, given: frozenset[str]) -> None:
     began = time.perf_counter()
     suite = suite_of(command, given)
     try:
-        result = suites.run(suite, command.out / KEPT, command.jobs)
+        folder = command.out / KEPT
+        result = suites.run(suite, folder, command.jobs, on=command.on)
     except KeyboardInterrupt:
         told = f"stopped; what is done is kept. Go on with: {typed()}"
         console.print(told, markup=False)

@@ -109,7 +109,7 @@ def _several(plan: Plan, stopper: Stopper, tensorboard: bool) -> bool:
     if tensorboard:
         show.TensorBoard(plan.folder)  # says now if that is not possible
     with folders:
-        tell = (folders, *boards, stopper)
+        tell = (folders, *boards, stopper) if plan.options["on"] is None else folders
         results = learn(plan.task, plan.template, on_validation=tell, **plan.options)
         console.print(str(results), highlight=False)
         for run in results:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hybridctl.contests.realaigym.performance import scores_of as scores_of
     from hybridctl.contests.realaigym.robustness import Robustness as Robustness
     from hybridctl.contests.realaigym.robustness import robustness as robustness
+    from hybridctl.contests.search import Search as Search
+    from hybridctl.contests.search import search as search
     from hybridctl.contests.table import Episode as Episode
     from hybridctl.contests.table import Table as Table
     from hybridctl.contests.tune import Tuning as Tuning

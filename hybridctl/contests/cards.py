@@ -8,6 +8,7 @@ from rich.text import Text
 from hybridctl.contests.falsify.falsify import Falsified
 from hybridctl.contests.over import Grid
 from hybridctl.contests.realaigym.robustness import Robustness
+from hybridctl.contests.search import Search
 from hybridctl.contests.table import Table
 from hybridctl.contests.tune import Tuning
 from hybridctl.describe import Known, draws, names
@@ -31,6 +32,12 @@ def _grid(grid: Grid, known: Known) -> str:
 def _tuning(found: Tuning, known: Known) -> str:
     values = ", ".join(f"{name}={value:.4g}" for name, value in found.values.items())
     return f"Tuning({values}; score {found.score:.4g})"
+
+
+@names
+def _search(found: Search, known: Known) -> str:
+    values = ", ".join(f"{name}={value!r}" for name, value in found.settings.items())
+    return f"Search({len(found.trials)} settings; {values}; score {found.score})"
 
 
 @names

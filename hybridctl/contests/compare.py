@@ -6,10 +6,12 @@ from collections.abc import Mapping
 import jax
 
 from hybridctl.checks import one_of
+from hybridctl.contests.sums import LIMIT, NotKept, sum_up
 from hybridctl.contests.table import Table, check_named
 from hybridctl.controllers import Controller
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Task
-from hybridctl.tasks.evaluate import check_pair, play_from, scored, start_of
+from hybridctl.tasks.evaluate import check_pair, play_from, score_all, start_of
 
 
 def compare(
@@ -20,10 +22,13 @@ def compare(
     against: str | None = None,
     *,
     timing: bool = False,
+    on: On = None,
+    devices: int = 1,
 ) -> Table:
     """Compare controllers on the same starts, plants, noise and pushes.
 
-    The same seed gives the same table, bit for bit (but for measured times).
+    The same seed gives the same table, bit for bit (but for measured times), whoever
+    works. Of more than `LIMIT` episodes (2²⁰) only sums are kept, in constant memory.
 
     Args:
         task: what counts.
@@ -32,6 +37,9 @@ def compare(
         seed: of the episodes; never the one that something was tuned on.
         against: whose J the differences are taken to; the first by default.
         timing: also measure the time of a control period.
+        on: who works, see `hc.scale.Workers`: None (this process), a number of
+            processes, any Executor, such as `hc.scale.ray()`.
+        devices: of each process over which episodes are laid, of `jax.devices()`.
 
     Returns:
         A `Table`: print it, or take `to_dict()`, `to_json(path)`, `worst(name)`.
@@ -52,9 +60,15 @@ def compare(
     one_of("controller", against, controllers)
     for controller in controllers.values():
         check_pair(task, controller)
-    scores = {name: scored(task, c, n, seed) for name, c in controllers.items()}
-    times = {name: step_us(task, c) for name, c in controllers.items() if timing}
-    return Table(task, dict(controllers), scores, n, seed, against, times)
+    known = dict(controllers)
+    with Workers.of(on) as team:
+        if n > LIMIT:
+            sums = sum_up(task, known, n, seed, against, team, devices)
+            scores = NotKept()
+        else:
+            scores, sums = score_all(task, known, n, seed, team, devices), None
+    times = {name: step_us(task, c) for name, c in known.items() if timing}
+    return Table(task, known, scores, n, seed, against, times, sums)
 
 
 def step_us(task: Task, controller: Controller, repeats: int = 3) -> float:

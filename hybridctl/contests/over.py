@@ -16,6 +16,7 @@ from hybridctl.contests.table import check_named, write_json
 from hybridctl.controllers import Controller
 from hybridctl.controllers.controller import walk
 from hybridctl.describe import Shown, plain_data
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair, episode_keys, evaluate_tasks
 from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
@@ -127,6 +128,7 @@ def compare_over(
     *,
     n: int = 128,
     seed: int = 0,
+    on: On = None,
     **values: Sequence[float],
 ) -> Grid:
     """Compare controllers over a grid of one or two parameters of the world.
@@ -139,6 +141,8 @@ def compare_over(
         controllers: by name.
         n: episodes a cell.
         seed: of the episodes; never the one that something was tuned on.
+        on: who works, see `hc.scale.Workers`: None (this process), a number of
+            processes, any Executor. The result is the same.
         **values: one or two parameters by name, with the values to try: `m_p=[...]`,
             or a longer name where that is not unique, such as
             `**{"sensor.noise": [...]}`. Of a whole array, as this one, a value is a
@@ -174,10 +178,11 @@ def compare_over(
     size = tuple(len(row) for row in axes.values())
     keys = np.asarray(episode_keys(seed, n))
     keys = np.broadcast_to(keys, (int(np.prod(size)), *keys.shape))
-    scores = {
-        name: _shaped(evaluate_tasks(tasks, controller, keys), size)
-        for name, controller in controllers.items()
-    }
+    with Workers.of(on) as team:
+        scores = {
+            name: _shaped(evaluate_tasks(tasks, each, keys, team=team), size)
+            for name, each in controllers.items()
+        }
     return Grid(task, dict(controllers), axes, nominal, scores, n, seed)
 
 

@@ -67,7 +67,22 @@ def crossed_mean(values: np.ndarray, confidence: float = LEVEL) -> Crossed:
     if variance == 0:
         return Crossed(mean, mean, mean, float(mean == 0))
     freedom = variance**2 / sum(v**2 / df for v, df in parts if v > 0)
-    error = float(np.sqrt(variance))
+    return student_interval(mean, float(np.sqrt(variance)), freedom, confidence)
+
+
+def student_interval(
+    mean: float, error: float, freedom: float, confidence: float = LEVEL
+) -> Crossed:
+    """Student's t interval of a mean whose standard error is known.
+
+    Args:
+        mean: the mean.
+        error: its standard error; 0: the mean is exact.
+        freedom: degrees of freedom of the error.
+        confidence: level of the interval.
+    """
+    if error == 0:
+        return Crossed(mean, mean, mean, float(mean == 0))
     half = float(stdtrit(freedom, 0.5 + confidence / 2)) * error
     p = 2 * float(stdtr(freedom, -abs(mean) / error))
     return Crossed(mean, mean - half, mean + half, p)

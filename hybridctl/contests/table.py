@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from hybridctl import files
-from hybridctl.checks import fail, one_of, require
+from hybridctl.checks import fail, one_of, require, share
 from hybridctl.contests.columns import legend, lines, rates
 from hybridctl.contests.ranking import paired
 from hybridctl.contests.statistics import crossed_mean, rate
+from hybridctl.contests.sums import Sums
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.describe.numbers import (
@@ -30,7 +31,8 @@ from hybridctl.describe.numbers import (
 from hybridctl.loop import Trace
 from hybridctl.plants.signals import names
 from hybridctl.tasks import Task
-from hybridctl.tasks.evaluate import Scores, episode_keys, play
+from hybridctl.tasks.evaluate import Scores, episode_keys, play, score_span
+from hybridctl.tasks.spans import Span
 from hybridctl.tasks.statistics import quantile
 
 
@@ -61,12 +63,13 @@ class Table(Shown):
         task: what counted.
         controllers: by name.
         scores: of every episode, by name; a slow controller may have met only the
-            first few.
+            first few. Of more episodes than are kept there are none.
         n: number of episodes.
         seed: of the episodes.
         against: the column that differences are taken to.
         step_us: time of one control period of the closed loop [µs] by name, where
             it was measured.
+        sums: of the episodes by name, where they were too many to be kept.
     """
 
     task: Task
@@ -76,6 +79,7 @@ class Table(Shown):
     seed: int
     against: str
     step_us: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, Sums] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers; what is not finite is None."""
@@ -95,6 +99,10 @@ class Table(Shown):
         all episodes; `step_us` is None unless it was measured.
         """
         one_of("controller", name, self.controllers)
+        if self.sums is not None:
+            told = self.sums[name].row(float(self.task.loop.dt))
+            gap = {} if name != self.against else {"difference": None}
+            return told | gap | {"step_us": self.step_us.get(name)}
         s, base = self.scores[name], self.scores[self.against]
         return {
             "success": rate(s.success[None]),
@@ -132,19 +140,39 @@ class Table(Shown):
             ValueError: an unknown name, or k beyond the number of episodes.
         """
         one_of("controller", name, self.controllers)
-        n = len(self.scores[name].cost)
-        require(0 < k <= n, f"k={k} must be in 1 … {n}")
-        order = np.argsort(-self.scores[name].cost, kind="stable")
+        if self.sums is not None:
+            order = self.sums[name].worst
+        else:
+            order = np.argsort(-self.scores[name].cost, kind="stable")
+        require(0 < k <= len(order), f"k={k} must be in 1 … {len(order)}")
         return [self.episode(name, int(i)) for i in order[:k]]
+
+    def quantile(self, name: str, q: float) -> float:
+        """A quantile of J; within 0.5 % where episodes were not kept.
+
+        Args:
+            name: of the controller.
+            q: share of the episodes that cost at most so much.
+        """
+        one_of("controller", name, self.controllers)
+        share("q", q)
+        if self.sums is not None:
+            return self.sums[name].cost_quantile(q, float(self.task.failure_cost))
+        cost = self.scores[name].cost
+        return float(np.quantile(cost, q, method="inverted_cdf"))
 
     def episode(self, name: str, index: int) -> Episode:
         """One episode, simulated again."""
         one_of("controller", name, self.controllers)
-        scores = self.scores[name]
-        key = episode_keys(self.seed, index + 1)[index]
+        key = episode_keys(self.seed, 1, index)[0]
         trace = play(self.task, self.controllers[name], key)
         x0 = np.asarray(trace.x[0])
-        cost, success = float(scores.cost[index]), bool(scores.success[index])
+        scores, i = self.scores.get(name), index
+        if scores is None:  # it was not kept
+            alone = Span(index, 1, 1)
+            controller = self.controllers[name]
+            scores, i = score_span(self.task, controller, self.seed, alone), 0
+        cost, success = float(scores.cost[i]), bool(scores.success[i])
         return Episode(index, x0, cost, success, trace)
 
     def __rich__(self) -> RichTable:

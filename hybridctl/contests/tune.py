@@ -12,6 +12,7 @@ from hybridctl.contests.parameters import setter
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.progress import track
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair, evaluate_all
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
@@ -73,6 +74,7 @@ def tune(
     seed: int = 1,
     objective: Callable[[Scores], NDArray] = cost_of,
     progress: bool = True,
+    on: On = None,
 ) -> Tuning:
     """Tune parameters of any controller on a task's own distribution.
 
@@ -94,6 +96,8 @@ def tune(
         seed: of draws and episodes; never the one of a comparison.
         objective: Scores to one number an episode [N], lower is better.
         progress: show a progress bar.
+        on: who works, see `hc.scale.Workers`: None (this process), a number of
+            processes, any Executor. The result is the same.
 
     Returns:
         A `Tuning` with the controller.
@@ -115,7 +119,8 @@ def tune(
         >>> found.tried, found.score <= found.start
         (20, True)
     """
-    search = Search(task, template, parameters, episodes, seed, objective)
+    team = Workers.of(on)
+    search = Search(task, template, parameters, episodes, seed, objective, team)
     require(
         budget >= 2 * population >= 10,
         f"budget={budget} gives less than two rounds of population={population} (at "
@@ -123,8 +128,9 @@ def tune(
     )
     count = budget // population
     rounds = track(range(count), "tuning", count, progress)
-    history = tuple(search.round(population) for _ in rounds)
-    return search.result(history)
+    with team:
+        history = tuple(search.round(population) for _ in rounds)
+        return search.result(history)
 
 
 class Search:
@@ -138,8 +144,9 @@ class Search:
         episodes: int,
         seed: int,
         objective: Callable[[Scores], NDArray],
+        team: Workers,
     ):
-        self.task, self.episodes, self.seed = task, episodes, seed
+        self.task, self.episodes, self.seed, self.team = task, episodes, seed, team
         self.objective, self.names = objective, tuple(parameters)
         self.build, own = setter(template, self.names)
         self.ranges = [_range(n, r, own.get(n)) for n, r in parameters.items()]
@@ -179,7 +186,8 @@ class Search:
 
     def scores(self, points: list[NDArray], n: int, seed: int) -> NDArray:
         """Objective of each point and episode, [len(points), n]; at most `WORST`."""
-        found = evaluate_all(self.task, [self.controller(p) for p in points], n, seed)
+        tried = [self.controller(point) for point in points]
+        found = evaluate_all(self.task, tried, n, seed, self.team)
         values = np.stack([self.objective(scores) for scores in found])
         return np.where(np.isfinite(values), values, WORST)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers.combine import Probe as Probe
     from hybridctl.controllers.controller import Controller as Controller
     from hybridctl.controllers.controller import Tick as Tick
+    from hybridctl.controllers.differentiate import Differentiate as Differentiate
     from hybridctl.controllers.features import Features as Features
     from hybridctl.controllers.feedback import StateFeedback as StateFeedback
     from hybridctl.controllers.feedback import demands as demands
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers.guards import level as level
     from hybridctl.controllers.guards import near as near
     from hybridctl.controllers.integral import IntegralFeedback as IntegralFeedback
+    from hybridctl.controllers.late import Late as Late
     from hybridctl.controllers.linear import LinearController as LinearController
     from hybridctl.controllers.machine import StateMachine as StateMachine
     from hybridctl.controllers.machine import Switch as Switch
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from hybridctl.controllers.policy import Policy as Policy
     from hybridctl.controllers.predictor import Predictor as Predictor
     from hybridctl.controllers.safety import SafetyFilter as SafetyFilter
+    from hybridctl.controllers.sampled import Sampled as Sampled
     from hybridctl.controllers.schedule import Hat as Hat
     from hybridctl.controllers.schedule import schedule as schedule
     from hybridctl.controllers.swingup import EnergySwingUp as EnergySwingUp

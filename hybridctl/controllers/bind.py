@@ -13,6 +13,7 @@ from hybridctl.controllers.adaptive import Adaptive
 from hybridctl.controllers.controller import Controller, Series, State, Tick
 from hybridctl.controllers.fill import Filled
 from hybridctl.controllers.foreign import Foreign
+from hybridctl.plants import Plant
 from hybridctl.ports import Names, Ports, Signals, find, known, named, of
 
 
@@ -100,6 +101,13 @@ def on_its_own(controller: Controller, known: Ports) -> Controller:
 def _(part: Seeing, y: Signals) -> Controller:
     """Bound anew, to something else perhaps."""
     return bind(part.inner, y)
+
+
+@bind.register
+def _(part: Plant, y: Signals) -> Plant:
+    """Controllers in a diagram meet what they are wired to."""
+    del y
+    return part
 
 
 @bind.register

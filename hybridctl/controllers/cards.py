@@ -20,6 +20,7 @@ from hybridctl.controllers.machine import StateMachine, Switch
 from hybridctl.controllers.observers import KalmanFilter
 from hybridctl.controllers.pid import PID
 from hybridctl.controllers.policy import Policy
+from hybridctl.controllers.sampled import Sampled
 from hybridctl.controllers.value import GridValue
 from hybridctl.describe import (
     Card,
@@ -52,6 +53,15 @@ def _controller(c: Controller, known: Known) -> Card:
     seen = ", ".join(map(known.measured, columns)) if _are_places(columns) else ""
     told += [("measures", seen)] * bool(seen)
     return found._replace(rows=(*told, *found.rows, *_open(c)))
+
+
+@tells
+def _sampled(block: Sampled, known: Known) -> Card:
+    """A controller in a diagram: its clock, its controller."""
+    late = f", from {quantity(block.offset, 's')} on" if block.offset else ""
+    title = f"sampled every {quantity(block.dt, 's')}{late}"
+    rows = (("remembers", ", ".join(block.memory[1:])),) * bool(block.memory[1:])
+    return Card(title, rows, (("controller", card(block.controller)),))
 
 
 def _are_places(columns: Any) -> bool:

@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING
 from hybridctl.lazy import open_room
 
 if TYPE_CHECKING:
+    from hybridctl.deploy.drive import drive as drive
     from hybridctl.deploy.embed import Pilot as Pilot
     from hybridctl.deploy.embed import embed as embed
     from hybridctl.deploy.export import export as export
+    from hybridctl.deploy.line import Line as Line
+    from hybridctl.deploy.realtime.rows import DriveLog as DriveLog
+    from hybridctl.deploy.swap import Swap as Swap
     from hybridctl.runs.folder import RunFolder as RunFolder
     from hybridctl.runs.seeds import RunFolders as RunFolders
     from hybridctl.store.registry import register as register

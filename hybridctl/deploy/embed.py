@@ -87,6 +87,7 @@ class Pilot:
         y: names and units of the measurements.
         u: names and units of the inputs.
         on_missing: what a measurement that is not finite does: "hold", "nan", "error".
+        follows: whether it follows a reference, and wants r at every call.
     """
 
     def __init__(self, made: Program, engine: Engine):
@@ -95,7 +96,7 @@ class Pilot:
         self._hash, self._sizes, self._engine = made.traced.hash, made.sizes, engine
         self._name = type(made.controller).__name__
         self._shape, self._step, self._k = (made.sizes.n_y,), engine.step, 0
-        self._follows, self.on_missing = made.sizes.n_r > 0, made.on_missing
+        self.follows, self.on_missing = made.sizes.n_r > 0, made.on_missing
         self._recipe: Any = functools.partial(
             embed, made.controller, made.dt, on_missing=made.on_missing
         )
@@ -149,7 +150,7 @@ class Pilot:
         if y is None:
             self._engine.init(None, None)
         else:
-            r = self._reference(r) if self._follows else None
+            r = self._reference(r) if self.follows else None
             self._engine.init(self._row(y), r)
 
     def __call__(self, y: Any, r: Any = None) -> NDArray:
@@ -168,7 +169,7 @@ class Pilot:
         """
         if getattr(y, "shape", None) != self._shape:
             y = self._row(y)
-        if self._follows:
+        if self.follows:
             r = self._reference(r)
         u = self._step(self._k * self.dt, y, r)
         self._k += 1

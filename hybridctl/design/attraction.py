@@ -14,6 +14,7 @@ from hybridctl.design.trials import Trials, search
 from hybridctl.kinds import checked
 from hybridctl.loop import Loop
 from hybridctl.plants import Plant
+from hybridctl.scale.workers import On, Workers
 
 ATTEMPTS = 20  # at a level that no fresh start refutes
 
@@ -80,6 +81,7 @@ def region_of_attraction(
     seconds: float = 10.0,
     margin: float = 0.02,
     seed: int = 0,
+    on: On = None,
 ) -> Attraction:
     """Largest level set of a cost-to-go from which the closed loop converges.
 
@@ -106,6 +108,8 @@ def region_of_attraction(
             hundredth of the level.
         margin: share by which the level is lowered below the least failure found.
         seed: of the samples.
+        on: who works, see `hc.scale.Workers`: None (this process), a number of
+            processes, any Executor. The result is the same.
 
     Returns:
         `Attraction`: the level, and the Clopper-Pearson bound on the share of its
@@ -129,14 +133,16 @@ def region_of_attraction(
         the share that fails is below 0.0053 with 99 % confidence.
         >>> catch = hc.level(found)
     """
-    trials = Trials(plant, controller, loop, V, limits, invariant, seconds, seed)
-    rho = search(trials) * (1 - margin)
-    for attempt in range(1, ATTEMPTS + 1):
-        error = (1 - confidence) / 2**attempt
-        found = _verify(trials, rho, samples, confidence, error)
-        if found.holds:
-            break
-        rho = float(trials.V(found.counterexample)) * (1 - margin)
+    with Workers.of(on) as team:
+        parts = V, limits, invariant, seconds, seed, team
+        trials = Trials(plant, controller, loop, *parts)
+        rho = search(trials) * (1 - margin)
+        for attempt in range(1, ATTEMPTS + 1):
+            error = (1 - confidence) / 2**attempt
+            found = _verify(trials, rho, samples, confidence, error)
+            if found.holds:
+                break
+            rho = float(trials.V(found.counterexample)) * (1 - margin)
     require(
         found.holds,
         f"every level that was tried has failing starts, the last one {rho:.3g}; the "
@@ -159,6 +165,7 @@ def check_level(
     confidence: float = 0.99,
     seconds: float = 10.0,
     seed: int = 0,
+    on: On = None,
 ) -> Attraction:
     """Whether the closed loop converges from a given level set V(x) < rho.
 
@@ -174,6 +181,8 @@ def check_level(
         confidence: of the bound on the share that fails.
         seconds: length of each simulation [s].
         seed: of the samples.
+        on: who works, see `hc.scale.Workers`: None (this process), a number of
+            processes, any Executor. The result is the same.
 
     Returns:
         `Attraction`, with a counterexample where it does not hold.
@@ -190,11 +199,13 @@ def check_level(
         >>> check_level(plant, lqr, loop, 9.0, samples=1000).holds
         False
     """
-    trials = Trials(plant, controller, loop, V, limits, invariant, seconds, seed)
-    positive("rho", rho)
-    top = trials.top
-    require(rho <= top, f"rho={rho:g}: angles turn beyond π above rho={top:.4g}")
-    return _verify(trials, float(rho), samples, confidence, 1 - confidence)
+    with Workers.of(on) as team:
+        parts = V, limits, invariant, seconds, seed, team
+        trials = Trials(plant, controller, loop, *parts)
+        positive("rho", rho)
+        top = trials.top
+        require(rho <= top, f"rho={rho:g}: angles turn beyond π above rho={top:.4g}")
+        return _verify(trials, float(rho), samples, confidence, 1 - confidence)
 
 
 def _verify(

@@ -1,5 +1,6 @@
 """What designs say of themselves: gains, poles, margins, regions."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,12 @@ import numpy as np
 from hybridctl.describe import Card, Known, names, number, quantity, tells
 from hybridctl.design.attraction import Attraction
 from hybridctl.design.closedloop import LinearLoop
+from hybridctl.design.fit import SURE, Fit, Quality
 from hybridctl.design.margins import Margins
 from hybridctl.design.riccati import LQRDesign
 
 MOST = 8  # poles that are told
+ALIKE = 0.95  # correlation of two values that is told
 
 
 def poles_text(poles: Any) -> str:
@@ -72,6 +75,37 @@ def _loop(found: LinearLoop, known: Known) -> Card:
 @names
 def _name_loop(found: LinearLoop, known: Known) -> str:
     return f"LinearLoop({', '.join(found.equilibrium.states)}; dt={found.dt:g})"
+
+
+@names
+def _name_fit(found: Fit, known: Known) -> str:
+    return f"Fit({', '.join(f'{n}={v:.4g}' for n, v in found.values.items())})"
+
+
+@tells
+def _fit(found: Fit, known: Known) -> Card:
+    spread = found.std
+    rows = [(n, f"{v:.5g} +- {SURE * spread[n]:.2g}") for n, v in found.values.items()]
+    alike = [
+        f"{a} and {b} ({found.correlation[i, j]:+.3f})"
+        for (i, a), (j, b) in itertools.combinations(enumerate(found.values), 2)
+        if abs(found.correlation[i, j]) > ALIKE
+    ]
+    rows += [("correlated", ", ".join(alike))] if alike else []
+    rows += [("follows", _score(found.fitted))]
+    rows += [("predicts", _score(found.held))] if found.held is not None else []
+    coloured = [name for name, p in found.fitted.white.items() if p < 0.01]
+    if coloured:
+        lacks = "the model lacks something, and the intervals are too narrow"
+        rows += [("not white", f"what is left of {', '.join(coloured)}: {lacks}")]
+    n = sum(len(log) for log in found.logs)
+    title = f"Fit of {type(found.plant).__name__} to {n} rows, with 95 % intervals"
+    return Card(title, tuple(rows))
+
+
+def _score(found: Quality) -> str:
+    told = (f"{n} {found.score[n]:.2%} (rms {rms:.2g})" for n, rms in found.rms.items())
+    return ", ".join(told)
 
 
 @names

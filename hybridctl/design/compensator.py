@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hybridctl.checks import fail, one_of, positive, require
+from hybridctl.checks import fail, number, one_of, positive, require
 from hybridctl.controllers import LinearController
 from hybridctl.design.transfer import realize
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium
+from hybridctl.plants.diagram.interop import from_system, is_system
 from hybridctl.plants.signals import names as unique
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ METHODS = ("bilinear", "tustin", "zoh", "euler", "forward_diff", "backward_diff"
 
 @checked
 def from_control(
-    system: "control.StateSpace | control.TransferFunction",
-    dt: float,
+    system: "control.InputOutputSystem",
+    dt: float | None = None,
     equilibrium: Equilibrium | None = None,
     *,
     method: str = "bilinear",
     measures: Iterable[str] | None = None,
-) -> LinearController:
-    """A linear system of python-control as a controller.
+) -> Any:
+    """A linear system of python-control as a controller; without dt, as a plant.
 
     It maps the deviation y - x₀ to u - u₀ as it stands: for negative feedback give
     `-system`.
@@ -36,7 +37,8 @@ def from_control(
     Args:
         system: from measurements to inputs, continuous or discrete with this dt; of a
             transfer function with several, a minimal state space is made.
-        dt: control period [s].
+        dt: control period [s]; None: any system, an interconnection of nonlinear ones,
+            too, as a plant with its own inputs and outputs, or a block of a diagram.
         equilibrium: x₀, u₀ and the angles to wrap; zeros by default.
         method: how a continuous system is sampled, by python-control's name:
             bilinear (Tustin), zoh, euler or backward_diff.
@@ -45,7 +47,7 @@ def from_control(
             states; None: y as it is.
 
     Returns:
-        A `LinearController`.
+        A `LinearController`; without dt a `Plant`, or a static block.
 
     Raises:
         ValueError: no linear system, another dt, or sizes that do not fit.
@@ -64,11 +66,14 @@ def from_control(
     """
     import control
 
+    if dt is None and is_system(system):
+        return from_system(system)
     if not isinstance(system, (control.StateSpace, control.TransferFunction)):
         fail(
             f"expected a control.StateSpace, got {type(system).__name__}; for example "
             "control.ss(A, B, C, D, dt)"
         )
+    dt = number("dt", dt)
     positive("dt", dt)
     one_of("method", method, METHODS)
     several = max(system.ninputs, system.noutputs) > 1

@@ -10,7 +10,7 @@ from hybridctl.design.riccati import held, lqrd
 from hybridctl.design.riccati import lqr as continuous_lqr
 from hybridctl.kinds import check_kind, checked
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.linearize import linearize
+from hybridctl.plants.linearize import continuous
 from hybridctl.ports import names_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def lqr(
         dt, actuator = one_loop(loop, dt).dt, loop.actuator
         if actuator is not None and actuator.slow:
             return _behind(loop, plant, equilibrium, Q, R, N, limit)
-    A, B = linearize(plant, equilibrium)
+    A, B = continuous(plant, equilibrium)
     weights = (Q, R)
     if dt is None:
         design = continuous_lqr(A, B, *weights, N)
@@ -125,7 +125,7 @@ def _behind(
     """Behind a delay and a lag."""
     actuator, dt = loop.actuator, loop.dt
     assert actuator is not None
-    p = held(*linearize(plant, equilibrium), Q, R, dt, N)
+    p = held(*continuous(plant, equilibrium), Q, R, dt, N)
     share = lag_share(actuator, dt, plant.n_u)
     made = delayed(p if share is None else lagged(p, share), actuator.delay)
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)

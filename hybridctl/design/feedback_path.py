@@ -109,8 +109,10 @@ def calm(loop: Loop) -> Loop:
     """The loop without what has no derivative, or no rest."""
     sensor, actuator = loop.sensor, loop.actuator
     if sensor is not None:
-        sensor = dataclasses.replace(sensor, noise=None, bias=None)
+        rough: Any = {"noise": None, "bias": None, "resolution": None, "drop": None}
+        sensor = dataclasses.replace(sensor, **rough)
         sensor = None if eqx.tree_equal(sensor, Sensor()) else sensor
     if actuator is not None:
-        actuator = dataclasses.replace(actuator, step=None)
-    return dataclasses.replace(loop, sensor=sensor, actuator=actuator, disturbance=None)
+        actuator = dataclasses.replace(actuator, step=None, dead_zone=None)
+    steady: Any = {"disturbance": None, "jitter": None}
+    return dataclasses.replace(loop, sensor=sensor, actuator=actuator, **steady)

@@ -16,7 +16,7 @@ from hybridctl.design.matrices import real
 from hybridctl.design.riccati import dlqr
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.linearize import linearize
+from hybridctl.plants.linearize import continuous
 from hybridctl.plants.outputs import Outputs, function_of, pairs
 from hybridctl.plants.scales import natural_units
 from hybridctl.ports import names_of
@@ -75,7 +75,7 @@ def kalman(
         >>> kalman(plant, up, 0.02, 0.01, 0.1, outputs=("x", "theta")).L.shape
         (4, 2)
     """
-    model = linearize(plant, equilibrium)
+    model = continuous(plant, equilibrium)
     A, B = discretize(*model, dt)
     equation = Outputs(function_of(outputs), tuple(names), pairs(units), tuple(angles))
     equation.check("kalman")

@@ -19,7 +19,7 @@ from hybridctl.design.riccati import held, regulator
 from hybridctl.design.wellposed import Problem, detectable, stabilizable
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.linearize import linearize
+from hybridctl.plants.linearize import continuous
 from hybridctl.plants.scales import natural_units
 from hybridctl.ports import names_of
 
@@ -93,7 +93,7 @@ def _in_own_units(
     plant: Plant, equilibrium: Equilibrium
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """A and B of states in natural units, and inputs as strong as A; those units."""
-    A, B = linearize(plant, equilibrium)
+    A, B = continuous(plant, equilibrium)
     x = natural_units(plant, (equilibrium, A, B))
     A, B = A * x / x[:, None], B / x[:, None]
     rate, strength = float(np.abs(A).max()) or 1.0, np.abs(B).max(axis=0)
@@ -152,7 +152,7 @@ def lqi(
     """
     N_x, _ = dc_gains(plant, equilibrium, outputs)  # or what is wrong with them
     C, dt = rows(plant.states, outputs), period(dt)
-    p = held(*linearize(plant, equilibrium), Q, R, dt)
+    p = held(*continuous(plant, equilibrium), Q, R, dt)
     K = _integrating(p, C, weight("Qi", Qi, len(C)), dt)
     n = plant.n_x
     inner = IntegralFeedback(

@@ -25,6 +25,7 @@ from hybridctl.loop.loop import begin, step
 from hybridctl.plants import Plant
 from hybridctl.plants.linearize import slopes
 from hybridctl.plants.scales import natural_units
+from hybridctl.scale import Workers
 
 SCOUTS = 2**10  # starts in a round of the search, and simulated at once
 QUIET = 4  # rounds in a row without a failure that end the search
@@ -45,6 +46,7 @@ class Trials:
             that the loop remembers, and nothing is random.
         seconds: length of each simulation [s].
         seed: of the draws.
+        team: who works; None: this process.
 
     Raises:
         ValueError: no V, an unknown limit, or parts that do not fit.
@@ -66,13 +68,15 @@ class Trials:
         invariant: bool | None,
         seconds: float,
         seed: int,
+        team: Workers | None = None,
     ):
         fitted = check_fit(plant, controller, loop)
         n_r = count(fitted.ports.r)
         positive("seconds", seconds)
         self.V, self.seconds = _cost_to_go(controller, V), seconds
         controller = fitted.controller
-        self._system = cast((plant, controller, loop, self.V))
+        self._system, self._team = (plant, controller, loop, self.V), team or Workers()
+        cast(self._system)  # refuses what cannot be
         self._bounds = _bounds(plant, limits or {})
         known = _markov(plant, controller, loop, n_r)
         self.invariant = known if invariant is None else invariant
@@ -110,22 +114,29 @@ class Trials:
 
     def failing(self, z: NDArray, rho: float) -> NDArray:
         """Those of the points [n, n_x] from which the loop does not converge."""
-        good = [self._good(z[i : i + SCOUTS], i, rho) for i in range(0, len(z), SCOUTS)]
+        firsts = range(0, len(z), SCOUTS)
+        parts = [
+            (self.states(z[i : i + SCOUTS], rho), self._tried + i, rho) for i in firsts
+        ]
         self._tried += len(z)
-        return z[~np.concatenate(good)]
+        shared = self._system, self._bounds, self._method
+        good = list(self._team.map(_good, shared, parts))
+        return z[~np.concatenate([rows["good"] for rows in good])]
 
-    @kept_programs()
-    def _good(self, z: NDArray, first: int, rho: float) -> NDArray:
-        """Of one chunk, filled up so that all have one shape."""
-        x0 = np.resize(self.states(z, rho), (SCOUTS, z.shape[1]))
-        number = self._tried + first + np.arange(SCOUTS)
-        arrays = (
-            jnp.asarray(x0, float),
-            jnp.asarray(number),
-            jnp.asarray(rho),
-            jnp.asarray(self._bounds),
-        )
-        return np.asarray(_converges(self._system, *arrays, *self._method))[: len(z)]
+
+@kept_programs()
+def _good(shared: tuple, part: tuple[NDArray, int, float]) -> dict[str, NDArray]:
+    """Of one chunk, filled up so that all have one shape."""
+    (system, bounds, method), (x, first, rho) = shared, part
+    x0 = np.resize(x, (SCOUTS, x.shape[1]))
+    arrays = (
+        jnp.asarray(x0, float),
+        jnp.asarray(first + np.arange(SCOUTS)),
+        jnp.asarray(rho),
+        jnp.asarray(bounds),
+    )
+    good = np.asarray(_converges(cast(system), *arrays, *method))
+    return {"good": good[: len(x)]}
 
 
 def search(trials: Trials) -> float:

@@ -31,6 +31,7 @@ from hybridctl.tasks.evaluate import Scores, scored
 from hybridctl.tasks.statistics import Interval, student_mean
 
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
+CLONE = 0  # the first row of a curve that begins with a teacher
 VALIDATION, ELECTION = 1_000_001, 1_000_003
 JUDGEMENT = ELECTION + ROUNDS  # episodes that no decision of a training sees
 CONFIRMATION = 2_000_000  # and those after it, one a validation
@@ -196,7 +197,8 @@ class Session:
         self.checkpoint = Checkpoint(name, offer.steps, arrays)
         ranked = sorted(self.policies, key=self._rank, reverse=True)
         self.best = ranked[0]
-        self.policies = {i: self.policies[i] for i in ranked[:CANDIDATES]}
+        kept = {*ranked[:CANDIDATES], *([] if self.taught is None else [CLONE])}
+        self.policies = {i: self.policies[i] for i in ranked if i in kept}
 
     def _rank(self, i: int) -> tuple[float, float]:
         """By score; of equal ones, as all that survive have, the lower cost."""
@@ -225,17 +227,27 @@ class Session:
             raise Stop("target")
 
     def elect(self) -> None:
-        """Choose among the best few on more episodes, so that luck decides less."""
+        """Choose among the best few on more episodes, so that luck decides less.
+
+        A clone stays unless the best is better than it for sure.
+        """
         if len(self.policies) < 2:
             return
+        values = {i: self._values(policy) for i, policy in self.policies.items()}
 
         def votes(i: int) -> float:
-            rounds = range(ELECTION, ELECTION + ROUNDS)
-            found = [self.validate(self.policies[i], seed) for seed in rounds]
-            means = [values_of(self.task, scores).mean() for scores in found]
-            return self.curve[i]["score"] + float(np.sum(means))
+            return self.curve[i]["score"] + ROUNDS * float(values[i].mean())
 
         self.best = max(self.policies, key=lambda i: (votes(i), *self._rank(i)))
+        if self.taught is not None and CLONE in values:
+            gain = student_mean(values[self.best] - values[CLONE])
+            self.best = self.best if gain.low > 0 else CLONE
+
+    def _values(self, policy: Controller) -> np.ndarray:
+        """What a policy reaches on each episode of the election."""
+        rounds = range(ELECTION, ELECTION + ROUNDS)
+        found = [self.validate(policy, seed) for seed in rounds]
+        return np.concatenate([values_of(self.task, scores) for scores in found])
 
     def against_base(self) -> Interval:
         """By how much the best policy beats empty Slots, in pairs."""

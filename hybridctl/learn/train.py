@@ -24,6 +24,7 @@ from hybridctl.learn.run import Run, Runs
 from hybridctl.learn.session import Keeper, Listener, Session
 from hybridctl.learn.teach.lesson import lesson_of
 from hybridctl.progress import Bars
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Goal, Task
 
 
@@ -48,6 +49,7 @@ def train(
     resume: Run | None = None,
     on_validation: Listener | tuple[Listener, ...] = (),
     progress: bool = True,
+    on: On = None,
     **settings: Any,
 ) -> Run | Runs:
     """Train a policy for the Slots of a template, where it will be used.
@@ -79,6 +81,9 @@ def train(
         on_validation: called with the `Run` so far after every validation; one or
             several, such as an `hc.RunFolder`.
         progress: show a progress bar.
+        on: who trains the seeds, one each, see `hc.scale.Workers`: None (threads of
+            this process), a number of processes, any Executor. The runs are the same;
+            `on_validation` is called there, and Ctrl-C leaves what it kept.
         **settings: any other field of `Config`.
 
     Returns:
@@ -87,6 +92,7 @@ def train(
     Raises:
         ValueError: settings or parts that do not fit, before anything compiles.
     """
+    given = {k: v for k, v in locals().items() if k in _OPTIONS} | settings
     known = None if resume is None else _made_with(resume)
     anew = teacher is None and resume is None and config is None
     made_for = _made_for(template) if anew else None
@@ -100,6 +106,9 @@ def train(
     seed, seeds = _checked_seeds(seed, seeds)
     _check_resume(resume, seeds, config)
     _check_teacher(teacher, resume, config)
+    if on is not None:
+        shared = task, template, given
+        return _elsewhere(shared, seed, seeds, on, "train" if progress else "")
     template = held(template, config.action_repeat)
     several = isinstance(on_validation, tuple)
     listeners = on_validation if several else (on_validation,)
@@ -147,6 +156,28 @@ def _side_by_side(sessions: list[Session], env: Lane) -> Runs:
             _cancel(waiting, sessions)
     runs = tuple(f.result() for f in waiting if not f.cancelled())
     return Runs(runs, time.perf_counter() - began)
+
+
+_OPTIONS = (
+    "algorithm", "engine", "steps", "config", "features", "teacher", "resume",
+    "on_validation",
+)  # fmt: skip
+
+
+def _elsewhere(shared: tuple, seed: int, seeds: int | None, on: On, name: str) -> Runs:
+    """Every seed a training of its own, wherever."""
+    if seeds is None:
+        fail("on= shares the seeds of a training; give seeds, or leave out on")
+    began, numbers = time.perf_counter(), range(seed, seed + seeds)
+    with Workers.of(on) as team:
+        told = "seed {}".format
+        runs = tuple(team.map(_train_seed, shared, numbers, name, told=told))
+    return Runs(runs, time.perf_counter() - began)
+
+
+def _train_seed(shared: tuple[Task, Controller, dict[str, Any]], seed: int) -> Run:
+    task, template, given = shared
+    return train(task, template, seed=seed, progress=False, **given)
 
 
 def _watch(waiting: list[Future]) -> None:

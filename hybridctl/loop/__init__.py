@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from hybridctl.lazy import open_room
 
 if TYPE_CHECKING:
+    from hybridctl.loop.log import Log as Log
     from hybridctl.loop.loop import Loop as Loop
     from hybridctl.loop.loop import LoopState as LoopState
     from hybridctl.loop.loop import begin as begin

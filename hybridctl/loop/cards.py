@@ -17,6 +17,7 @@ from hybridctl.describe import (
 )
 from hybridctl.describe.fields import fields_of, is_number, short
 from hybridctl.describe.style import STYLE
+from hybridctl.loop.log import Log
 from hybridctl.loop.loop import Loop, LoopState
 from hybridctl.loop.parts import Actuator, Disturbance, Sensor
 from hybridctl.loop.trace import Trace
@@ -40,7 +41,9 @@ def _loop(loop: Loop, known: Known) -> Card:
 def loop_rows(loop: Loop, known: Known = Known()) -> tuple[tuple[str, str], ...]:  # noqa: B008
     """A row for each part that there is."""
     parts = zip(PARTS, (loop.sensor, loop.actuator, loop.disturbance), strict=True)
-    return tuple((n, _settings(part, known)) for n, part in parts if part is not None)
+    rows = [(n, _settings(part, known)) for n, part in parts if part is not None]
+    late = [] if loop.jitter is None else [("jitter", f"{number(loop.jitter)} periods")]
+    return (*rows, *late)
 
 
 def _settings(part: Any, known: Known) -> str:
@@ -142,6 +145,33 @@ def _happened(trace: Trace) -> list[tuple[str, str]]:
         more = f" ({len(texts)} in all)" if len(texts) > 6 else ""
         rows += [(name, f"{', '.join(texts[:6])}{more}")] * bool(texts)
     return rows
+
+
+@names
+def _name_log(log: Log, known: Known) -> str:
+    return f"Log({', '.join(log.names[:MOST])}; {_extent(log)})"
+
+
+@tells
+def _log(log: Log, known: Known) -> Card:
+    rows = [(name, _range(log, name)) for name in log.names[:MOST]]
+    return Card(f"Log: {_extent(log)}", tuple(rows))
+
+
+def _extent(log: Log) -> str:
+    return (
+        f"{len(log)} rows, {quantity(log.t[-1] - log.t[0], 's')} every {log.dt:.4g} s"
+    )
+
+
+def _range(log: Log, name: str) -> str:
+    """How far a signal goes, and what was lost of it."""
+    row, unit = log[name], log.units.get(name, "")
+    seen = row[np.isfinite(row)]
+    if not len(seen):
+        return "never finite"
+    lost = f", {len(row) - len(seen)} lost" if len(seen) < len(row) else ""
+    return f"{number(seen.min())} ... {number(seen.max())} {unit}".strip() + lost
 
 
 @draws

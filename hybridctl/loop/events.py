@@ -30,9 +30,15 @@ class _Way(NamedTuple):
 
 
 def travel(
-    solve: Solve, plant: HybridPlant, t: Array, x: Array, u: Array, dt: float
+    solve: Solve,
+    plant: HybridPlant,
+    t: Array,
+    x: Array,
+    u: Array,
+    end: Array,
+    dt: float,
 ) -> Moved:
-    """A plant with events over one control period dt [s] by an adaptive solver.
+    """A plant with events over a control period or a part of one, adaptively.
 
     From event to event: integrate until the first guard falls through zero, locate
     that by bisection on the solver's own interpolant (to a thousandth of an
@@ -42,12 +48,13 @@ def travel(
     Args:
         solve: a diffrax solver.
         plant: with events.
-        t: begin of the period [s].
+        t: begin [s].
         x: state [n_x].
         u: input [n_u], held.
-        dt: control period [s].
+        end: how long [s].
+        dt: control period [s], which says what is simultaneous.
     """
-    end, full = jnp.asarray(dt, x.dtype), jnp.full(MOST, -1, jnp.int32)
+    full = jnp.full(MOST, -1, jnp.int32)
     zero = jnp.zeros((), x.dtype)
     start = _Way(zero, x, jnp.int32(0), Hits(full, jnp.zeros(MOST, x.dtype)))
 

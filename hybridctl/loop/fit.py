@@ -21,6 +21,8 @@ from hybridctl.plants import Plant
 from hybridctl.plants.flow import Moved
 from hybridctl.ports import Ports, words
 
+SENSOR = "noise", "bias", "resolution", "drop"  # fields with a number for all or each
+ACTUATOR = "limit", "lag", "step", "response", "dead_zone", "gain"
 PERIODS = 2**31 - 1  # that an int32 counts
 MEMORY = 2**36  # bytes of a trace; more than any run of ours has needed
 
@@ -125,8 +127,8 @@ def _check_sizes(loop: Loop, plant: Plant) -> None:
     given = plant.ports
     measured = given.y if loop.sensor is None else loop.sensor.signals(plant)
     rows = (
-        (loop.sensor, ("noise", "bias"), measured),
-        (loop.actuator, ("limit", "lag", "step", "response"), given.u),
+        (loop.sensor, SENSOR, measured),
+        (loop.actuator, ACTUATOR, given.u),
     )
     for part, fields, names in rows:
         for field in fields if part else ():

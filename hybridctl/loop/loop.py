@@ -9,12 +9,19 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from hybridctl.checks import is_number, number, positive, require
+from hybridctl.checks import (
+    is_number,
+    number,
+    optional_float,
+    positive,
+    require,
+    share,
+)
 from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.machine import mode_of
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields
-from hybridctl.loop.parts import Actuator, Disturbance, Sensor
+from hybridctl.loop.parts import LATE, Actuator, Disturbance, Sensor, noise_key
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
 from hybridctl.plants.hybrid.plant import Hits
@@ -34,9 +41,13 @@ class Loop(Shown, eqx.Module):
         sensor: from state to measurement; None: the state itself.
         actuator: from input asked to input applied; None: as asked.
         disturbance: what is added to the applied input; None: nothing.
+        jitter: how late a period may begin, as a share of dt, scalar: by a draw from
+            U(0, jitter) dt, as in a loop whose deadlines do not drift, so that periods
+            are longer and shorter; `trace.t` keeps the deadlines. None: never late.
 
     Raises:
-        ValueError: dt is not positive or substeps no whole number above 0.
+        ValueError: dt is not positive, substeps no whole number above 0, or jitter not
+            a share.
 
     Example:
         >>> Loop(dt=0.02, actuator=Actuator(limit=10.0)).substeps
@@ -50,6 +61,7 @@ class Loop(Shown, eqx.Module):
     sensor: Sensor | None = None
     actuator: Actuator | None = None
     disturbance: Disturbance | None = None
+    jitter: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):
         check_fields(self)
@@ -58,6 +70,8 @@ class Loop(Shown, eqx.Module):
             self.substeps > 0,
             f"substeps={self.substeps!r} must be a whole number above 0",
         )
+        if self.jitter is not None:
+            share("jitter", self.jitter)
 
     @property
     def ports(self) -> Ports:
@@ -67,7 +81,16 @@ class Loop(Shown, eqx.Module):
     @property
     def random(self) -> bool:
         """Whether some part draws random numbers, so that a key is needed."""
-        return any(part.random for part in (self.sensor, self.disturbance) if part)
+        parts = (self.sensor, self.disturbance)
+        return self.jitter is not None or any(part.random for part in parts if part)
+
+    def motion(self, key: Array | None, k: Array) -> Motion:
+        """RK4 substeps through period k, which may begin and end late."""
+        length: Any = self.dt
+        if self.jitter is not None:
+            late = [jax.random.uniform(noise_key(key, i, LATE)) for i in (k, k + 1)]
+            length = self.dt * (1.0 + self.jitter * (late[1] - late[0]))
+        return fixed_motion(length, self.substeps)
 
     def measured(self, plant: Plant) -> Signals:
         """What a controller sees of a plant: the plant's states without a sensor.
@@ -111,7 +134,7 @@ class LoopState(Shown, eqx.Module):
         k: number of the coming control period, int32 scalar.
         plant: the numbers of this episode's plant; the plant itself is `world`.
         x: state [n_x].
-        measured: what the sensor measures of x [n_y], None where there is no sensor.
+        measured: what has arrived from the sensor [n_y], None where there is none.
         u: input applied in the last period [n_u].
         asked: input that the controller asked for in the last period [n_u].
         actuator: memory of the actuator.
@@ -119,6 +142,7 @@ class LoopState(Shown, eqx.Module):
         key: the episode's key [2], None where nothing is random.
         r: reference [n_r] or None; [T, n_r] has a row a control period.
         rest: what of the plant is no number, None where that is nothing.
+        sensor: memory of the sensor, None where it has none.
     """
 
     k: Int[Array, ""]
@@ -132,6 +156,7 @@ class LoopState(Shown, eqx.Module):
     key: Array | None = None
     r: Array | None = None
     rest: Any = eqx.field(static=True, default=None)
+    sensor: Any = None
 
     @property
     def world(self) -> Plant:
@@ -219,7 +244,11 @@ def begin(
     memory = controller.init(tick)
     plant, rest = eqx.partition(plant, is_number)
     rest = rest if jax.tree.leaves(rest) else None
-    return LoopState(k, plant, x0, measured, u, u, actuator, memory, key, r, rest)
+    sensor = loop.sensor
+    kept = None
+    if sensor is not None and measured is not None and sensor.remembers:
+        kept = sensor.init(measured)
+    return LoopState(k, plant, x0, measured, u, u, actuator, memory, key, r, rest, kept)
 
 
 def step(
@@ -236,7 +265,7 @@ def step(
     Returns:
         The state after the period, and what was asked, applied and met in it.
     """
-    motion = motion or fixed_motion(loop.dt, loop.substeps)
+    motion = motion or loop.motion(state.key, state.k)
     tick = state.tick(loop.dt)
     memory, asked = controller.step(state.controller, tick)
     asked = jnp.asarray(asked, state.x.dtype)  # 10 N are 10.0 N
@@ -248,9 +277,11 @@ def step(
         force = u + loop.disturbance(state.key, state.k, loop.dt)
     plant, k = state.world, state.k + 1
     x, hits = motion(plant, tick.t, state.x, force)
-    measured = loop.measure(plant, x, state.key, k)
+    measured, kept = loop.measure(plant, x, state.key, k), state.sensor
+    if kept is not None and loop.sensor is not None:
+        kept, measured = loop.sensor.arrived(kept, measured, state.key, k)
     after = LoopState(
         k, state.plant, x, measured, u, asked, actuator, memory, state.key, state.r,
-        state.rest,
+        state.rest, kept,
     )  # fmt: skip
     return after, Sample(asked, u, mode_of(memory), hits, controller.shows(memory))

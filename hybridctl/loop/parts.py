@@ -15,6 +15,7 @@ from hybridctl.checks import (
     optional_float,
     positive,
     require,
+    share,
     shares,
 )
 from hybridctl.controllers.error import total
@@ -24,7 +25,13 @@ from hybridctl.plants import Plant
 from hybridctl.plants.outputs import Function, Outputs, function_of, pairs
 from hybridctl.ports import Ports, Signals, signals
 
-SENSOR, ACTUATOR, PUSH = 1, 2, 3  # streams of randomness within one period
+SENSOR, ACTUATOR, PUSH, LOST, LATE = (
+    1,
+    2,
+    3,
+    4,
+    5,
+)  # streams of randomness within one period
 
 
 def noise_key(key: Array | None, k: Array, stream: Any) -> Array:
@@ -33,8 +40,16 @@ def noise_key(key: Array | None, k: Array, stream: Any) -> Array:
     return jax.random.fold_in(jax.random.fold_in(key, k), stream)
 
 
+def whole_periods(delay: Any) -> None:
+    """Refuse a delay that is no whole number of periods."""
+    require(
+        isinstance(delay, int) and delay >= 0,
+        f"delay={delay!r} must be a whole number of periods, 0 or more",
+    )
+
+
 class Sensor(Shown, eqx.Module):
-    """y = h(x) + bias + noise.
+    """y = h(x) + bias + noise, counted in steps, late, and at times lost.
 
     Args:
         noise: standard deviation of white noise, scalar or [n_y]; None: no noise.
@@ -44,18 +59,27 @@ class Sensor(Shown, eqx.Module):
         names: of what a function gives, length n_y; () where it has none.
         units: unit by name of what a function gives.
         angles: names of what a function gives that are angles.
+        resolution: size of the steps in which y is counted, as an encoder does, scalar
+            or [n_y]; None: any number.
+        delay: whole control periods by which y is late; the first one is there at once.
+        drop: probability with which a measurement is lost, so that the one before it
+            stays: scalar, of all y at once, or [n_y], of each; None: none is.
 
     A part that is None is absent from the compiled loop, not merely zero.
 
     Raises:
-        ValueError: a number that is not finite, noise below 0, or names that fit
-            neither each other nor the plant.
+        ValueError: a number that is not finite, noise below 0, resolution not above 0,
+            a delay that is no whole number, drop beyond 1, or names that fit neither
+            each other nor the plant.
 
     Example:
         >>> import hybridctl as hc
         >>> sensor = Sensor(noise=[0.02, 0.01], outputs=["theta", "x"])
         >>> [signal.unit for signal in sensor.signals(hc.CartPole())]
         ['rad', 'm']
+        >>> encoder = Sensor(outputs=["theta"], resolution=2 * np.pi / 2048, delay=1)
+        >>> print(encoder(jnp.array([3.14]), None, jnp.int32(0)))
+        [3.1385248]
     """
 
     noise: Array | None = eqx.field(converter=optional_float, default=None)
@@ -66,17 +90,30 @@ class Sensor(Shown, eqx.Module):
         static=True, converter=pairs, default=()
     )
     angles: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
+    resolution: Array | None = eqx.field(converter=optional_float, default=None)
+    delay: int = eqx.field(static=True, default=0)
+    drop: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):
         finite("bias", self.bias)
         if self.noise is not None:
             not_negative("noise", self.noise)
+        if self.resolution is not None:
+            positive("resolution", self.resolution)
+        if self.drop is not None:
+            share("drop", self.drop)
+        whole_periods(self.delay)
         self._equation.check("Sensor")
 
     @property
     def random(self) -> bool:
         """Whether a key is needed."""
-        return self.noise is not None
+        return self.noise is not None or self.drop is not None
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what it gives depends on earlier periods."""
+        return self.delay > 0 or self.drop is not None
 
     @property
     def ports(self) -> Ports:
@@ -110,14 +147,35 @@ class Sensor(Shown, eqx.Module):
     def __call__(self, y: Array, key: Array | None, k: Array) -> Array:
         """Measurement [n_y] at period k of what it shows, y = h(x) [n_y]."""
         y = y if self.bias is None else y + self.bias
-        if self.noise is None:
-            return y
-        unit = jax.random.normal(noise_key(key, k, SENSOR), y.shape, y.dtype)
-        return y + self.noise * unit
+        if self.noise is not None:
+            unit = jax.random.normal(noise_key(key, k, SENSOR), y.shape, y.dtype)
+            y = y + self.noise * unit
+        if self.resolution is not None:
+            y = self.resolution * jnp.round(y / self.resolution)
+        return y
+
+    def init(self, y: Array) -> Any:
+        """A memory in which y [n_y] was measured ever before."""
+        return jnp.broadcast_to(y, (self.delay, *y.shape)), y
+
+    def arrived(
+        self, memory: Any, y: Array, key: Array | None, k: Array
+    ) -> tuple[Any, Array]:
+        """The memory after period k measured y [n_y], and what has arrived by then."""
+        line, before = memory
+        if self.delay:
+            line, y = jnp.concatenate([line[1:], y[None]]), line[0]
+        if self.drop is not None:
+            drop = jnp.asarray(self.drop)
+            luck = jax.random.uniform(noise_key(key, k, LOST), drop.shape)
+            y = jnp.where(luck < drop, before, y)
+        return (line, y), y
 
 
 class Actuator(Shown, eqx.Module):
     """From the input asked for to the input applied: quantize, clip, delay, lag.
+
+    What arrives then has to leave the dead zone, and is multiplied by the gain.
 
     Args:
         limit: largest |u|, scalar or [n_u]; None: unlimited.
@@ -129,10 +187,14 @@ class Actuator(Shown, eqx.Module):
             mean force of every period is that of the input shifted by it.
         response: scalar, u = u₋ + response (u - u₋), clipped to the limit; above 1 it
             overshoots. Given instead of a lag, which is 1 - exp(-dt / lag).
+        dead_zone: |u| up to which nothing is applied, and by which the rest is
+            reduced, scalar or [n_u]; None: none.
+        gain: factor on what is applied, scalar or [n_u]; None: 1.
 
     Raises:
-        ValueError: a limit, lag, step or response is not positive, delay is no whole
-            number, spread does not add up to 1, or lag and response are both given.
+        ValueError: a limit, lag, step, response or gain is not positive, a dead zone is
+            negative, delay is no whole number, spread does not add up to 1, or lag and
+            response are both given.
 
     Example:
         >>> actuator = Actuator(limit=1.0, spread=[0.75, 0.25])
@@ -147,15 +209,16 @@ class Actuator(Shown, eqx.Module):
     step: Array | None = eqx.field(converter=optional_float, default=None)
     spread: Array | None = eqx.field(converter=optional_float, default=None)
     response: Array | None = eqx.field(converter=optional_float, default=None)
+    dead_zone: Array | None = eqx.field(converter=optional_float, default=None)
+    gain: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):
-        for name in ("limit", "lag", "step", "response"):
+        for name in ("limit", "lag", "step", "response", "gain"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
-        require(
-            isinstance(self.delay, int) and self.delay >= 0,
-            f"delay={self.delay!r} must be a whole number of periods, 0 or more",
-        )
+        if self.dead_zone is not None:
+            not_negative("dead_zone", self.dead_zone)
+        whole_periods(self.delay)
         require(
             self.lag is None or self.response is None,
             f"lag={self.lag} is a response of 1 - exp(-dt / lag), and response="
@@ -194,7 +257,13 @@ class Actuator(Shown, eqx.Module):
             u = lagged = lagged + (u - lagged) * -jnp.expm1(-dt / self.lag)
         if self.response is not None:
             u = lagged = self._clip(lagged + (u - lagged) * self.response)
-        return (line, lagged), u
+        return (line, lagged), self._driven(u)
+
+    def _driven(self, u: Array) -> Array:
+        """What a drive with a dead zone and a gain makes of an input."""
+        if self.dead_zone is not None:
+            u = u - jnp.clip(u, -self.dead_zone, self.dead_zone)
+        return u if self.gain is None else self.gain * u
 
     def _clip(self, u: Array) -> Array:
         return u if self.limit is None else jnp.clip(u, -self.limit, self.limit)

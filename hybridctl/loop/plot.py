@@ -46,6 +46,38 @@ def plot_trace(trace: Any, label: str | None = None, figure: Any = None) -> Any:
     return figure
 
 
+def plot_log(log: Any, model: Any = None, held: Any = (), figure: Any = None) -> Any:
+    """Draw a log: one panel a signal, a model's signals as lines over it.
+
+    Args:
+        log: a `Log`.
+        model: another one, of which signals of the same names are drawn; None: none.
+        held: names of signals that stay until the next row.
+        figure: a figure returned by an earlier call, to draw into.
+
+    Returns:
+        The matplotlib figure.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        if figure is None:
+            figure = Figure(figsize=(7, 1.25 * len(log.names)), layout="constrained")
+            figure.subplots(len(log.names), 1, sharex=True, squeeze=False)
+        for axis, name in zip(figure.axes, log.names, strict=True):
+            how = {"drawstyle": "steps-post"} if name in held else {}
+            seen = {"lw": 1.0} if model is None else {"marker": ".", "ms": 2, "lw": 0}
+            axis.plot(log.t, log[name], color=COLOURS[0], label="log", **seen, **how)
+            if model is not None and name in model.names:
+                axis.plot(model.t, model[name], color=COLOURS[1], label="model", **how)
+            axis.set_ylabel(titled(log, name))
+        figure.axes[-1].set_xlabel("time [s]")
+        if model is not None:
+            figure.axes[0].legend(loc="upper right", ncols=2)
+    return figure
+
+
 def titled(trace: Any, name: str, most: int = 16) -> str:
     """A signal's name, cut where it is long, with its unit where it has one."""
     short = name if len(name) <= most else f"{name[: most - 1]}…"

@@ -96,6 +96,11 @@ def simulate(
         "this loop draws random numbers; give key=jax.random.PRNGKey(0) or "
         "a seed, key=0",
     )
+    require(
+        loop.jitter is None or solver == "rk4",
+        f"solver={solver!r} keeps every period at dt, and this loop has jitter; give "
+        'solver="rk4", or Loop(jitter=None)',
+    )
     tolerances = tolerances_of(solver, rtol, atol)
     kept = plant.n_x + 2 * plant.n_u + 1
     steps = steps_of(seconds, loop.dt, kept * (len(x0) if x0.ndim == 2 else 1))

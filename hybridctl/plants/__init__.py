@@ -10,6 +10,23 @@ if TYPE_CHECKING:
     from hybridctl.plants.bodies.cartpole import CartPole as CartPole
     from hybridctl.plants.bodies.doublecartpole import DoubleCartPole as DoubleCartPole
     from hybridctl.plants.bodies.pendulum import Pendulum as Pendulum
+    from hybridctl.plants.diagram.block import Function as Function
+    from hybridctl.plants.diagram.diagram import Diagram as Diagram
+    from hybridctl.plants.diagram.discrete import Delay as Delay
+    from hybridctl.plants.diagram.discrete import (
+        DiscreteStateSpace as DiscreteStateSpace,
+    )
+    from hybridctl.plants.diagram.join import feedback as feedback
+    from hybridctl.plants.diagram.join import wires_by_name as wires_by_name
+    from hybridctl.plants.diagram.linear import StateSpace as StateSpace
+    from hybridctl.plants.diagram.linear import TransferFunction as TransferFunction
+    from hybridctl.plants.diagram.linear import state_space as state_space
+    from hybridctl.plants.diagram.linear import transfer as transfer
+    from hybridctl.plants.diagram.static import DeadZone as DeadZone
+    from hybridctl.plants.diagram.static import Gain as Gain
+    from hybridctl.plants.diagram.static import Junction as Junction
+    from hybridctl.plants.diagram.static import LookupTable as LookupTable
+    from hybridctl.plants.diagram.static import Saturation as Saturation
     from hybridctl.plants.hybrid.automaton import Automaton as Automaton
     from hybridctl.plants.hybrid.ball import BouncingBall as BouncingBall
     from hybridctl.plants.hybrid.endstops import EndStops as EndStops
@@ -50,6 +67,7 @@ if TYPE_CHECKING:
     from hybridctl.plants.plant import FunctionPlant as FunctionPlant
     from hybridctl.plants.plant import MechanicalPlant as MechanicalPlant
     from hybridctl.plants.plant import Plant as Plant
+    from hybridctl.plants.sampled import SampledPlant as SampledPlant
     from hybridctl.plants.scales import OwnUnits as OwnUnits
     from hybridctl.plants.scales import own_units as own_units
     from hybridctl.plants.uncertain import UncertainPlant as UncertainPlant

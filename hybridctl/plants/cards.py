@@ -17,7 +17,9 @@ from hybridctl.describe import (
     quantity,
     tells,
 )
-from hybridctl.plants.hybrid.plant import HybridPlant
+from hybridctl.plants.diagram import draw as draw
+from hybridctl.plants.diagram.diagram import Diagram
+from hybridctl.plants.hybrid.plant import HybridPlant, has_events
 from hybridctl.plants.lagrangian import LagrangianPlant
 from hybridctl.plants.linearize import Equilibrium
 from hybridctl.plants.mujoco.plant import MuJoCoPlant
@@ -38,7 +40,7 @@ def _plant(plant: Plant, known: Known) -> Card:
 
 def title_of(plant: Plant) -> str:
     """Its kind and size."""
-    kind = "hybrid plant" if isinstance(plant, HybridPlant) else "plant"
+    kind = "hybrid plant" if has_events(plant) else "plant"
     sizes = (_count(plant.n_x, "state"), _count(plant.n_u, "input"))
     return f"{type(plant).__name__}: {kind} with {' and '.join(sizes)}"
 
@@ -56,7 +58,7 @@ def signal_rows(plant: Plant) -> tuple[tuple[str, str], ...]:
     bounds = [f"|{n}| <= {quantity(v, plant.units.get(n, ''))}"
               for n, v in plant.limits.items()]  # fmt: skip
     rows += [("limits", ", ".join(bounds))] * bool(bounds)
-    if isinstance(plant, HybridPlant):
+    if isinstance(plant, HybridPlant) and plant.events:
         rows.append(("events", ", ".join(plant.events)))
     return tuple(rows)
 
@@ -79,6 +81,19 @@ def _network(plant: Network, known: Known) -> Card:
 
 
 @tells
+def _diagram(plant: Diagram, known: Known) -> Card:
+    rows = [*signal_rows(plant), ("outputs", ", ".join(plant.outputs))]
+    wires = (f"{end} <- {source if isinstance(source, str) else ', '.join(source)}"
+             for end, source in plant.wires)  # fmt: skip
+    rows.append(("wires", "\n".join(wires)))
+    clocks = [f"{c.name} every {quantity(c.dt, 's')}" + f" from {c.offset:g} s"
+              * bool(c.offset) for c in plant.clocks]  # fmt: skip
+    rows += [("sampled", ", ".join(clocks))] * bool(clocks)
+    parts = zip(plant.names, map(card, plant.blocks), strict=True)
+    return Card(title_of(plant), tuple(rows), tuple(parts))
+
+
+@tells
 def _mujoco(plant: MuJoCoPlant, known: Known) -> Card:
     told = plant.mjcf if isinstance(plant.mjcf, str) else ""
     named = re.search(r'<mujoco[^>]* model="([^"]*)"', told)
@@ -96,6 +111,11 @@ def _mujoco(plant: MuJoCoPlant, known: Known) -> Card:
 @names
 def _name_mujoco(plant: MuJoCoPlant, known: Known) -> str:
     return f"MuJoCoPlant({', '.join(plant.states)})"
+
+
+@names
+def _name_diagram(plant: Diagram, known: Known) -> str:
+    return f"Diagram({', '.join(plant.names)})"
 
 
 @names

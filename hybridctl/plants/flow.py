@@ -1,15 +1,21 @@
 """A plant over one control period with its input held: fixed-step Runge-Kutta."""
 
+import itertools
+import math
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
+from hybridctl.checks import fail
+from hybridctl.plants.clocks import beats
 from hybridctl.plants.hybrid.crossing import crossing_step
 from hybridctl.plants.hybrid.plant import Hits, HybridPlant, has_events
 from hybridctl.plants.plant import Plant
+from hybridctl.plants.sampled import SampledPlant, discrete, has_clocks
 
 
 class Moved(NamedTuple):
@@ -38,28 +44,123 @@ def fixed_step(dt: float, substeps: int) -> Flow:
     return lambda plant, t, x, u: motion(plant, t, x, u).x
 
 
-def fixed_motion(dt: float, substeps: int) -> Motion:
-    """`fixed_step` that also tells the events, at most one a substep."""
+def fixed_motion(dt: float | Array, substeps: int) -> Motion:
+    """`fixed_step` that also tells the events, at most one a substep.
+
+    A plant with sampled parts samples at the substeps on which its clocks tick.
+    """
     h = dt / substeps
 
     def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
-        if has_events(plant):
-            return _with_events(cast(HybridPlant, plant), t, x, u, h, substeps)
-
-        def body(x: Array, i: Array) -> tuple[Array, None]:
-            return rk4(plant, t + i.astype(x.dtype) * h, x, u, h), None
-
-        return Moved(jax.lax.scan(body, x, jnp.arange(substeps))[0])
+        if has_clocks(plant):
+            if not isinstance(dt, float):
+                fail(
+                    f"{type(plant).__name__} has sampled parts, whose instants are "
+                    "not those of a loop with jitter; give Loop(jitter=None)"
+                )
+            return _with_samples(cast(SampledPlant, plant), t, x, u, dt, substeps)
+        return _steps(plant, t, x, u, h, jnp.arange(substeps))
 
     return motion
 
 
+def _steps(
+    plant: Plant, t: Array, x: Array, u: Array, h: float | Array, at: Array
+) -> Moved:
+    """Steps of h [s] that begin at t + at h."""
+    if has_events(plant):
+        return _with_events(cast(HybridPlant, plant), t, x, u, h, at)
+
+    held = discrete(plant)
+    flowing: Any = Flowing(plant, x, held) if held else plant
+
+    def body(x: Array, i: Array) -> tuple[Array, None]:
+        return rk4(flowing, t + i.astype(x.dtype) * h, x, u, h), None
+
+    if not held:
+        return Moved(jax.lax.scan(body, x, at)[0])
+    moved, _ = jax.lax.scan(body, flowing.part(x), at)
+    return Moved(flowing.whole(moved))
+
+
+class Flowing(NamedTuple):
+    """A plant of which some coordinates stand still, over the others.
+
+    Attributes:
+        plant: the plant.
+        x: its state [n_x].
+        held: indices of the coordinates that stand still.
+    """
+
+    plant: Plant
+    x: Array
+    held: tuple[int, ...]
+
+    def ode(self, t: Array, part: Array, u: Array) -> Array:
+        """Rate of what moves."""
+        return self.part(self.plant.ode(t, self.whole(part), u))
+
+    def part(self, x: Array) -> Array:
+        """What moves, of a whole state."""
+        rows = [x[a:b] for a, b, moves in self._runs() if moves]
+        return jnp.concatenate(rows) if rows else x[:0]
+
+    def whole(self, part: Array) -> Array:
+        """The state of which this is what moves."""
+        rows, at = [], 0
+        for a, b, moves in self._runs():
+            rows.append(part[at : at + b - a] if moves else self.x[a:b])
+            at += (b - a) * moves
+        return jnp.concatenate(rows)
+
+    def _runs(self) -> list[tuple[int, int, bool]]:
+        """Begin and end of what moves, or does not, together."""
+        moves = [i not in self.held for i in range(len(self.x))]
+        ends = [0, *(i for i in range(1, len(moves)) if moves[i] != moves[i - 1])]
+        return [(a, b, moves[a])
+                for a, b in itertools.pairwise([*ends, len(moves)])]  # fmt: skip
+
+
 def _with_events(
-    plant: HybridPlant, t: Array, x: Array, u: Array, h: float, substeps: int
+    plant: HybridPlant, t: Array, x: Array, u: Array, h: float | Array, at: Array
 ) -> Moved:
     def body(x: Array, i: Array) -> tuple[Array, Hits]:
         length, since = jnp.asarray(h, x.dtype), i.astype(x.dtype) * h
         x, index, at = crossing_step(rk4, plant, t + since, x, u, length)
         return x, Hits(index, since + at)
 
-    return Moved(*jax.lax.scan(body, x, jnp.arange(substeps)))
+    return Moved(*jax.lax.scan(body, x, at))
+
+
+def _with_samples(
+    plant: SampledPlant, t: Array, x: Array, u: Array, dt: float, substeps: int
+) -> Moved:
+    """Substeps in legs, at whose begins a clock may tick.
+
+    Which clocks tick is known before anything runs where their period divides dt.
+    """
+    h, rows = dt / substeps, beats(plant.clocks, dt / substeps)
+    long = math.gcd(substeps, *(step for row in rows for step in row))
+    k = jnp.round(t / dt).astype(jnp.int32)
+    starts = np.arange(0, substeps, long)
+    plans = [[row.due(0, substeps, int(i)) for i in starts]
+             if substeps % row.every == 0 else None for row in rows]  # fmt: skip
+
+    def leg(x: Array, begun: tuple[Array, Array]) -> tuple[Array, Any]:
+        i, ticks = begun
+        due: list[Any] = [
+            row.due(k, substeps, i) if plan is None
+            else plan[0] if len(set(plan)) == 1 else ticks[c]
+            for c, (row, plan) in enumerate(zip(rows, plans, strict=True))
+        ]  # fmt: skip
+        count = [row.count(k, substeps, i) for row in rows]
+        x = plant.sample(t + i.astype(x.dtype) * h, x, u, due, count)
+        moved = _steps(plant, t, x, u, h, i + jnp.arange(long))
+        return moved.x, moved.hits
+
+    ticks = np.array([plan or [False] * len(starts) for plan in plans]).T
+    begun = jnp.asarray(starts, jnp.int32), jnp.asarray(ticks)
+    if len(starts) == 1:
+        return Moved(*leg(x, (begun[0][0], begun[1][0])))
+    x, hits = jax.lax.scan(leg, x, begun)
+    return Moved(x, jax.tree.map(jnp.ravel, hits))

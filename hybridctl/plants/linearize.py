@@ -12,7 +12,14 @@ from jax import Array
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from hybridctl.checks import as_float, finite_entries, is_concrete, require, shape
+from hybridctl.checks import (
+    as_float,
+    fail,
+    finite_entries,
+    is_concrete,
+    require,
+    shape,
+)
 from hybridctl.describe import Shown
 from hybridctl.kinds import checked
 from hybridctl.precision import float64, float64_on_host
@@ -75,7 +82,8 @@ def linearize(
     """Linear model of a plant at an equilibrium, by automatic differentiation.
 
     With e = x - x₀ and v = u - u₀: ė = A e + B v, where A = ∂f/∂x and B = ∂f/∂u at
-    (x₀, u₀). In float64 on the host, whatever the precision of the process.
+    (x₀, u₀). In float64 on the host, whatever the precision of the process. Of a plant
+    with sampled parts it is e⁺ = A e + B v over their common period, the input held.
 
     Args:
         plant: the plant ẋ = f(t, x, u), taken at t = 0 s.
@@ -102,12 +110,37 @@ def linearize(
         "call it outside of them, where the numbers are known",
     )
     x, u = _rest(plant, equilibrium)
-    dx, (A, B) = slopes(plant, x, u)
+    dx, (A, B) = model(plant, x, u)
     shape(f"the derivative of {type(plant).__name__}", dx, (plant.n_x,))
     for name, matrix in (("A", A), ("B", B)):
         finite_entries(f"{name} of {type(plant).__name__} at this equilibrium", matrix)
     _at_rest(plant, dx, np.abs(A) @ _sizes(plant, equilibrium, A, B) + np.abs(B @ u))
     return A + 0.0, B + 0.0  # no negative zeros
+
+
+@checked
+def continuous(
+    plant: Dynamics, equilibrium: Equilibrium
+) -> tuple[Float[np.ndarray, "n_x n_x"], Float[np.ndarray, "n_x n_u"]]:
+    """A and B of `linearize`, for a design that wants ẋ = A x + B u.
+
+    Args:
+        plant: without sampled parts.
+        equilibrium: where it rests.
+
+    Raises:
+        ValueError: the plant has sampled parts; with the cure.
+    """
+    clocks = getattr(plant, "clocks", ())
+    if clocks:
+        from hybridctl.plants.clocks import common_period  # late: few plants have one
+
+        fail(
+            f"this {type(plant).__name__} has sampled blocks, so its linear model is "
+            f"discrete, over {common_period(clocks):g} s; design with that: "
+            "hc.design.dlqr(*hc.linearize(plant, equilibrium), Q, R)"
+        )
+    return linearize(plant, equilibrium)
 
 
 @functools.singledispatch
@@ -119,6 +152,15 @@ def slopes(plant: Dynamics, x: NDArray, u: NDArray) -> Slopes:
     """
     with float64_on_host():
         return jax.tree.map(np.asarray, derivatives(float64(plant), x, u))
+
+
+@functools.singledispatch
+def model(plant: Dynamics, x: NDArray, u: NDArray) -> Slopes:
+    """What does not rest, and the linear model there: of a flow its `slopes`.
+
+    A kind of plant whose model is no differential equation registers it here.
+    """
+    return slopes(plant, x, u)
 
 
 @eqx.filter_jit

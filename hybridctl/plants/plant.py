@@ -14,6 +14,7 @@ from jaxtyping import Float
 from hybridctl.checks import as_float, require, shape
 from hybridctl.describe import told
 from hybridctl.kinds import check_fields, check_fields_first
+from hybridctl.lazy import load
 from hybridctl.plants.callables import check_call, title, traced
 from hybridctl.plants.linearize import Dynamics, Equilibrium
 from hybridctl.plants.signals import (
@@ -27,7 +28,28 @@ from hybridctl.plants.trim import trim
 from hybridctl.ports import Ports, signals
 
 
-class Plant(Dynamics):
+class Joined:
+    """What can be put in a row (`a >> b`) or side by side (`a + b`) in a `Diagram`."""
+
+    def __rshift__(self, other: Any) -> Any:
+        return _join().series(self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return _join().series(other, self)
+
+    def __add__(self, other: Any) -> Any:
+        return _join().parallel(self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return _join().parallel(self, other, "+-")
+
+
+def _join() -> Any:
+    """By its name: diagrams are made of plants, not plants of diagrams."""
+    return load("hybridctl.plants.diagram.join")
+
+
+class Plant(Joined, Dynamics):
     """What the world is: ẋ = f(t, x, u).
 
     Subclasses give `ode` and the names; every numeric field is a parameter
@@ -243,6 +265,15 @@ class Parametrized(Protocol):
     """A plant whose parameters are not fields of their own."""
 
     parameters: Any
+
+
+@runtime_checkable
+class Labelled(Protocol):
+    """A plant that has names for the entries of its parameters."""
+
+    def place(self, parameter: str, label: str) -> int:
+        """Where the entry of that name is; a ValueError where there is none."""
+        ...
 
 
 @runtime_checkable

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from hybridctl.checks import require
-from hybridctl.plants.hybrid.plant import HybridPlant
+from hybridctl.plants.hybrid.plant import has_events
 from hybridctl.plants.plant import Plant
+from hybridctl.plants.sampled import has_clocks
 from hybridctl.plants.signals import Table, limits_of, units_of
 from hybridctl.plants.vary import Vary
 
@@ -45,9 +46,9 @@ class UncertainPlant(Plant):
 
     def __check_init__(self):
         require(
-            not isinstance(self.plant, HybridPlant),
-            f"{type(self.plant).__name__} has events; parameters are estimated of "
-            "plants without",
+            not (has_events(self.plant) or has_clocks(self.plant)),
+            f"{type(self.plant).__name__} has events or sampled parts; parameters are "
+            "estimated of plants without",
         )
         jax.eval_shape(self.at, jnp.zeros(self.n_p))  # or the sentence of `Vary`
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from hybridctl.checks import as_float, finite, one_of, require, shape
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row
-from hybridctl.plants.plant import Parametrized, Plant
+from hybridctl.plants.plant import Labelled, Parametrized, Plant
 from hybridctl.plants.signals import names as unique
 
 _WARPS = ("linear", "log", "square")
@@ -28,7 +28,8 @@ class Vary(Shown, eqx.Module):
 
     Args:
         names: parameters of the plant; of a network's component as "motor.R", an entry
-            of an array, such as a MuJoCo model has, as "body_mass[2]".
+            of an array, such as a MuJoCo model has, as "body_mass[2]" or
+            "body_mass[pole]".
         low: smallest values, shape [n].
         high: largest values, shape [n].
         warps: linear, log or square for each; linear by default.
@@ -58,8 +59,7 @@ class Vary(Shown, eqx.Module):
 
     def at(self, u: Array, plant: Plant) -> Plant:
         """The plant with the parameters that u [n], from 0 to 1, stands for."""
-        missing = [n for n in self.names if _parameter(plant, _entry(n)[0]) is None]
-        require(not missing, f"{type(plant).__name__} has no parameters {missing}")
+        self._check_names(plant)
         warps = self.warps or ("linear",) * len(self.names)
         for i, (name, warp) in enumerate(zip(self.names, warps, strict=True)):
             plant = _replaced(plant, name, self._value(i, warp, u[i]))
@@ -67,10 +67,17 @@ class Vary(Shown, eqx.Module):
 
     def of(self, plant: Plant) -> Array:
         """The values [n] that a plant has of these parameters."""
+        self._check_names(plant)
         entries = (
-            (_parameter(plant, name), at) for name, at in map(_entry, self.names)
+            (_parameter(plant, name), at)
+            for name, at in (_entry(plant, name) for name in self.names)
         )
         return jnp.stack([jnp.asarray(value)[at] for value, at in entries])
+
+    def _check_names(self, plant: Plant) -> None:
+        wholes = {name: name.partition("[")[0] for name in self.names}
+        missing = [n for n, whole in wholes.items() if _parameter(plant, whole) is None]
+        require(not missing, f"{type(plant).__name__} has no parameters {missing}")
 
     def _value(self, i: int, warp: str, u: Array) -> Array:
         low, high = self.low[i], self.high[i]
@@ -81,7 +88,7 @@ class Vary(Shown, eqx.Module):
 
 def _replaced(plant: Plant, name: str, value: Array) -> Plant:
     """The plant with another value of a parameter, or of an entry of one."""
-    whole, index = _entry(name)
+    whole, index = _entry(plant, name)
     old = _parameter(plant, whole)
     sizes = np.shape(old)
     fits = len(index) == len(sizes) and all(map(operator.lt, index, sizes))
@@ -95,15 +102,17 @@ def _replaced(plant: Plant, name: str, value: Array) -> Plant:
     return eqx.tree_at(lambda p: _parameter(p, whole), plant, new)
 
 
-def _entry(name: str) -> tuple[str, tuple[int, ...]]:
-    """The parameter that a name means, and the entry of it: "body_mass[2]"."""
+def _entry(plant: Plant, name: str) -> tuple[str, tuple[int, ...]]:
+    """The parameter that a name means, and the entry: "body_mass[2]", "[pole]"."""
     whole, _, index = name.removesuffix("]").partition("[")
-    numbers = index.split(",") if index else ()
+    words = [word.strip() for word in index.split(",")] if index else []
+    if words and isinstance(plant, Labelled) and not words[0].isdigit():
+        words[0] = str(plant.place(whole, words[0]))
     require(
-        all(number.strip().isdigit() for number in numbers),
+        all(word.isdigit() for word in words),
         f"{name!r} names no entry; count from 0, as in {whole}[2]",
     )
-    return whole, tuple(int(number) for number in numbers)
+    return whole, tuple(int(word) for word in words)
 
 
 def _parameter(plant: Any, name: str) -> Any:

@@ -1,5 +1,6 @@
 """`RunFolders`: one folder a seed, where several train side by side."""
 
+import functools
 import os
 import threading
 from contextlib import AbstractContextManager
@@ -47,6 +48,13 @@ class RunFolders:
         self.path, self.template, self.replace = Path(path), template, replace
         self._folders: dict[int, RunFolder] = {}
         self._alone = threading.Lock()
+
+    def __reduce__(self) -> tuple:
+        """In another process it opens the folders itself."""
+        return functools.partial(RunFolders, replace=self.replace), (
+            self.path,
+            self.template,
+        )
 
     def __getitem__(self, seed: int) -> RunFolder:
         """The folder of a seed."""

@@ -13,6 +13,8 @@ from hybridctl import files, ports
 from hybridctl.checks import fail, plain, require
 from hybridctl.controllers import Controller, Tick, Value
 from hybridctl.controllers.controller import State
+from hybridctl.plants import Plant
+from hybridctl.plants.sampled import SampledPlant
 from hybridctl.ports import Ports
 from hybridctl.store import answers
 from hybridctl.store.container import digest, pack, unpack
@@ -21,7 +23,8 @@ from hybridctl.store.encode import Arrays, encode
 from hybridctl.version import __version__
 
 ROOT = "controller"
-T = TypeVar("T", bound=Controller | Value)
+T = TypeVar("T", bound=Controller | Value | Plant)
+Saved = Controller | Value | Plant
 
 
 class _Asked(Controller):
@@ -44,8 +47,34 @@ class _Asked(Controller):
         return state, jnp.concatenate([V[None], slope])
 
 
-def save(path: str | os.PathLike, controller: Controller | Value) -> Path:
-    """Save a controller, or a cost-to-go alone, as one safetensors file.
+class _Moved(Controller):
+    """What a plant says of a state and an input: ẋ, and x after it was sampled."""
+
+    plant: Plant
+
+    @property
+    def ports(self) -> Ports:
+        """States and inputs for measurements."""
+        known = self.plant.ports
+        return Ports(y=(*(known.y or ()), *(known.u or ())), r=(), applied=())
+
+    def init(self, tick: Tick) -> None:
+        """No memory."""
+        del tick
+
+    def step(self, state: State, tick: Tick) -> tuple[State, Array]:
+        """Ask."""
+        plant, (x, u) = self.plant, jnp.split(tick.y, [self.plant.n_x])
+        rate = plant.ode(tick.t, x, u)
+        if not isinstance(plant, SampledPlant):
+            return state, rate
+        n = len(plant.clocks)
+        after = plant.sample(tick.t, x, u, [True] * n, [tick.k] * n)
+        return state, jnp.concatenate([rate, after])
+
+
+def save(path: str | os.PathLike, controller: Controller | Value | Plant) -> Path:
+    """Save a controller, or a cost-to-go or a plant alone, as one safetensors file.
 
     The file holds the tree, its arrays, a hash of both and a self-test; no code. It
     is read back before it is written, and it replaces an older one at once or not
@@ -53,7 +82,8 @@ def save(path: str | os.PathLike, controller: Controller | Value) -> Path:
 
     Args:
         path: of the file; ".safetensors" is added where there is no suffix.
-        controller: made of the toolkit's classes and registered ones; or a `Value`.
+        controller: made of the toolkit's classes and registered ones; or a `Value`, or
+            a `Plant` such as a diagram, whose functions are registered.
 
     Returns:
         The path that was written.
@@ -71,9 +101,10 @@ def save(path: str | os.PathLike, controller: Controller | Value) -> Path:
         ('push.safetensors', array([1.5]))
     """
     target = files.target(path)
-    if not isinstance(controller, Controller | Value):
+    if not isinstance(controller, Controller | Value | Plant):
         fail(
-            f"save takes a Controller or a Value, got {type(controller).__name__}; "
+            "save takes a Controller, a Value or a Plant, got "
+            f"{type(controller).__name__}; "
             "of a training run, save run.controller"
         )
     data = to_bytes(controller)
@@ -86,17 +117,17 @@ def load(path: str | os.PathLike) -> Controller: ...
 @overload
 def load(path: str | os.PathLike, kind: type[T]) -> T: ...
 def load(path: str | os.PathLike, kind: Any = Controller) -> Any:
-    """Load a controller, or a value, that `save` wrote.
+    """Load a controller, a value or a plant that `save` wrote.
 
     Only registered classes are rebuilt, through their constructors; nothing in a
     file is run. Sizes, schema, hash and self-test are checked.
 
     Args:
         path: of the file; ".safetensors" may be left out.
-        kind: what it has to hold; `hc.Value` for a cost-to-go.
+        kind: what it has to hold; `hc.Value` for a cost-to-go, `hc.Plant` for a plant.
 
     Returns:
-        The controller or value: same tree, same leaves, same outputs.
+        The controller, value or plant: same tree, same leaves, same outputs.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -117,7 +148,7 @@ def load(path: str | os.PathLike, kind: Any = Controller) -> Any:
         raise ValueError(f"cannot load {os.fspath(path)}: {plain(error)}") from error
 
 
-def to_bytes(controller: Controller | Value) -> bytes:
+def to_bytes(controller: Saved) -> bytes:
     """The bytes of a file, proven to give the controller back.
 
     Example:
@@ -128,7 +159,8 @@ def to_bytes(controller: Controller | Value) -> bytes:
     arrays: Arrays = {}
     known, tree = ports.of(controller), encode(controller, ROOT, arrays)
     seed = int(digest({ROOT: tree}, arrays)[:16], 16)  # the same for the same content
-    arrays |= answers.record(_asked(controller), known, seed)
+    asked = _asked(controller)
+    arrays |= answers.record(asked, ports.of(asked), seed)
     manifest = {ROOT: tree, "dt": known.dt, "signals": signals(known)}
     data = pack(manifest, arrays)
     manifest, arrays = unpack(data)
@@ -141,7 +173,7 @@ def to_bytes(controller: Controller | Value) -> bytes:
 
 
 def from_bytes(data: bytes, kind: type[T] = Controller) -> T:
-    """The controller or value in the bytes of a file, after all checks.
+    """The controller, value or plant in the bytes of a file, after all checks.
 
     Args:
         data: of the file.
@@ -154,11 +186,12 @@ def from_bytes(data: bytes, kind: type[T] = Controller) -> T:
     try:
         controller = _rebuilt(manifest, arrays)
         if not isinstance(controller, kind):
-            also = isinstance(controller, Value)
-            cure = "; load it with hc.load(path, hc.Value)" if also else ""
-            found = type(controller).__name__
+            found, also = type(controller).__name__, (Value, Plant)
+            names = [c.__name__ for c in also if isinstance(controller, c)]
+            cure = "".join(f"; load it with hc.load(path, hc.{n})" for n in names)
             fail(f"it holds a {found}, expected a {kind.__name__}{cure}")
-        answers.verify(_asked(controller), ports.of(controller), arrays)
+        asked = _asked(controller)
+        answers.verify(asked, ports.of(asked), arrays)
     except Exception as error:  # a stranger's file makes code raise anything
         raised = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         saved = plain(manifest["hybridctl"], 40)
@@ -180,8 +213,10 @@ def _rebuilt(manifest: dict[str, Any], arrays: Arrays) -> Any:
     return rebuild(manifest[ROOT], ROOT, parts)
 
 
-def _asked(thing: Controller | Value) -> Controller:
+def _asked(thing: Saved) -> Controller:
     """What answers the self-test."""
+    if isinstance(thing, Plant):
+        return _Moved(thing)
     return _Asked(thing) if isinstance(thing, Value) else thing
 
 

@@ -4,15 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from hybridctl.controllers import EKF, MPC, Controller, Predictor
+from hybridctl.controllers import EKF, MPC, Controller, Late, Predictor, after
 from hybridctl.controllers.observers import DRIFT
 from hybridctl.loop import Sensor
 from hybridctl.plants import Plant
-from hybridctl.plants.scales import coordinate_units
+from hybridctl.plants.scales import coordinate_units, own_second
 from hybridctl.plants.uncertain import UncertainPlant
 from hybridctl.strategies.reference import (
     build_lqr,
     build_machine,
+    catches,
     mechanical,
     tuned,
 )
@@ -23,6 +24,7 @@ QUIET = 1e-3  # own units: deviation that is assumed of a sensor without noise
 FENCE = 0.9  # share of a state's limit at which a planner begins to feel it
 MISTRUST = 0.05  # own units: deviation assumed while parameters are estimated, too
 WANDER = 0.01  # of a parameter in a period, in half ranges of it
+UNSURE = 0.1  # own seconds from the start in which an estimate of rates is not trusted
 UNKNOWN = 0.6317  # of the limit: the input that an EKF does not know under pushes
 
 
@@ -66,24 +68,35 @@ def _noise(task: Task, least: float = QUIET) -> np.ndarray:
     sensor: Sensor | None = task.loop.sensor
     given: Any = None if sensor is None else sensor.noise
     own = least * coordinate_units(mechanical(task))
+    steps: Any = (
+        0.0 if sensor is None or sensor.resolution is None else sensor.resolution
+    )
+    given = np.hypot(0.0 if given is None else given, np.asarray(steps) / 12**0.5)
     units = dict(zip(task.plant.ports.y or (), own, strict=True))
     quiet = [units.get(signal, least) for signal in task.loop.measured(task.plant)]
-    return np.maximum(0.0 if given is None else np.asarray(given), quiet)
+    return np.maximum(given, quiet)
 
 
 def build_predictor(task: Task, plant: Plant | None = None) -> Predictor | None:
-    """What the task's late actuator will meet; None where it is in time.
+    """What an input will meet where sensor or actuator is late; None where neither is.
 
     Args:
-        task: whose actuator is late.
+        task: whose loop it is.
         plant: whose states are predicted; None: the task's.
     """
-    actuator = task.loop.actuator
-    if actuator is None or not actuator.delay:
+    actuator, delay = task.loop.actuator, late(task)
+    if actuator is not None:
+        delay += actuator.delay
+    if not delay:
         return None
-    return Predictor(
-        plant or task.plant, task.loop.dt, actuator.delay, actuator.limit, actuator.lag
-    )
+    limit, lag = (None, None) if actuator is None else (actuator.limit, actuator.lag)
+    return Predictor(plant or task.plant, task.loop.dt, delay, limit, lag)
+
+
+def late(task: Task) -> int:
+    """Periods by which the task's measurements are late."""
+    sensor = task.loop.sensor
+    return 0 if sensor is None else sensor.delay
 
 
 def observing(
@@ -99,18 +112,29 @@ def observing(
         inner: the controller.
         uncertain: the plant whose parameters it is told of, too; None: of none.
     """
-    predictor = build_predictor(task, uncertain)
-    seen = inner if predictor is None else predictor >> inner
     hidden = is_hidden(task) or uncertain is not None
-    return build_ekf(task, uncertain=uncertain) >> seen if hidden else seen
+    ekf = build_ekf(task, uncertain=uncertain) if hidden else None
+    return _behind(task, ekf, build_predictor(task, uncertain), inner)
+
+
+def _behind(
+    task: Task, ekf: EKF | None, predictor: Predictor | None, inner: Controller
+) -> Controller:
+    """A controller of the state behind an observer and a predictor, where needed."""
+    parts: list[Controller] = [part for part in (ekf, predictor) if part is not None]
+    if not parts:
+        return inner
+    seen = parts[0] if len(parts) == 1 else parts[0] >> parts[1]
+    return (Late(seen, late(task)) if late(task) else seen) >> inner
 
 
 def is_hidden(task: Task) -> bool:
     """Whether the task's sensor is noisy or gives no state."""
     sensor = task.loop.sensor
-    return sensor is not None and (
-        sensor.outputs is not None or sensor.noise is not None
-    )
+    if sensor is None:
+        return False
+    parts = sensor.outputs, sensor.noise, sensor.resolution, sensor.drop
+    return any(part is not None for part in parts)
 
 
 def build_ekf_machine(
@@ -118,9 +142,12 @@ def build_ekf_machine(
 ) -> Controller:
     """The machine behind an EKF, and behind a predictor where the actuator is late."""
     gains = gains or tuned(task, observed=True)
-    predictor, inner = build_predictor(task), build_machine(task, gains)
-    seen = inner if predictor is None else predictor >> inner
-    return build_ekf(task, disturbance) >> seen
+    ekf, inner = build_ekf(task, disturbance), build_machine(task, gains)
+    if task.loop.sensor is not None and task.loop.sensor.outputs is not None:
+        settling = after(UNSURE * own_second(task.plant), task.loop.dt)
+        catch = catches(task, gains) & settling
+        inner = build_machine(task, gains, catch=catch)
+    return _behind(task, ekf, build_predictor(task), inner)
 
 
 def _fenced(task: Task, limits: dict[int, float]) -> Fenced:

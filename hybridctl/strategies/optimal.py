@@ -16,8 +16,10 @@ from hybridctl.controllers.error import wrap
 from hybridctl.controllers.guards import Level
 from hybridctl.describe import Shown
 from hybridctl.loop import Loop
-from hybridctl.plants import HybridPlant, Plant
+from hybridctl.plants import Plant
 from hybridctl.plants.flow import rk4
+from hybridctl.plants.hybrid.plant import has_events
+from hybridctl.plants.sampled import has_clocks
 from hybridctl.plants.scales import natural_units, own_second
 from hybridctl.strategies.adaptive import family, uncertain
 from hybridctl.strategies.reference import locked
@@ -189,8 +191,8 @@ def _check_plant(task: Task) -> None:
     """No events, and a limit; `Greedy` asks whether it is affine in its inputs."""
     plant = task.plant
     require(
-        not isinstance(plant, HybridPlant),
-        f"{type(plant).__name__} has events, at which a value of the state jumps; "
+        not (has_events(plant) or has_clocks(plant)),
+        f"{type(plant).__name__} has events or sampled parts, where its state jumps; "
         'learn a policy instead: algorithm="ppo"',
     )
     task.input_limit  # noqa: B018  (or its sentence)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hybridctl import strategies
 from hybridctl.controllers import Controller
-from hybridctl.suites.keys import key_of
+from hybridctl.scale.keys import key_of
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.shelf import Shelf
 from hybridctl.tasks import Task

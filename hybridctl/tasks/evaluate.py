@@ -1,7 +1,8 @@
 """`evaluate`: one controller on many episodes of a task."""
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -13,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from hybridctl import ports
 from hybridctl.cache import kept_programs
-from hybridctl.checks import as_key, cast, fail, require, split
+from hybridctl.checks import as_key, cast, fail, on_numbers, require, split
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.bind import bind
@@ -23,6 +24,9 @@ from hybridctl.loop import LoopState, Trace, step
 from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
 from hybridctl.loop.simulate import run_checked
+from hybridctl.scale.devices import laid_out
+from hybridctl.scale.workers import On, Workers
+from hybridctl.tasks.spans import BLOCK, Span, spans
 from hybridctl.tasks.tally import Tally, count, nothing_yet
 from hybridctl.tasks.task import Task, start_episode
 
@@ -80,18 +84,30 @@ class Scores(NamedTuple):
         return plain_data(self)
 
 
-def episode_keys(seed: int, n: int) -> Array:
-    """Keys of the evaluation episodes: the same for every controller. [n, 2]."""
-    return _keys(as_key(seed), n)
+def episode_keys(seed: int, n: int, first: int = 0) -> Array:
+    """Keys of n evaluation episodes: the same for every controller. [n, 2]."""
+    rounds, start = divmod(first, 2**32)
+    return _keys(as_key(seed), np.uint32(start), np.uint32(rounds), n)
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _keys(root: Array, n: int) -> Array:
+@functools.partial(jax.jit, static_argnums=3)
+def _keys(root: Array, first: Array, rounds: Array, n: int) -> Array:
     root = jax.random.fold_in(root, EVALUATION)
-    return jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(n))
+    later = jax.random.fold_in(root, rounds)  # fold_in takes no more than 32 bits
+    root = jnp.where(rounds > 0, later, root)
+    index = first + jnp.arange(n, dtype=jnp.uint32)
+    return jax.vmap(jax.random.fold_in, (None, 0))(root, index)
 
 
-def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) -> Scores:
+def evaluate(
+    task: Task,
+    controller: Controller,
+    n: int = 128,
+    seed: int = 0,
+    *,
+    on: On = None,
+    devices: int = 1,
+) -> Scores:
     """Score a controller on n episodes of a task.
 
     Episode i of a seed has the same start, plant, noise and pushes whatever the
@@ -102,6 +118,9 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
         controller: without open questions: an empty Slot outputs 0.
         n: number of episodes.
         seed: of the episodes.
+        on: who works, see `hc.scale.Workers`: None (this process), a number of
+            processes, any Executor, such as `hc.scale.ray()`. The scores are the same.
+        devices: of each process over which episodes are laid, of `jax.devices()`.
 
     Returns:
         Scores of all episodes.
@@ -116,24 +135,68 @@ def evaluate(task: Task, controller: Controller, n: int = 128, seed: int = 0) ->
         True
     """
     check_pair(task, controller)
-    return scored(task, controller, n, seed)
+    with Workers.of(on) as team:
+        return score_all(task, {"": controller}, n, seed, team, devices)[""]
+
+
+def scored(task: Task, controller: Controller, n: int, seed: Any) -> Scores:
+    """`evaluate` in this process, for those who have checked the pair."""
+    return score_all(task, {"": controller}, n, seed, Workers())[""]
+
+
+def score_all(
+    task: Task,
+    controllers: Mapping[str, Controller],
+    n: int,
+    seed: Any,
+    team: Workers,
+    devices: int = 1,
+) -> dict[str, Scores]:
+    """Scores of several that were checked, by whoever works."""
+    whole("n", n)
+    parts = list(itertools.product(controllers, spans(n, devices=devices)))
+    shared = task, dict(controllers), seed
+    found = team.map(_score_part, shared, parts, "evaluate")
+    rows: dict[str, list] = {name: [] for name in controllers}
+    for (name, _), row in zip(parts, found, strict=True):
+        rows[name].append(row)
+    return {name: joined(found) for name, found in rows.items()}
+
+
+def joined(parts: Sequence[dict[str, np.ndarray]], axis: int = 0) -> Scores:
+    """Scores of all episodes, from the rows of shards."""
+    found = {k: np.concatenate([p[k] for p in parts], axis) for k in parts[0]}
+    return Scores(**found)
+
+
+def _score_part(shared: tuple, part: tuple[str, Span]) -> dict[str, np.ndarray]:
+    """Rows of `Scores` of one controller in one span."""
+    (task, controllers, seed), (name, span) = shared, part
+    return arrays_of(score_span(task, controllers[name], seed, span))
+
+
+def arrays_of(scores: Scores) -> dict[str, np.ndarray]:
+    """What there is of scores, by name."""
+    return {k: v for k, v in scores._asdict().items() if v is not None}
 
 
 @kept_programs()
-def scored(task: Task, controller: Controller, n: int, seed: Any) -> Scores:
-    """`evaluate` for those who have checked the pair."""
-    whole("n", n)
-    keys = episode_keys(seed, n)
+def score_span(task: Task, controller: Controller, seed: Any, span: Span) -> Scores:
+    """Scores of neighbouring episodes."""
+    keys = laid_out(episode_keys(seed, span.lanes, span.first), span.devices)
     if asks(controller):
-        sums = _hosted(cast(task), cast(controller), keys)
+        sums = _hosted(cast(task), cast(controller), keys[: span.count])
     else:
         sums = _episodes(cast(task, "task"), cast(controller, "controller"), keys)
-    return _scores(task, jax.tree.map(np.asarray, sums))
+    return _scores(task, jax.tree.map(lambda v: np.asarray(v)[: span.count], sums))
 
 
-@kept_programs()
 def evaluate_all(
-    task: Task, controllers: Sequence[Controller], n: int = 128, seed: int = 0
+    task: Task,
+    controllers: Sequence[Controller],
+    n: int = 128,
+    seed: int = 0,
+    team: Workers | None = None,
 ) -> list[Scores]:
     """Score several controllers on the same n episodes, those of one kind at once.
 
@@ -142,28 +205,50 @@ def evaluate_all(
         controllers: fast where they differ in numbers only.
         n: number of episodes.
         seed: of the episodes.
+        team: who works; None: this process.
 
     Returns:
         The scores of each.
     """
     require(n > 0 and len(controllers) > 0, f"n={n} episodes of {len(controllers)}")
+    team = team or Workers()
     alike = _alike(controllers)
     for controller in controllers[:1] if alike else controllers:
         check_pair(task, controller)
     if not alike:
-        return [scored(task, controller, n, seed) for controller in controllers]
+        numbered = {str(i): controller for i, controller in enumerate(controllers)}
+        return list(score_all(task, numbered, n, seed, team).values())
+    few = len(controllers) if team.here else max(1, BLOCK // n)
+    parts = []
+    for first, some, lanes, _ in spans(len(controllers), few):
+        filled = [*controllers[first : first + some], *[controllers[-1]] * lanes]
+        parts.append((some, filled[:lanes]))
+    found = joined(list(team.map(_score_alike, (task, n, seed), parts)))
+    rows = arrays_of(found)
+    return [
+        Scores(**{name: row[i] for name, row in rows.items()})
+        for i in range(len(controllers))
+    ]
+
+
+@kept_programs()
+def _score_alike(shared: tuple, part: tuple[int, list]) -> dict[str, np.ndarray]:
+    """Rows of `Scores` of the first few controllers of one kind, [count, n] each."""
+    (task, n, seed), (some, controllers) = shared, part
     parts = [split(controller) for controller in controllers]
     stacked = parts[0][1](map(np.stack, zip(*(p[0] for p in parts), strict=True)))
     system: tuple[Task, Controller] = cast((task, stacked))
     sums = _all_episodes(*system, episode_keys(seed, n))
-    sums = jax.tree.map(np.asarray, sums)
-    lane = lambda i: jax.tree.map(lambda row: row[i], sums)  # noqa: E731
-    return [_scores(task, lane(i)) for i in range(len(controllers))]
+    scores = _scores(task, jax.tree.map(np.asarray, sums))
+    return {name: row[:some] for name, row in arrays_of(scores).items()}
 
 
-@kept_programs()
 def evaluate_tasks(
-    tasks: Task, controller: Controller, keys: Any, margins: bool = False
+    tasks: Task,
+    controller: Controller,
+    keys: Any,
+    margins: bool = False,
+    team: Workers | None = None,
 ) -> Scores:
     """Score a controller on m tasks that differ in numbers only, all at once.
 
@@ -172,12 +257,30 @@ def evaluate_tasks(
         controller: that meets them.
         keys: of the episodes of each task, [m, n, 2].
         margins: also measure `peak` and `rest`.
+        team: who works; None: this process.
 
     Returns:
         Scores, [m, n] each.
     """
+    keys, shared = np.asarray(keys), (controller, margins)
+    if team is None or team.here:
+        return Scores(**_score_tasks(shared, (len(keys), tasks, keys)))
+    m, n, _ = keys.shape
+    parts = []
+    for first, some, lanes, _ in spans(m, max(1, BLOCK // n)):
+        rows = np.minimum(first + np.arange(lanes), m - 1)  # filled up by the last
+        own = on_numbers(lambda v, rows=rows: np.asarray(v)[rows], tasks)
+        parts.append((some, own, keys[rows]))
+    return joined(list(team.map(_score_tasks, shared, parts)))
+
+
+@kept_programs()
+def _score_tasks(shared: tuple, part: tuple[int, Task, Any]) -> dict[str, np.ndarray]:
+    """Rows of `Scores` of the first few tasks, [count, n] each."""
+    (controller, margins), (some, tasks, keys) = shared, part
     sums = _of_all_tasks(*cast((tasks, controller, keys)), margins=margins)
-    return _scores(tasks, jax.tree.map(np.asarray, sums))
+    scores = _scores(tasks, jax.tree.map(np.asarray, sums))
+    return {name: row[:some] for name, row in arrays_of(scores).items()}
 
 
 def _alike(controllers: Sequence[Controller]) -> bool:
@@ -209,7 +312,7 @@ def _scores(task: Task, tally: Tally) -> Scores:
 
 def start_of(task: Task, seed: int, index: int) -> LoopState:
     """The closed loop at the start of an evaluation episode, with an empty Slot."""
-    return begin_episode(task, episode_keys(seed, index + 1)[index])
+    return begin_episode(task, episode_keys(seed, 1, index)[0])
 
 
 def begin_episode(task: Task, key: Array) -> LoopState:
@@ -230,7 +333,7 @@ def replay(task: Task, controller: Controller, seed: int, index: int) -> Trace:
         Its trace over the whole horizon, beyond a failure too.
     """
     check_pair(task, controller)
-    return play(task, controller, episode_keys(seed, index + 1)[index])
+    return play(task, controller, episode_keys(seed, 1, index)[0])
 
 
 def play(task: Task, controller: Controller, key: Array) -> Trace:

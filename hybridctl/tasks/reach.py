@@ -10,6 +10,7 @@ from hybridctl.controllers import Guard, after, beyond, near
 from hybridctl.kinds import checked
 from hybridctl.loop import Actuator, Loop
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
+from hybridctl.plants.sampled import discrete
 from hybridctl.tasks.cost import Cost
 from hybridctl.tasks.start import Box, Start
 from hybridctl.tasks.task import Task
@@ -38,6 +39,9 @@ def reach(
 
     The running cost is eᵀ diag(Q) e + uᵀ diag(R) u with e = x - target, where an angle
     counts 2(1 - cos e) for e²; the reward is minus that.
+
+    What sampled parts of a plant remember is no distance: it starts as in the target,
+    costs nothing and need not settle.
 
     Numbers that are not given are in SI, whatever the plant. A plant in other units, or
     one whose own second is far from ours, needs its own: start, Q, R, loop, settled,
@@ -125,12 +129,15 @@ def _start(
     half = [0.5 * plant.limits.get(name, 2.0 * SPREAD) for name in plant.states]
     for i in plant.angles:
         half[i] = np.pi
+    for i in discrete(plant):
+        half[i] = 0.0
     return Box.around(target.x, half)
 
 
 def _cost(plant: Plant, target: Equilibrium, Q: Any, R: Any) -> Cost:
     turned = np.isin(np.arange(plant.n_x), plant.angles)
-    Q = np.where(turned, ANGLE, OTHER) if Q is None else as_float(Q)
+    free = ~np.isin(np.arange(plant.n_x), discrete(plant))
+    Q = np.where(turned, ANGLE, OTHER) * free if Q is None else as_float(Q)
     limits = [plant.limits.get(name, np.sqrt(EFFORT / 0.1)) for name in plant.inputs]
     R = EFFORT / np.square(limits) if R is None else as_float(R)
     shape("Q (a task's weights are a diagonal)", Q, (plant.n_x,))
@@ -145,4 +152,5 @@ def _failure(plant: Plant, target: Equilibrium) -> Guard:
 
 def _close(plant: Plant) -> dict[str, float]:
     angles = [plant.states[i] for i in plant.angles]
-    return {name: CLOSE if name in angles else NEAR for name in plant.states}
+    free = [n for i, n in enumerate(plant.states) if i not in discrete(plant)]
+    return {name: CLOSE if name in angles else NEAR for name in free}

@@ -20,6 +20,7 @@ from hybridctl.contests.falsify.search import FailureSearch, margins, unsuccessf
 from hybridctl.contests.table import write_json
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair
 
@@ -104,6 +105,7 @@ def falsify(
     stop: bool = False,
     broken: Callable[[Scores], NDArray] = unsuccessful,
     objective: Callable[[Scores], NDArray] | None = None,
+    on: On = None,
 ) -> Falsified:
     """Search for the smallest perturbation that breaks a controller.
 
@@ -134,6 +136,8 @@ def falsify(
         broken: Scores to true where an episode breaks [N]; by default where it fails
             or never settles.
         objective: Scores to danger [N], higher is nearer to breaking.
+        on: who works, see `hc.scale.Workers`: None (this process), a number of
+            processes, any Executor. The result is the same.
 
     Returns:
         A `Falsified`; its counterexamples can be replayed and saved.
@@ -159,13 +163,13 @@ def falsify(
     count("population", population)
     _check(delays, axes, budget, population)
     space = Space(task, axes, delays)
-    search = FailureSearch(
-        space, controller, population, seed, broken, objective or margins(task)
-    )
+    team, danger = Workers.of(on), objective or margins(task)
+    search = FailureSearch(space, controller, population, seed, broken, danger, team)
     rounds = budget // population // len(delays)
-    for late in delays:
-        if not (stop and search.found):
-            search.run(late, rounds, stop)
+    with team:
+        for late in delays:
+            if not (stop and search.found):
+                search.run(late, rounds, stop)
     ranges = {a.name: (a.low, a.high, a.nominal) for a in axes}
     return Falsified(
         task.name, search.counterexamples(), search.evaluations, search.drawn,

@@ -11,6 +11,7 @@ from scipy.interpolate import RBFInterpolator
 from hybridctl.contests.falsify.counterexample import Counterexample
 from hybridctl.contests.falsify.perturbation import Space
 from hybridctl.controllers import Controller
+from hybridctl.scale import Workers
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import evaluate_tasks
 
@@ -60,9 +61,10 @@ class FailureSearch:
         seed: int,
         broken: Measure,
         danger: Measure,
+        team: Workers | None = None,
     ):
         self.space, self.controller, self.population = space, controller, population
-        self.broken, self.danger = broken, danger
+        self.broken, self.danger, self.team = broken, danger, team
         self.rng = np.random.default_rng(seed)
         self.low, self.high = space.bounds
         self.found: list[Counterexample] = []
@@ -161,7 +163,8 @@ class FailureSearch:
         """One round: z, its margins [N, k], and which broke."""
         keys = self.rng.integers(0, 2**32, (len(z), 2), np.uint32)
         tasks = self.space.tasks(z, delay)
-        raw = evaluate_tasks(tasks, self.controller, keys[:, None], margins=True)
+        parts = tasks, self.controller, keys[:, None]
+        raw = evaluate_tasks(*parts, margins=True, team=self.team)
         scores = jax.tree.map(lambda v: v[:, 0], raw)
         broken = np.asarray(self.broken(scores), bool)
         self._keep(z, delay, keys, scores, np.flatnonzero(broken))

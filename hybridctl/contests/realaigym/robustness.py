@@ -16,6 +16,7 @@ from hybridctl.contests.realaigym.imperfect import Part, loops, nominal, parts
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.plants import CartPole
+from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks.evaluate import check_pair, episode_keys, evaluate_tasks
 
 PARTS = (
@@ -87,6 +88,7 @@ def robustness(
     dt: float = 0.02,
     seed: int = 0,
     only: Sequence[str] = PARTS,
+    on: On = None,
 ) -> Robustness:
     """Swing up in the 722 imperfect loops of RealAIGym's robustness suite.
 
@@ -116,6 +118,8 @@ def robustness(
         dt: control period [s].
         seed: of noise and pushes.
         only: parts to run.
+        on: who works, see `hc.scale.Workers`: None (this process), a number of
+            processes, any Executor. The result is the same.
 
     Returns:
         A `Robustness`: print it, or take `scores`, `overall`, `to_dict()`.
@@ -142,7 +146,9 @@ def robustness(
     check_pair(task, controller)
     wanted = {name: part for name, part in known.items() if name in only}
     batch, keys = loops(task, wanted.values()), keys_of(known, wanted, seed)
-    success = iter(evaluate_tasks(batch, controller, keys[:, None]).success[:, 0])
+    with Workers.of(on) as team:
+        found = evaluate_tasks(batch, controller, keys[:, None], team=team)
+    success = iter(found.success[:, 0])
     return Robustness(
         {
             name: np.fromiter(success, bool, part.episodes).reshape(part.shape)

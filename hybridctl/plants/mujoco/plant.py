@@ -29,6 +29,7 @@ from hybridctl.plants.mujoco.mjcf import (
     Model,
     Signals,
     mjcf,
+    name_of,
     signals,
 )
 from hybridctl.plants.mujoco.mjx import acceleration, put, silent
@@ -40,6 +41,15 @@ PARAMETERS = """body_mass body_inertia body_ipos body_pos qpos_spring jnt_stiffn
 dof_damping dof_armature dof_frictionloss actuator_gear actuator_gainprm
 actuator_biasprm geom_friction pair_friction opt.gravity""".split()
 FRICTION = "dof_frictionloss"  # of which each joint that has it costs a constraint
+
+
+KINDS = {
+    "body": ("body", "nbody"),
+    "jnt": ("joint", "njnt"),
+    "dof": ("joint", "njnt"),  # hinges and slides have one each
+    "actuator": ("actuator", "nu"),
+    "geom": ("geom", "ngeom"),
+}  # of a parameter's name: what its rows are of, and the model's number of those
 
 
 class MuJoCoPlant(Plant):
@@ -123,6 +133,31 @@ class MuJoCoPlant(Plant):
         x = jnp.asarray(x)
         u = jnp.asarray(u, x.dtype)
         return _rates(self.mjcf, self.parameters, x, u)
+
+    def place(self, parameter: str, label: str) -> int:
+        """Where a body, joint, actuator or geom has its row in a parameter.
+
+        Args:
+            parameter: such as "body_mass" or "dof_damping".
+            label: name of the body or joint.
+
+        Raises:
+            ValueError: the model has none of that name.
+
+        Example:
+            >>> MuJoCoPlant.cartpole().place("body_mass", "pole")
+            2
+        """
+        model, kind = _compiled(self.mjcf).model, parameter.partition("_")[0]
+        known: list[str] = []
+        if kind in KINDS:
+            element, size = KINDS[kind]
+            known = [name_of(model, element, i) for i in range(getattr(model, size))]
+        require(
+            label in known,
+            f"{parameter} has no {label!r}; there are {', '.join(known) or 'no names'}",
+        )
+        return known.index(label)
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Inside `drive`: the grid of its periods, what happens in them, and who watches."""

@@ -1,0 +1,1 @@
+"""Block diagrams: plants, transfer functions, functions and sampled blocks, wired."""

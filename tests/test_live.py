@@ -1,6 +1,7 @@
 """Pages in which controllers run: the loop against `simulate`, records, refusals."""
 
 import copy
+import dataclasses
 import json
 
 import browser
@@ -82,11 +83,13 @@ def test_a_broken_record_is_refused_in_a_sentence(change, told):
 def test_what_cannot_be_on_a_page_is_refused_in_a_sentence(tmp_path):
     task, path = zoo.task("global"), tmp_path / "live.html"
     lqr = hc.reference("lqr", task)
+    late = dataclasses.replace(task, loop=hc.Loop(0.02, sensor=hc.Sensor(delay=1)))
     for given, told in [
         ((None, {"a": lqr}), "expected a Task, got NoneType"),
         ((task, [lqr]), "give controllers by name"),
         ((task, {}), "0 controllers; a page runs 1 to 8"),
         ((task, {"a": 3}), "'a' is no Controller but a int"),
+        ((late, {"a": lqr}), "a page has no jitter"),
         ((task, {"a": zoo.foreign(task)}), "'a' cannot run in a page: .*Python"),
     ]:
         with pytest.raises(ValueError, match=told):

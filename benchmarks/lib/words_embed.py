@@ -92,7 +92,7 @@ def deviation(kind: str, allowed: float, found: dict[str, dict]) -> tuple[str, .
     beyond = ", ".join(
         f"{who} {row['largest']:.1e}" for who, row in found.items() if "failed" in row
     )
-    name = "Python" if kind == "python" else f"C {kind}"
+    name = {"python": "Python", "javascript": "JavaScript"}.get(kind, f"C {kind}")
     return name, f"{largest:.1e}", f"{allowed:.0e}", f"{edges}", beyond or "–"
 
 

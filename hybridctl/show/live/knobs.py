@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
-from hybridctl.checks import is_number
+from hybridctl.checks import is_number, require
 from hybridctl.deploy.labels import shortest, words
 from hybridctl.loop import Actuator, Loop, Sensor
 from hybridctl.plants import Plant
@@ -77,6 +79,28 @@ def knobs_of(plant: Plant, loop: Loop) -> Knobs:
             places.append((i, j))
             values.append(value)
     return Knobs(rig, names, np.array(values), places, late)
+
+
+def noisy(loop: Loop, plant: Plant, x: Array, noise: Array) -> Array:
+    """What a quiet loop measures of state x [n_x], with noise [n_y] that is known."""
+    sensor = loop.sensor
+    assert sensor is not None  # `quiet` gave it one
+    return sensor(sensor.shows(plant, x) + noise, None, jnp.int32(0))
+
+
+def check_loop(loop: Loop) -> None:
+    """Refuse what a page does not have.
+
+    Raises:
+        ValueError: a sensor that is late or loses measurements, or periods that are
+            late.
+    """
+    late = loop.jitter is not None or (loop.sensor and loop.sensor.remembers)
+    require(
+        not late,
+        "a page has no jitter, and no sensor that is late or loses measurements; give "
+        "the task a loop without: the delay of an actuator does as well",
+    )
 
 
 def quiet(loop: Loop, actuator: Actuator) -> Loop:

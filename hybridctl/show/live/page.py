@@ -14,7 +14,7 @@ from hybridctl.deploy.javascript_file import javascript_text
 from hybridctl.deploy.program import program
 from hybridctl.loop.fit import check_fit
 from hybridctl.show.live.facts import facts, hand_over, looks
-from hybridctl.show.live.knobs import knobs_of
+from hybridctl.show.live.knobs import check_loop, knobs_of
 from hybridctl.show.live.replay import controller_text, rig_text
 from hybridctl.show.live.world import World
 from hybridctl.tasks import Task
@@ -126,6 +126,7 @@ def _check(task: Any, controllers: Any) -> None:
         fail(f"expected a Task, got {type(task).__name__}{Task.CURE}")
     if not isinstance(controllers, Mapping):
         fail('give controllers by name: {"machine": controller}')
+    check_loop(task.loop)
     n = len(controllers)
     require(0 < n <= MOST, f"{n} controllers; a page runs 1 to {MOST}")
     for name, controller in controllers.items():

@@ -24,7 +24,7 @@ from hybridctl.loop.loop import begin, step
 from hybridctl.plants import Plant
 from hybridctl.precision import float64, float64_on_host
 from hybridctl.show.live.hand import count_points, held_motion
-from hybridctl.show.live.knobs import Knobs, knobs_of, quiet
+from hybridctl.show.live.knobs import Knobs, check_loop, knobs_of, noisy, quiet
 from hybridctl.store.decode import rebuild
 from hybridctl.store.encode import Arrays, encode
 from hybridctl.store.save import from_bytes, to_bytes
@@ -110,6 +110,7 @@ class _Record:
         )
         self.told = told
         plant, self.loop = self._rig()
+        check_loop(self.loop)
         self.known: Knobs = knobs_of(plant, self.loop)
         self.plant = self.known.rig.plant
         self.periods = self._periods()
@@ -242,13 +243,13 @@ def _run(record: _Record, controller: Controller, n: int) -> tuple[Any, Any]:
         now = record.known.at(p)
         return now.plant, quiet(loop, now.actuator)
 
-    def heard(state: Any, noise: Any) -> Any:
-        return replace(state, measured=state.measured + noise)
+    def heard(state: Any, now: Loop, noise: Any) -> Any:
+        return replace(state, measured=noisy(now, state.world, state.x, noise))
 
     @jax.jit
     def whole(x0: Any, p: Any, hand: Any, force: Any, noise: Any) -> Any:
         plant, first = rig(p[0])
-        state = heard(begin(first, controller, plant, x0), noise[0])
+        state = heard(begin(first, controller, plant, x0), first, noise[0])
         memory = controller.init(replace(state, controller=None).tick(loop.dt))
         state = replace(state, controller=memory)
 
@@ -258,7 +259,7 @@ def _run(record: _Record, controller: Controller, n: int) -> tuple[Any, Any]:
             numbers = eqx.partition(plant, is_number)[0]
             motion = move(force, hand.reshape(-1, 2))
             state, sample = step(now, controller, replace(state, plant=numbers), motion)
-            return heard(state, noise), (
+            return heard(state, now, noise), (
                 state.x,
                 sample._replace(hits=None, shown=None),
             )

@@ -13,7 +13,7 @@ from hybridctl.loop.loop import Sample
 from hybridctl.plants import MechanicalPlant
 from hybridctl.precision import float64
 from hybridctl.show.live.hand import count_points, held_motion, points_of
-from hybridctl.show.live.knobs import Knobs, quiet
+from hybridctl.show.live.knobs import Knobs, noisy, quiet
 from hybridctl.tasks import Task
 from hybridctl.tasks.task import holds, judge
 
@@ -41,23 +41,25 @@ class World:
         p, x, n_u = self.known.values, self.x, self.task.plant.n_u
         row, hand = np.zeros(n_u), np.zeros(2 * self.points)
         line = np.zeros(self.line.size)
+        noise = np.zeros(len(self.loop.measured(self.task.plant)))
         ticks = {"k": np.int32(0)}
         period = {
             "p": p, "x": x, "line": line, "lagged": row, "asked": row, "force": row,
-            "hand": hand, "t": np.float64(0),
+            "hand": hand, "noise": noise, "t": np.float64(0),
         }  # fmt: skip
         parts = [
-            javascript_function("measure", self.measure, {"p": p, "x": x}),
+            javascript_function(
+                "measure", self.measure, {"p": p, "x": x, "noise": noise}
+            ),
             javascript_function("points", self.place, {"p": p, "x": x}),
             javascript_function("push", self.push, ticks),
             javascript_function("period", self.period, period),
         ]
         return "\n".join(parts)
 
-    def measure(self, p: Array, x: Array) -> tuple[Array]:
-        """What is measured at a state, without noise."""
-        y = self.loop.measure(self.known.at(p).plant, x, None, jnp.int32(0))
-        return (y,)
+    def measure(self, p: Array, x: Array, noise: Array) -> tuple[Array]:
+        """What is measured at a state."""
+        return (noisy(self.loop, self.known.at(p).plant, x, noise),)
 
     def place(self, p: Array, x: Array) -> tuple[Array]:
         """Where the points are."""
@@ -73,14 +75,14 @@ class World:
 
     def period(
         self, p: Array, x: Array, line: Array, lagged: Array, asked: Array,
-        force: Array, hand: Array, t: Array,
+        force: Array, hand: Array, noise: Array, t: Array,
     ) -> tuple[Array, ...]:  # fmt: skip
         """One period: x, line, lagged, u, y, and [cost, failed, settled, energy]."""
         rig, dt = self.known.at(p), self.loop.dt
         memory = line.reshape(self.line.shape), lagged if self.lazy else None
         memory, u = rig.actuator(memory, asked, dt)
         after = self.move(force, hand.reshape(-1, 2))(rig.plant, t, x, u).x
-        y = self.loop.measure(rig.plant, after, None, jnp.int32(0))
+        y = noisy(self.loop, rig.plant, after, noise)
         outcome = judge(self.task, x, Sample(asked, u, None), after)
         told = [
             outcome.cost, outcome.failed, holds(self.task.settled, after),
@@ -91,5 +93,10 @@ class World:
         return after, memory[0].reshape(-1), held, u, y, told
 
     def _energy(self, plant: Any, x: Array) -> Array:
+<<<<<<< HEAD
         known = isinstance(plant, MechanicalPlant)
         return plant.energy(x) if known else jnp.zeros((), x.dtype)
+=======
+        energy = getattr(plant, "energy", None)
+        return jnp.full((), jnp.nan, x.dtype) if energy is None else energy(x)
+>>>>>>> live

@@ -143,7 +143,8 @@ function sliders() {
     for (const knob of DATA.sliders) {
         const step = (knob.high - knob.low) / 200;
         const change = (v) => move(knob.at, Math.abs(v - knob.value) < step / 2 ? knob.value : v);
-        slider({ ...knob, told: `${knob.told[0].toUpperCase()}${knob.told.slice(1)}`, step: "any", change });
+        const told = knob.told === knob.name ? knob.name : `${knob.told[0].toUpperCase()}${knob.told.slice(1)}`;
+        slider({ ...knob, told, step: "any", change });
     }
     const noise = (v) => { settings.noise = v; if (episode) { episode.noise = v; } };
     slider({ name: "noise", told: "Noise of the sensor", unit: DATA.noisy ? "times" : "% of range", low: 0, high: DATA.noisy ? 3 : 2, value: DATA.noisy, step: 0.05, change: noise, digits: 2 });
@@ -181,7 +182,7 @@ function state(lane) {
 function tell() {
     for (const lane of episode.lanes) {
         const fell = falls[lane.name], times = fell ? ` · ${fell} ${fell === 1 ? "fall" : "falls"}` : "";
-        const words = `${state(lane)} · J ${lane.J < 1000 ? lane.J.toFixed(1) : lane.J.toPrecision(3)}${times}`;
+        const words = `${state(lane)} · J ${lane.J.toFixed(lane.J < 1000 ? 1 : 0)}${times}`;
         if (lane.told.textContent !== words) { lane.told.textContent = words; }
         lane.told.className = lane.failed !== null ? "fell" : "";
         lane.button.setAttribute("aria-pressed", String(lane.name === view.front));
@@ -328,7 +329,8 @@ function hold(to) {
 
 document.querySelector("main").hidden = false;
 if (!scene) {
-    canvas.hidden = true;
+    canvas.hidden = $("beside").hidden = true;
+    document.querySelector("main").classList.add("plain");
     say("This plant has no picture: its signals are below.");
 }
 dress();

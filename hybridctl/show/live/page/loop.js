@@ -24,7 +24,7 @@ class Episode {
         this.random = generator(seed);
         this.pushes = [1, 0];  // size of the task's own push, and whether one lasts
         this.record = { x0: x0.slice(), p: this.p.slice(), set: [], hand: [], force: [], noise: [] };
-        const y = this.measured(world.measure(this.p, x0)[0]);
+        const y = world.measure(this.p, x0, this.noises())[0];
         const rest = new Array(data.inputs.length).fill(0);
         this.lanes = Object.entries(pilots).map(([name, pilot]) => ({
             name, pilot, x: x0.slice(), y, line: new Array(data.line).fill(0), lagged: rest,
@@ -49,12 +49,12 @@ class Episode {
         }
     }
 
-    /** A measurement with noise: the same for every controller. */
-    measured(y) {
-        if (!this.noise) { return y; }
+    /** The noise of a measurement: the same for every controller. */
+    noises() {
+        if (!this.noise) { return this.data.noise.map(() => 0); }
         const row = this.data.noise.map((size) => size * this.noise * this.normal());
         this.record.noise.push([this.k, ...row]);
-        return y.map((v, i) => v + row[i]);
+        return row;
     }
 
     /** The task's own pushes and noise on the input, and a kick. */
@@ -80,7 +80,7 @@ class Episode {
         if (hand.some((v) => v !== 0)) { this.record.hand.push([this.k, ...hand]); }
         const force = this.force(kick), t = this.t;
         this.k += 1;
-        const noise = this.noise ? this.measured(this.data.noise.map(() => 0)) : null;
+        const noise = this.noises();
         for (const lane of this.lanes) {
             if (lane.failed === null) { this.advance(lane, t, hand, force, drive, noise); }
         }
@@ -94,10 +94,9 @@ class Episode {
             lane.driven.push(drive);
         }
         const [x, line, lagged, u, y, [cost, failed, settled, energy]] = this.world.period(
-            this.p, lane.x, lane.line, lane.lagged, lane.asked, force, hand, t);
+            this.p, lane.x, lane.line, lane.lagged, lane.asked, force, hand, noise, t);
         if (lane.pilot) { lane.state = lane.pilot.applied(lane.state, u); }
-        Object.assign(lane, { x, line, lagged, u, energy, was: lane.at });
-        lane.y = noise ? y.map((v, i) => v + noise[i]) : y;
+        Object.assign(lane, { x, y, line, lagged, u, energy, was: lane.at });
         lane.at = this.world.points(this.p, x)[0];
         if (t >= this.data.cost_after - 1e-9) { lane.J += cost; }
         if (failed) {

@@ -113,7 +113,8 @@ class Plots {
     }
 
     drawPhase(episode, view) {
-        const { ctx, w, h } = sized(this.phase), { span, at } = this.data.phase, colours = view.theme;
+        const { ctx, w, h } = sized(this.phase), { at } = this.data.phase, colours = view.theme;
+        const span = this.angle ? this.data.phase.span : this.spans();
         ctx.clearRect(0, 0, w, h);
         const box = { left: 34, top: 18, width: w - 42, height: h - 40 };
         const x = (v) => box.left + box.width * (0.5 + (0.5 * v) / span[0]);
@@ -154,6 +155,13 @@ class Plots {
         const end = this.angle ? ["−π", "π"] : [short(-span[0]), short(span[0])];
         text(ctx, end[0], box.left, h - 6, colours.soft, "left");
         if (front?.set) { text(ctx, "▒ hands over here", box.left + 8, box.top + 15, view.colours[view.front]); }
+    }
+
+    /** How far the two states of the portrait went. */
+    spans() {
+        const [a, b] = this.data.phase.span, every = [...this.rows.values()].flat();
+        const far = (key, least) => every.reduce((most, row) => Math.max(most, 1.05 * Math.abs(row[key])), least);
+        return [far("e", 0.1 * a), far("rate", 0.1 * b)];
     }
 
     /** The set in which a machine hands over, as a picture. */

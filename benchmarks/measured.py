@@ -9,11 +9,8 @@ from benchmarks.lib.results import ROOT, load
 from benchmarks.lib.words import section, table, with_interval
 from benchmarks.lib.words_drive import driving
 from benchmarks.lib.words_embed import adapters, files, latency, parity
-<<<<<<< HEAD
-from benchmarks.lib.words_scale import scale
-=======
 from benchmarks.lib.words_live import live
->>>>>>> live
+from benchmarks.lib.words_scale import scale
 from benchmarks.lib.words_suite import share_table, suite
 from benchmarks.lib.words_value import headline, optimum, value
 
@@ -438,13 +435,9 @@ def page() -> str:
     """The whole of docs/measured.md."""
     parts = (
         suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(),
-<<<<<<< HEAD
-        leaderboard(), design(), worlds(), latency(), parity(), driving(), files(),
-        adapters(), learning(), memory(), clones(), rig(), speed(), scale(), films(),
-=======
         leaderboard(), design(), worlds(), latency(), parity(), live(), driving(),
-        files(), adapters(), learning(), memory(), clones(), rig(), speed(), films(),
->>>>>>> live
+        files(), adapters(), learning(), memory(), clones(), rig(), speed(), scale(),
+        films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 

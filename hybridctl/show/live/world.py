@@ -93,10 +93,5 @@ class World:
         return after, memory[0].reshape(-1), held, u, y, told
 
     def _energy(self, plant: Any, x: Array) -> Array:
-<<<<<<< HEAD
         known = isinstance(plant, MechanicalPlant)
-        return plant.energy(x) if known else jnp.zeros((), x.dtype)
-=======
-        energy = getattr(plant, "energy", None)
-        return jnp.full((), jnp.nan, x.dtype) if energy is None else energy(x)
->>>>>>> live
+        return plant.energy(x) if known else jnp.full((), jnp.nan, x.dtype)

@@ -78,7 +78,7 @@ def time(micro: float) -> str:
         return "0 µs"
     if abs(micro) < 1000:
         return f"{micro:.2g} µs" if abs(micro) < 100 else f"{micro:.0f} µs"
-    return f"{micro / 1e3:.3g} ms"
+    return f"{micro / 1e3:.3g} ms" if abs(micro) < 1e6 else f"{micro / 1e6:.3g} s"
 
 
 def kinds(found: dict[str, dict[str, int]]) -> str:

@@ -65,6 +65,8 @@ def test_a_record_runs_again(ride, tmp_path):
         ({"rig": {"tree": 3, "arrays": {}}}, "its rig cannot be read"),
         ({"controllers": {"a": "!"}}, "'a' cannot be read"),
         ({"controllers": {"a": None}}, "does not hold 'a'"),
+        ({"controllers": ["a"]}, "controllers has no names"),
+        ({"driven": {"you": [["left"]]}}, "what 'you' drove is no table of numbers"),
     ],
 )
 def test_a_broken_record_is_refused_in_a_sentence(change, told):

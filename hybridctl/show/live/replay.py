@@ -31,7 +31,7 @@ from hybridctl.store.save import from_bytes, to_bytes
 
 FORMAT, VERSION = "hybridctl episode", 1
 ROWS = ("set", "hand", "force", "noise")
-LONGEST = 10_000_000  # periods
+LONGEST = 1_000_000  # periods
 
 
 def replay(
@@ -45,8 +45,8 @@ def replay(
 
     Args:
         path: of the JSON file, or what is in it.
-        controllers: others by name to put in their place, or beside them: so a push
-            that broke a controller becomes the test of the next. None: the record's.
+        controllers: others by name, instead of those of the record: so a push that
+            broke a controller becomes the test of the next.
 
     Returns:
         A trace by name of every controller, as long as it ran in the page.
@@ -191,14 +191,21 @@ class _Record:
     def controllers(self) -> dict[str, Controller]:
         """Those of the record, and the hand that drove."""
         found: dict[str, Controller] = {}
-        kept, driven = self.told.get("controllers", {}), self.told.get("driven", {})
-        for name, text in dict(kept).items():
+        for name, text in self._named("controllers").items():
             found[name] = self._controller(name, text)
-        for name, rows in dict(driven).items():
-            good = isinstance(rows, list) and len(rows) > 0
-            require(good, f"broken episode: {name!r} was not driven at all")
-            found[name] = Sequence(np.array(rows, float).reshape(len(rows), -1))
+        for name, rows in self._named("driven").items():
+            try:
+                found[name] = Sequence(
+                    np.array(rows, float).reshape(-1, self.plant.n_u)
+                )
+            except (ValueError, TypeError):
+                fail(f"broken episode: what {name!r} drove is no table of numbers")
         return found
+
+    def _named(self, key: str) -> Mapping[str, Any]:
+        told = self.told.get(key, {})
+        require(isinstance(told, Mapping), f"broken episode: {key} has no names")
+        return told
 
     def _controller(self, name: str, text: Any) -> Controller:
         if not text:
@@ -212,13 +219,9 @@ class _Record:
             fail(f"broken episode: {name!r} cannot be read ({plain(error, 200)})")
 
     def run(self, name: str, controller: Controller) -> Trace:
-        """One controller through all of it."""
-        ends = self.told.get("ends", {}).get(name, {})
-        n = (
-            ends.get("periods", self.periods)
-            if isinstance(ends, Mapping)
-            else self.periods
-        )
+        """One controller through all of it, or as far as it came in the page."""
+        end = self._named("ends").get(name)
+        n = end.get("periods") if isinstance(end, Mapping) else None
         n = n if type(n) is int and 0 < n <= self.periods else self.periods
         loop = quiet(self.loop, self.known.rig.actuator)
         known = check_fit(self.plant, controller, loop, 0).ports

@@ -26,16 +26,13 @@ def same(found: dict) -> str:
 def lost(found: dict) -> str:
     """What is left after some were killed."""
     told = found["lost"]
-    whole = (
-        "all results were there, once each"
-        if told["results complete"]
-        else "not all were there"
-    )
+    whole = "all" if told["results complete"] else "not all"
+    kept = ", ".join(map(str, told["kept at each"]))
     return (
         f"{told['workers killed']} times a worker was killed while shards were done: "
-        f"{whole}. {told['drivers killed']} drivers were killed in turn, with "
-        f"{', '.join(map(str, told['kept at each']))} shards kept; the last one went on "
-        f"to {told['kept in the end']}, each of them there."
+        f"{whole} of the results were there, once each, in their order. "
+        f"{told['drivers killed']} drivers were killed in turn, with {kept} shards kept; "
+        f"the last one went on, and {told['kept in the end']} of 200 are there."
     )
 
 

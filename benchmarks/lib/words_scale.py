@@ -31,8 +31,8 @@ def lost(found: dict) -> str:
     return (
         f"{told['workers killed']} times a worker was killed while shards were done: "
         f"{whole} of the results were there, once each, in their order. "
-        f"{told['drivers killed']} drivers were killed in turn, with {kept} shards kept; "
-        f"the last one went on, and {told['kept in the end']} of 200 are there."
+        f"{told['drivers killed']} drivers were killed in turn, with {kept} shards "
+        f"kept; the last one went on, and {told['kept in the end']} of 200 are there."
     )
 
 

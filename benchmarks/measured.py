@@ -10,6 +10,7 @@ from benchmarks.lib.words import section, table, with_interval
 from benchmarks.lib.words_drive import driving
 from benchmarks.lib.words_embed import adapters, files, latency, parity
 from benchmarks.lib.words_live import live
+from benchmarks.lib.words_scale import scale
 from benchmarks.lib.words_suite import share_table, suite
 from benchmarks.lib.words_value import headline, optimum, value
 
@@ -435,7 +436,8 @@ def page() -> str:
     parts = (
         suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(),
         leaderboard(), design(), worlds(), latency(), parity(), live(), driving(),
-        files(), adapters(), learning(), memory(), clones(), rig(), speed(), films(),
+        files(), adapters(), learning(), memory(), clones(), rig(), speed(), scale(),
+        films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 

@@ -81,6 +81,7 @@ def test_designs_fill_the_range():
     assert (np.ptp(points, axis=0) > 1.9).all()
 
 
+@pytest.mark.slow
 def test_the_estimate_finds_the_parameters(coarse):
     filled, plant = hc.fill(coarse, hc.Constant([0.5])), known(SEEN).plant
     trace = hc.simulate(

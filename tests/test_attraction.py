@@ -76,6 +76,7 @@ def test_the_bound_is_clopper_pearsons():
     assert "do not converge and never rise above their V, for example [" in str(found)
 
 
+@pytest.mark.slow
 def test_the_cart_pole():
     found = hc.region_of_attraction(PLANT, LQR, LOOP, **FEW)
     assert 3.4 < found.rho < 5.2 and found.holds

@@ -52,6 +52,7 @@ def test_the_runner_knows_every_notebook():
     ]
 
 
+@pytest.mark.slow
 def test_a_failing_notebook_fails(tmp_path):
     from notebooks import run
 

@@ -228,6 +228,7 @@ def test_a_stream_that_takes_no_more_costs_nothing(tmp_path, monkeypatch):
     assert (tmp_path / "out").read_bytes() == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", zoo.sweep(["| head -n 0", ">&- 2>&-"], [">&- 2>&-"]))
 def test_results_are_written_whoever_listens(end, tmp_path):
     words = f"{sys.executable} -m hybridctl.cli design --out {tmp_path}"

@@ -47,6 +47,7 @@ def test_the_ekf_settles_on_the_steady_gain():
     np.testing.assert_allclose(gain, kalman.L, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_filters_beat_the_raw_measurement():
     """Of the same noise less reaches the input."""
     sensor = hc.Sensor(NOISE)

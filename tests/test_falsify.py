@@ -98,6 +98,7 @@ def test_the_replay_is_what_the_search_met(found):
         assert (scores.peak[i, 0] >= 1.0) == c.failed
 
 
+@pytest.mark.slow
 def test_start_plant_push_delay_and_noise_are_in_the_counterexample():
     task = hc.tasks.noisy(seconds=2.0)
     machine = hc.reference("machine", task)

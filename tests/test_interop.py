@@ -236,6 +236,7 @@ def test_the_loop_turns_unstable_at_its_delay_margin():
         assert bool(largest_pole(loop=loop) < 1) is stable
 
 
+@pytest.mark.slow
 def test_margins_are_those_of_the_curve():
     m, L = margins_of(LOOP), LOOP.open_loop()
     at = lambda w: complex(L(np.exp(1j * w * 0.02)))  # noqa: E731

@@ -188,6 +188,7 @@ def changed_links():
     return plants, stacked
 
 
+@pytest.mark.slow
 def test_what_mujoco_derives_follows_the_parameters():
     plants, stacked = changed_links()
     host = put(plants[0].to_mujoco())
@@ -286,6 +287,7 @@ def test_wrong_parameters_are_refused():
             hc.MuJoCoPlant(PLANT.mjcf, {name: value})
 
 
+@pytest.mark.slow
 def test_importing_mjx_prints_nothing():
     code = "from hybridctl.plants.mujoco.mjcf import import_mjx; import_mjx()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True)

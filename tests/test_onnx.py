@@ -102,6 +102,7 @@ def test_memory_goes_in_and_comes_out():
         np.testing.assert_allclose(u, pilot(y), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_memory_goes_over_from_python_to_a_model():
     made = pilots.graphs("residual")
     here = hc.Pilot(made, pilots.engine("residual", "python"))

@@ -214,6 +214,7 @@ def test_what_is_not_measured_starts_at_x0():
         np.testing.assert_allclose(start, [0.3, 3.0, 0.7, -0.2], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_machine_behind_an_ekf_of_a_function():
     task = hc.tasks.get("swingup", seconds=0.2)
     told = {"names": ["tip", "pole"], "angles": ["pole"]}

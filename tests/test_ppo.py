@@ -268,6 +268,7 @@ def test_a_gru_is_what_flax_has():
         hc.GRU(gru.seen, gru.kept, gru.bias[:8], gru.inner)
 
 
+@pytest.mark.slow
 def test_a_memory_saves_embeds_and_exports(remembering, tmp_path):
     controller, dt = remembering.controller, BALANCE.loop.dt
     again = hc.load(hc.save(tmp_path / "gru.safetensors", controller))

@@ -168,6 +168,7 @@ def test_a_level_counts_where_most_of_its_episodes_succeed():
     assert known.to_dict()["episodes"] == 23 and "0.583" in str(known)
 
 
+@pytest.mark.slow
 def test_the_machine_bears_more_than_the_lqr(found):
     lqr = hc.contests.robustness(LQR)
     assert 0.8 < found.overall <= 1.0 and lqr.overall < 0.1

@@ -278,7 +278,7 @@ def test_a_script_without_a_guard_gets_the_cure(tmp_path):
 
 def _script(folder, body):
     path = folder / "script.py"
-    path.write_text(SCRIPT.format(tests=str(ROOT / "tests"), body=body))
+    path.write_text(SCRIPT.format(tests=str(ROOT / "tests"), body=body), "utf-8")
     known = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(
@@ -296,10 +296,10 @@ def _until(look, count):
 
 def _alive(pid):
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        told = Path(f"/proc/{pid}/stat").read_text("utf-8")
     except OSError:
         return False
-    return state != "Z"
+    return told.rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.slow

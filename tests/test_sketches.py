@@ -151,9 +151,8 @@ def built(name, main, folder):
     for file, text in names.items():
         (folder / file).write_text(text, encoding="utf-8")
     sources = [plant / "plant.c", *folder.glob("*.c")]
-    field = re.search(
-        r"double (\w+)\[4\]; *\n} plant_state", (plant / "plant.h").read_text()
-    )
+    header = (plant / "plant.h").read_text(encoding="utf-8")
+    field = re.search(r"double (\w+)\[4\]; *\n} plant_state", header)
     for source in sources:
         subprocess.run(["gcc", "-c", "-O2", source], cwd=folder, check=True)
     command = ["g++", "-std=c++11", "-Wall", "-Wextra", "-Wno-unused-parameter"]
@@ -171,12 +170,16 @@ def test_the_sketch_for_a_board_holds_the_pole(tmp_path):
     hc.export(lqr(0.02), tmp_path / "pilot.c", dt=0.02, real="float")
     program = built("board", BOARD, tmp_path)
     start = ["0", str(np.pi - 0.1), "0", "0"]
-    done = subprocess.run([program, *start], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [program, *start], capture_output=True, encoding="utf-8", check=True
+    )
     period, late, off, force, theta = map(float, done.stdout.split())
     assert (period, late, off) == (20000, 4, 0)
     assert abs(theta - np.pi) < 1e-2 and abs(force) < 0.5
     start[0] = "0.6"  # beyond its limit
-    done = subprocess.run([program, *start], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [program, *start], capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout.split()[2:4] == ["1", "0"]
 
 

@@ -133,6 +133,7 @@ def test_a_lane_of_events_is_lost_alone(solver):
     assert not np.isfinite(x[0]).all(axis=-1).any() and np.isfinite(x[1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stiff", [1e3, 1e6])
 def test_a_stiff_plant_in_float32(stiff):
     """One program for both; x' = -k (x - u), and a motor with L / R of 0.1 ms."""

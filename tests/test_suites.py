@@ -248,6 +248,7 @@ def test_the_crossed_interval_covers_at_its_level():
     assert naive / trials < 0.9
 
 
+@pytest.mark.slow
 def test_the_luckiest_of_many_does_not_beat_its_equals():
     """Picked and tested on the same episodes, the best of eight beats one too often."""
     rng = np.random.default_rng(4)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 import hybridctl as hc
 from benchmarks.lib.rig import Fault, Rig, Seen
 
-DT, SECONDS, SAFE, WATCHDOG = 0.01, 0.5, 0.125, 0.25
+DT, SECONDS, SAFE, WATCHDOG, PATIENCE = 0.01, 0.5, 0.125, 0.25, 1.0
 START = (0.0, np.pi - 0.05, 0.0, 0.0)
 
 
@@ -91,14 +91,14 @@ def drives(
         with rig.line() as line:
             return hc.drive(
                 pilot(own), read(line.read), write(line.write), DT, SECONDS,
-                safe=[SAFE], path=path, **options,
+                safe=[SAFE], path=path, timeout=PATIENCE, **options,
             )  # fmt: skip
 
     return run
 
 
 def hang(*given: Any) -> Any:
-    threading.Event().wait(1.0)
+    threading.Event().wait(2.0 * PATIENCE)
 
 
 def nan(*given: Any) -> Any:
@@ -121,7 +121,8 @@ K = [-2.83, 51.36, -5.605, 16.087]
 X0 = [0.0, 3.14159, 0.0, 0.0]
 pilot = lambda y: [-sum(k * (a - b) for k, a, b in zip(K, y, X0))]
 with hc.deploy.Line.udp(address) as line:
-    hc.drive(pilot, line.read, line.write, dt, 60.0, safe=[safe], path=path)
+    hc.drive(pilot, line.read, line.write, dt, 60.0, safe=[safe], path=path,
+             timeout=5.0, most_missing=1000)
 """
 
 
@@ -173,8 +174,9 @@ def through_a_reader(k: int) -> Callable[[Rig, Path], Any]:
             with rig.line() as line:
                 pilot = template("hold").copy()
                 return hc.drive(
-                    pilot, faulty, line.write, DT, SECONDS, safe=[SAFE], path=path
-                )
+                    pilot, faulty, line.write, DT, SECONDS, safe=[SAFE], path=path,
+                    timeout=PATIENCE,
+                )  # fmt: skip
         finally:
             process.kill()
             process.communicate()

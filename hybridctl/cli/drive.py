@@ -27,7 +27,7 @@ def drive(command: options.Drive) -> None:
                 on_late=command.on_late, path=command.out,
             )  # fmt: skip
         except BaseException as error:
-            _tell(getattr(error, "log", None), command)
+            _tell(vars(error).get("log"), command)
             if type(error) is RuntimeError:  # the safe input could not be written
                 fail(str(error))
             raise

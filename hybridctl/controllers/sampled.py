@@ -15,7 +15,7 @@ from hybridctl.controllers.machine import mode_of
 from hybridctl.controllers.trial import Sizes, blank_tick, sizes
 from hybridctl.kinds import real_number
 from hybridctl.plants.diagram.block import Argument, SampledBlock, check_clock
-from hybridctl.plants.hybrid.crossing import in_any_lane
+from hybridctl.plants.diagram.values import in_a_row
 from hybridctl.ports import Signal, Signals, of, unnamed
 
 BEGUN = "begun"  # whether its memory was made: 0 in a fresh state
@@ -115,15 +115,13 @@ class Sampled(SampledBlock):
         n = self.shapes[1].n_out
         own, held = x[1 : len(x) - n], x[len(x) - n :]
         tick = self._tick(t, k, held, *arguments)
-        begun = x[0] > 0.5
-        made = in_any_lane(~begun)
-        fresh = lambda: jnp.where(begun, own, _flat(self.controller.init(tick), x))  # noqa: E731
-        own = jax.lax.cond(made, fresh, lambda: own)
+        fresh = _flat(self.controller.init(tick), x)
+        own = jnp.where(x[0] > 0.5, own, fresh)
         memory = _like(jax.eval_shape(self.controller.init, tick), own)
         tick = tick.but(mode=mode_of(memory))
         memory, u = self.controller.step(memory, tick)
         parts = jnp.ones(1, x.dtype), _flat(memory, x), jnp.asarray(u, x.dtype)
-        return jnp.concatenate(parts)
+        return in_a_row(parts)
 
     def store(self, x: Array, *arguments: Array) -> Array:
         """Nothing more."""

@@ -61,8 +61,7 @@ def drive(
             this process.
 
     Returns:
-        The log: t, measurements and inputs by the pilot's names, and how late each
-        period began; it prints how time was kept.
+        The log with the pilot's names and how late each period began; it prints.
 
     Raises:
         ValueError: bad input, before anything moves; or what `read` or the pilot gave

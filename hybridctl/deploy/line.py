@@ -125,7 +125,7 @@ class Line:
 
     def _answer(self) -> list[float] | None:
         """The one that was asked for, if it is among the lines that are whole."""
-        *lines, self._rest = self._rest.split(b"\n")
+        *lines, self._rest = self._rest[-MOST:].split(b"\n")
         for line in lines:
             head, *words = line.split() or [b""]
             if head == b"y" and words and words[0] == b"%d" % self._asked:

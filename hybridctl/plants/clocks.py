@@ -24,11 +24,6 @@ class Clock(NamedTuple):
     offset: float = 0.0
 
 
-def clocks_of(plant: Any) -> tuple[Clock, ...]:
-    """Clocks of a plant's sampled parts; none where it has no such parts."""
-    return getattr(plant, "clocks", ())
-
-
 class Beat(NamedTuple):
     """A clock in whole steps of a grid: when it first ticks, and every how many."""
 

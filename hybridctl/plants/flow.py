@@ -1,6 +1,5 @@
 """A plant over one control period with its input held: fixed-step Runge-Kutta."""
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
@@ -102,23 +101,16 @@ class Flowing(NamedTuple):
 
     def part(self, x: Array) -> Array:
         """What moves, of a whole state."""
-        rows = [x[a:b] for a, b, moves in self._runs() if moves]
-        return jnp.concatenate(rows) if rows else x[:0]
+        rows = [x[i] for i in range(len(x)) if i not in self.held]
+        return jnp.stack(rows) if rows else x[:0]
 
     def whole(self, part: Array) -> Array:
         """The state of which this is what moves."""
-        rows, at = [], 0
-        for a, b, moves in self._runs():
-            rows.append(part[at : at + b - a] if moves else self.x[a:b])
-            at += (b - a) * moves
-        return jnp.concatenate(rows)
-
-    def _runs(self) -> list[tuple[int, int, bool]]:
-        """Begin and end of what moves, or does not, together."""
-        moves = [i not in self.held for i in range(len(self.x))]
-        ends = [0, *(i for i in range(1, len(moves)) if moves[i] != moves[i - 1])]
-        return [(a, b, moves[a])
-                for a, b in itertools.pairwise([*ends, len(moves)])]  # fmt: skip
+        moving = iter(range(len(part)))
+        n = range(len(self.x))
+        return jnp.stack(
+            [self.x[i] if i in self.held else part[next(moving)] for i in n]
+        )
 
 
 def _with_events(

@@ -7,9 +7,10 @@ import numpy as np
 
 from hybridctl.checks import positive, require
 from hybridctl.kinds import checked
-from hybridctl.plants.clocks import clocks_of, common_period
+from hybridctl.plants.clocks import common_period
 from hybridctl.plants.linearize import Dynamics, Equilibrium, linearize
 from hybridctl.plants.measured import output, output_slopes, outputs
+from hybridctl.plants.sampled import clocks_of
 from hybridctl.precision import float64, float64_on_host
 
 if TYPE_CHECKING:

@@ -55,6 +55,7 @@ class Dynamics(Shown, eqx.Module):
     inputs: eqx.AbstractVar[tuple[str, ...]]
     angles: eqx.AbstractVar[tuple[int, ...]]
     limits: eqx.AbstractVar[Mapping[str, float]]
+    clocks: ClassVar[Any] = ()  # of sampled parts
 
     @property
     def n_x(self) -> int:
@@ -131,7 +132,7 @@ def continuous(
     Raises:
         ValueError: the plant has sampled parts; with the cure.
     """
-    clocks = getattr(plant, "clocks", ())
+    clocks = plant.clocks
     if clocks:
         from hybridctl.plants.clocks import common_period  # late: few plants have one
 

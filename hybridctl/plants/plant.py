@@ -277,6 +277,15 @@ class Labelled(Protocol):
 
 
 @runtime_checkable
+class Hanging(Protocol):
+    """A plant that knows where it rests by itself."""
+
+    def hanging(self) -> Equilibrium:
+        """The stable equilibrium."""
+        ...
+
+
+@runtime_checkable
 class Upright(Protocol):
     """A plant that knows the position that controllers are asked to hold."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from hybridctl.plants.clocks import Clock, clocks_of
+from hybridctl.plants.clocks import Clock
 from hybridctl.plants.hybrid.crossing import in_any_lane
 from hybridctl.plants.linearize import Dynamics, Slopes, model, slopes
 from hybridctl.plants.multirate import slopes_of_a_period
@@ -47,6 +47,11 @@ class SampledPlant(Plant):
             due: for each clock whether it ticks: True, False, or a bool scalar.
             k: for each clock how often it ticked before.
         """
+
+
+def clocks_of(plant: Any) -> tuple[Clock, ...]:
+    """Clocks of a plant's sampled parts; none where it has no such parts."""
+    return plant.clocks if isinstance(plant, SampledPlant) else ()
 
 
 def has_clocks(plant: Any) -> bool:

@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from hybridctl.cache import cores
-from hybridctl.checks import fail
+from hybridctl.checks import fail, plain
 from hybridctl.scale.local import Local
 
 NAMED = 'None, a number of processes, an Executor, "local:4", "ray://…" or "dask://…"'
@@ -87,10 +87,11 @@ class _Ray(Executor):
         if self._began:
             with warnings.catch_warnings():  # what it forks runs a program at once
                 warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
-                engine.init(address, log_to_driver=False, logging_level=logging.ERROR)
+                _started(engine, address)
         self._sent: tuple[Any, Any] = (None, None)
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
+        """Call a function of a module somewhere in the cluster."""
         ref = self._call.remote(fn, kwargs, *map(self._passed, args))
         future: Future = ref.future()
         future.add_done_callback(lambda f: f.cancelled() and self._cancel(ref))
@@ -110,6 +111,16 @@ class _Ray(Executor):
         del wait, cancel_futures
         if self._began:
             self._engine.shutdown()
+
+
+def _started(engine: Any, address: str | None) -> None:
+    try:
+        engine.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        told = (
+            f"Ray at {address or 'this machine'} does not answer: {plain(error, 200)}"
+        )
+        raise ValueError(f"{told}; `ray start --head` starts one") from error
 
 
 def _call(fn: Any, kwargs: dict[str, Any], *args: Any) -> Any:

@@ -23,6 +23,12 @@ class NotStarted(ValueError):
     """A worker ended before it could be asked anything."""
 
 
+class _Own(threading.local):
+    """What a thread has to itself."""
+
+    process: "_Process | None" = None
+
+
 class Local(Executor):
     """So many processes of this machine, spawned when they are first needed.
 
@@ -41,7 +47,7 @@ class Local(Executor):
     def __init__(self, processes: int):
         count("processes", processes)
         self._threads = ThreadPoolExecutor(int(processes))
-        self._own = threading.local()
+        self._own = _Own()
         self._all: set[_Process] = set()
         self._over = False
 
@@ -50,7 +56,7 @@ class Local(Executor):
         return self._threads.submit(self._ask, fn, args, kwargs)
 
     def _ask(self, *call: Any) -> Any:
-        process: _Process | None = getattr(self._own, "process", None)
+        process = self._own.process
         try:
             if process is None:
                 process = self._own.process = _Process()

@@ -107,19 +107,27 @@ class Workers:
             ValueError: what the job refuses, a worker of another version, or a shard
                 that was tried in vain.
         """
-        key = None if self._kept is None else key_of(*origin(), job, shared)
-        dispatch = Dispatch(
-            self._executor, job, shared, parts, self.retries, self._kept, key, told
-        )  # fmt: skip
-        done = done or (lambda part: None)
-        if not (name and self.progress and self._executor is not None):
-            yield from dispatch.results(done)
-            return
-        with Bars(passing=True) as bars:
-            bar = bars.bar(name, len(parts))
+        with self:
+            key = None if self._kept is None else key_of(*origin(), job, shared)
+            dispatch = Dispatch(
+                self._executor, job, shared, parts, self.retries, self._kept, key, told
+            )
+            seen = bool(name) and self.progress and self._executor is not None
+            yield from _watched(dispatch, name, seen, done or (lambda part: None))
 
-            def arrived(part: Any) -> None:
-                bar.advance()
-                done(part)
 
-            yield from dispatch.results(arrived)
+def _watched(
+    dispatch: Dispatch, name: str, seen: bool, done: Callable[[Any], None]
+) -> Iterator[Any]:
+    """Results, with a bar where it is seen."""
+    if not seen:
+        yield from dispatch.results(done)
+        return
+    with Bars(passing=True) as bars:
+        bar = bars.bar(name, len(dispatch.parts))
+
+        def arrived(part: Any) -> None:
+            bar.advance()
+            done(part)
+
+        yield from dispatch.results(arrived)

@@ -93,7 +93,8 @@ def episode_keys(seed: int, n: int, first: int = 0) -> Array:
 @functools.partial(jax.jit, static_argnums=3)
 def _keys(root: Array, first: Array, rounds: Array, n: int) -> Array:
     root = jax.random.fold_in(root, EVALUATION)
-    later = jax.random.fold_in(root, rounds)  # fold_in takes no more than 32 bits
+    # fold_in takes no more than 32 bits; twice, for once would be an episode's own key
+    later = jax.random.fold_in(jax.random.fold_in(root, rounds), EVALUATION)
     root = jnp.where(rounds > 0, later, root)
     index = first + jnp.arange(n, dtype=jnp.uint32)
     return jax.vmap(jax.random.fold_in, (None, 0))(root, index)

@@ -21,7 +21,7 @@ from hybridctl.checks import (
     require,
 )
 
-ON_LATE = ("skip", "error")
+ON_LATE, MISSING = ("skip", "error"), ("hold", "nan", "error")
 LEAST = 0.2  # [s] that a call may take before it hangs, unless that is said
 Names = list[tuple[str, str]]
 
@@ -48,16 +48,16 @@ class Function:
     Args:
         call: gives u of y, or of y and r; may tell dt, y, u and on_missing, and be told
             what was applied, as a `Pilot` does.
-        safe: input [n_u] before the first measurement.
+        safe: input [n_u] that is written at last, and before the first measurement.
     """
 
-    def __init__(self, call: Any, safe: NDArray):
-        self._call, self._held = call, safe
-        self.dt: float | None = getattr(call, "dt", None)
-        self.y: Names = list(getattr(call, "y", ()))
-        self.u: Names = list(getattr(call, "u", ()))
-        self.on_missing = getattr(call, "on_missing", "hold")
-        self._own = hasattr(call, "on_missing")
+    def __init__(self, call: Any, safe: Any):
+        own = getattr(call, "on_missing", None)
+        self._own = own in MISSING
+        self.on_missing = own if self._own else "hold"
+        self.y, self.u = _names(call, "y"), _names(call, "u")
+        self.safe = _safe(self.u, safe)
+        self._call, self._held = call, self.safe
         self._told = getattr(call, "applied", None)
 
     def __call__(self, *given: Any) -> Any:
@@ -110,13 +110,12 @@ def plan(
             f"{name} is {plain(repr(call), 80)}; give a function, such as {example}",
         )
     require(seconds >= dt, f"seconds={seconds:g} is less than one period, dt={dt:g}")
-    ready = _safe(pilot, safe)
     wait = max(10 * dt, LEAST) if timeout is None else timeout
     positive("timeout", wait)
-    made = Function(pilot, ready)
+    made = Function(pilot, safe)
     return Plan(
-        made, read, write, float(dt), round(seconds / dt), ready, _reference(pilot, r),
-        _limits(made, limits), on_late, most_missing, float(wait),
+        made, read, write, float(dt), round(seconds / dt), made.safe,
+        _reference(pilot, r), _limits(made, limits), on_late, most_missing, float(wait),
     )  # fmt: skip
 
 
@@ -133,13 +132,22 @@ def _check_pilot(pilot: Any, dt: float) -> None:
             "or a function of y"
         )
     own = getattr(pilot, "dt", None)
-    if own is not None and abs(own - dt) > 1e-9 * dt:
+    if isinstance(own, (int, float)) and abs(own - dt) > 1e-9 * dt:
         fail(f"dt={dt:g} but this pilot is for dt={own:g}; embed it with dt={dt:g}")
 
 
-def _safe(pilot: Any, safe: Any) -> NDArray:
+def _names(call: Any, what: str) -> Names:
+    """Names and units of signals, where somebody tells them as a `Pilot` does."""
+    found = getattr(call, what, None)
+    if not isinstance(found, (list, tuple)):
+        return []
+    told = all(isinstance(row, tuple) and len(row) == 2 for row in found)
+    return [(str(name), str(unit)) for name, unit in found] if told else []
+
+
+def _safe(u: Names, safe: Any) -> NDArray:
     """The safe input, of the right size."""
-    names = [name for name, _ in getattr(pilot, "u", ())]
+    names = [name for name, _ in u]
     if safe is None:
         require(
             bool(names),

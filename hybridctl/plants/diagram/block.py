@@ -2,7 +2,7 @@
 
 import abc
 import inspect
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 from jax import Array
@@ -52,11 +52,13 @@ class SampledBlock(Joined, Shown, eqx.Module):
         dt: period [s].
         offset: first instant [s].
         stores: whether it remembers what others give at the same instant.
+        whole: places in its state of whole numbers and flags.
     """
 
     dt: eqx.AbstractVar[float]
     offset: eqx.AbstractVar[float]
     stores: eqx.AbstractClassVar[bool]
+    whole: ClassVar[Any] = ()
 
     @property
     @abc.abstractmethod

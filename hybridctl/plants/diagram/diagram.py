@@ -14,7 +14,7 @@ from hybridctl.plants.diagram.face import face_of
 from hybridctl.plants.diagram.flatten import plan_of
 from hybridctl.plants.diagram.given import as_block
 from hybridctl.plants.diagram.plan import Plan, runs
-from hybridctl.plants.diagram.values import Values
+from hybridctl.plants.diagram.values import Values, in_a_row
 from hybridctl.plants.diagram.wiring import Source, Wires, wire
 from hybridctl.plants.hybrid.plant import HybridPlant
 from hybridctl.plants.sampled import SampledPlant, where_due
@@ -64,10 +64,8 @@ class Diagram(HybridPlant, SampledPlant):
         >>> d.states
         ('C.z1', 'P.z1', 'P.z2')
         >>> A, B = hc.linearize(d, d.equilibrium([0, 0, 0]))
-        >>> print(A.round(3))
-        [[-20.    0.   -1. ]
-         [-780.   -0.5 -40. ]
-         [  0.    1.    0. ]]
+        >>> (A.round(3) + 0.0).tolist()
+        [[-20.0, 0.0, -1.0], [-780.0, -0.5, -40.0], [0.0, 1.0, 0.0]]
     """
 
     blocks: tuple[Any, ...]
@@ -155,7 +153,8 @@ class Diagram(HybridPlant, SampledPlant):
     def whole(self) -> tuple[int, ...]:
         """Indices of states that are whole numbers: modes, ages, flags."""
         pairs = zip(self.plan.leaves, self.parts, strict=True)
-        return tuple(v.begin + i for v, b in pairs for i in getattr(b, "whole", ()))
+        rows = ((v.begin, b.whole) for v, b in pairs if isinstance(b, SampledBlock))
+        return tuple(begin + i for begin, places in rows for i in places)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -186,7 +185,7 @@ class Diagram(HybridPlant, SampledPlant):
             elif leaf.n:
                 rate = block.ode(values.t, values.state(i), values.input(i))
                 rates.append(jnp.asarray(rate, values.dtype))
-        return jnp.concatenate(rates)
+        return in_a_row(rates)
 
     def output(self, t: Array, x: Array, u: Array) -> Array:
         """What it gives [n_y] at time t [s], state x [n_x] and input u [n_u]."""

@@ -1,7 +1,7 @@
 """A diagram as a picture: blocks as boxes, wires at right angles, ports named."""
 
 import html
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,13 @@ INK, FILL, WIRE = "#1f2933", "#eef3f8", "#0072B2"
 FONT = "font-family='ui-sans-serif,system-ui,sans-serif' font-size='12'"
 LONGEST = 26  # letters of what a block is
 EDGE = 14  # [px] around the picture
+
+
+@runtime_checkable
+class Controlled(Protocol):
+    """A block in which a controller runs."""
+
+    controller: Any
 
 
 @draws
@@ -87,7 +94,7 @@ def _kind(block: Any) -> str:
     if isinstance(block, Function):
         name = getattr(block.f, "__name__", type(block.f).__name__)
         return "function" if name == "<lambda>" else f"{name}()"
-    inner = getattr(block, "controller", None)
+    inner = block.controller if isinstance(block, Controlled) else None
     name = type(block).__name__ if isinstance(block, SampledBlock) else _short(block)
     name = name if inner is None else _short(inner)
     return f"{name}, {block.dt:g} s" if isinstance(block, SampledBlock) else name

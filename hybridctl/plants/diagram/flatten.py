@@ -16,6 +16,7 @@ from hybridctl.plants.diagram.plan import (
     INPUT,
     Leaf,
     Plan,
+    Planned,
     Ref,
     circle,
     needs,
@@ -63,8 +64,7 @@ def plan_of(blocks: Mapping[str, Any], wired: Wired, solve: bool) -> Plan:
 
 def inner(block: Any) -> Plan | None:
     """The plan of a block that is a diagram."""
-    plan = getattr(block, "plan", None)
-    return plan if isinstance(plan, Plan) else None
+    return block.plan if isinstance(block, Planned) else None
 
 
 def _starts(blocks: Mapping[str, Any]) -> list[int]:
@@ -231,8 +231,9 @@ def _limits(
         own = block.limits if isinstance(block, Plant) else {}
         rows = {f"{leaf.name}.{n}": v for n, v in own.items() if n in block.states}
         found |= rows
+        own_inputs = block.inputs if isinstance(block, Plant) else ()
         refs = (leaf.takes[0] if leaf.takes else None) or ()
-        for (source, i), name in zip(refs, getattr(block, "inputs", ()), strict=False):
+        for (source, i), name in zip(refs, own_inputs, strict=False):
             if source == INPUT and name in own:
                 known = wired.inputs[i].name
                 found[known] = min(found.get(known, own[name]), own[name])

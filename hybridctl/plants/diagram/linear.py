@@ -182,7 +182,7 @@ def transfer(
         return Gain(num[0] / den[0])
     if dt is not None:
         A, B, C, D = _companion(num, den)
-        return DiscreteStateSpace(A, B, C, D, dt)
+        return DiscreteStateSpace(A=A, B=B, C=C, D=D, dt=dt)
     return TransferFunction(num=num, den=den)
 
 
@@ -264,7 +264,8 @@ def state_space(
         _names("inputs", inputs, "u", m), _names("outputs", outputs, "y", p),
     )  # fmt: skip
     if dt is not None:
-        return DiscreteStateSpace(A, B, C, D, dt, 0.0, *told)
+        names = dict(zip(("states", "inputs", "measures"), told, strict=True))
+        return DiscreteStateSpace(A=A, B=B, C=C, D=D, dt=dt, **names)
     return StateSpace(A, B, C, D, *told)
 
 

@@ -1,7 +1,7 @@
 """What a diagram comes to: its blocks in a row, and where each number comes from."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from hybridctl.plants.clocks import Clock
 from hybridctl.ports import Signals
@@ -75,6 +75,13 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"Plan({', '.join(leaf.name for leaf in self.leaves)})"
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """A block that is a diagram."""
+
+    plan: Plan
 
 
 def runs(refs: Sequence[Ref]) -> tuple[Run, ...]:

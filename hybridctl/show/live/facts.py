@@ -1,5 +1,6 @@
 """What a page is told of a task: signals, starts, sliders, sets, and how it looks."""
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from hybridctl.controllers.machine import StateMachine, Switch
 from hybridctl.controllers.plane import plane
 from hybridctl.describe.style import COLOURS
 from hybridctl.plants import BouncingBall, Plant
-from hybridctl.plants.plant import Upright
+from hybridctl.plants.plant import Hanging, Upright
 from hybridctl.show.figures.region import within
 from hybridctl.show.film.chain import TRACK
 from hybridctl.show.live.hand import Model, can_grab, model_of
@@ -59,9 +60,8 @@ def facts(task: Task, known: Knobs, seed: int = 0) -> dict[str, Any]:
 def starts(task: Task, seed: int) -> dict[str, list[list[float]]]:
     """States to start from, by name."""
     plant, found = task.plant, {}
-    hanging: Any = getattr(plant, "hanging", None)
-    if hanging is not None:
-        found["hanging"] = [np.asarray(hanging().x, float).tolist()]
+    if isinstance(plant, Hanging):
+        found["hanging"] = [np.asarray(plant.hanging().x, float).tolist()]
     name = "upright" if isinstance(plant, Upright) else "at rest"
     found[name] = [np.asarray(task.target.x, float).tolist()]
     one = jax.jit(jax.vmap(lambda key: task.start(jax.random.fold_in(key, START))))
@@ -99,7 +99,8 @@ def _ends(model: Model, name: str, value: float) -> tuple[float, float] | None:
     """From half of a number to twice; a friction of 0 to what is felt."""
     if value > 0:
         return value / 2, value * 2
-    brake = getattr(model.brake, name, None) if "friction" in name else None
+    own = {field.name for field in dataclasses.fields(model.brake)}
+    brake = getattr(model.brake, name) if name in own and "friction" in name else None
     if value < 0 or brake is None or not np.any(brake):
         return None
     return 0.0, 0.3 * float(np.min(np.diag(model.mass))) * model.rate

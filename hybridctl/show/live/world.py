@@ -10,6 +10,7 @@ from jax import Array
 
 from hybridctl.deploy.javascript_function import javascript_function
 from hybridctl.loop.loop import Sample
+from hybridctl.plants import MechanicalPlant
 from hybridctl.precision import float64
 from hybridctl.show.live.hand import count_points, held_motion, points_of
 from hybridctl.show.live.knobs import Knobs, noisy, quiet
@@ -92,5 +93,5 @@ class World:
         return after, memory[0].reshape(-1), held, u, y, told
 
     def _energy(self, plant: Any, x: Array) -> Array:
-        energy = getattr(plant, "energy", None)
-        return jnp.full((), jnp.nan, x.dtype) if energy is None else energy(x)
+        known = isinstance(plant, MechanicalPlant)
+        return plant.energy(x) if known else jnp.full((), jnp.nan, x.dtype)

@@ -30,7 +30,7 @@ def live() -> str:
 def loops(result: dict[str, Any]) -> str:
     """Plants and templates beside `simulate`."""
     told = []
-    for kind in ("plants", "templates"):
+    for kind in [k for k in ("plants", "templates") if k in result]:
         found = result[kind].items()
         off = {name: row["largest"] for name, row in found if "largest" in row}
         refused = [name for name, row in found if "refused" in row]

@@ -135,8 +135,8 @@ def large(rounds: int) -> dict[str, Any]:
     x = jnp.asarray(
         np.random.default_rng(0).uniform(-1, 1, (LANES, d.n_x)), jnp.float32
     )
-    u, x0 = jnp.ones(1), x[0]
-    off = np.abs(d.ode(0.0, x0, u) - hand.ode(0.0, x0, u)).max()
+    now, u, x0 = jnp.zeros(()), jnp.ones(1), x[0]
+    off = np.abs(d.ode(now, x0, u) - hand.ode(now, x0, u)).max()
 
     def runner(p: hc.Plant) -> tuple[Callable, float]:
         run = jax.jit(jax.vmap(lambda x: simulated(p, x)))

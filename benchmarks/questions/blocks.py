@@ -23,6 +23,7 @@ import tyro
 import hybridctl as hc
 from benchmarks.lib import results
 from benchmarks.lib.about import about
+from hybridctl.plants.flow import fixed_step
 
 RESULT = results.path("blocks")
 STAGES, RIGS = 24, 4  # a rig has 24 stages and a junction: 100 blocks
@@ -134,8 +135,8 @@ def large(rounds: int) -> dict[str, Any]:
     x = jnp.asarray(
         np.random.default_rng(0).uniform(-1, 1, (LANES, d.n_x)), jnp.float32
     )
-    u, x0 = jnp.ones(1), x[0]
-    off = np.abs(d.ode(0.0, x0, u) - hand.ode(0.0, x0, u)).max()
+    now, u, x0 = jnp.zeros(()), jnp.ones(1), x[0]
+    off = np.abs(d.ode(now, x0, u) - hand.ode(now, x0, u)).max()
 
     def runner(p: hc.Plant) -> tuple[Callable, float]:
         run = jax.jit(jax.vmap(lambda x: simulated(p, x)))
@@ -149,13 +150,13 @@ def large(rounds: int) -> dict[str, Any]:
 
 def simulated(p: hc.Plant, x: Any) -> Any:
     """The state after 2 s."""
-    flow = hc.plants.flow.fixed_step(0.02, 2)
+    flow = fixed_step(0.02, 2)
     step = lambda k, x: flow(p, 0.02 * k, x, jnp.ones(1))  # noqa: E731
     return jax.lax.fori_loop(0, 100, step, x)
 
 
 def machine_inside(task: hc.Task) -> hc.Task:
-    """A task on a diagram of a plant and its machine, which sees what the other does."""
+    """A task on a diagram of a plant with its machine, beside another force."""
     machine, cart = hc.reference("machine", task), task.plant
     d = hc.Diagram(
         {"cart": cart, "m": hc.Sampled(machine, task.loop.dt), "sum": hc.Junction("++"),

@@ -36,7 +36,7 @@ class Diagram(HybridPlant, SampledPlant):
         as a scalar, several as [n]. Nothing is silent: what is not wired, wired twice, of
         another size or unit, or an algebraic loop, is refused by name.
 
-        Args:
+    Args:
             blocks: by name, which is how states ("block.state") and parameters
                 ("block.parameter") are called.
             wires: from the input that a wire ends in to the output that it comes from, an
@@ -50,10 +50,10 @@ class Diagram(HybridPlant, SampledPlant):
             ends: the same as `outputs`, by the name of the field that keeps them.
             given_limits: the same as `limits`, by the name of the field that keeps them.
 
-        Raises:
+    Raises:
             ValueError: a wire or block that does not fit; with its name.
 
-        Example:
+    Example:
             >>> import hybridctl as hc
             >>> d = Diagram(
             ...     blocks={"C": hc.transfer([2, 1], [0.05, 1]), "e": lambda r, y: r - y,

@@ -25,52 +25,47 @@ from hybridctl.ports import Signals
 class Diagram(HybridPlant, SampledPlant):
     """Blocks wired to one plant: physical, linear, static and sampled ones together.
 
-        A block is a `Plant` (another diagram, too), `hc.transfer` or `hc.state_space`, a
-        function, `hc.Sampled(controller, dt)`, one of `hc.Gain`, `hc.Saturation`,
-        `hc.DeadZone`, `hc.LookupTable`, `hc.Delay`, or a system of python-control. A wire
-        is a name: of the input that it ends in, and of the output that it comes from.
+    A block is a `Plant` (another diagram, too), `hc.transfer` or `hc.state_space`, a
+    function, `hc.Sampled(controller, dt)`, one of `hc.Gain`, `hc.Saturation`,
+    `hc.DeadZone`, `hc.LookupTable`, `hc.Delay`, or a system of python-control. A wire
+    is a name: of the input that it ends in, and of the output that it comes from.
 
-        An end is "block.signal", or "block" for all that it takes or gives (the
-        measurement of a sampled controller); "block.y[0]" is one of several numbers. A
-        plant without outputs of its own gives its states. One number comes to a function
-        as a scalar, several as [n]. Nothing is silent: what is not wired, wired twice, of
-        another size or unit, or an algebraic loop, is refused by name.
+    An end is "block.signal", or "block" for all that it takes or gives (the
+    measurement of a sampled controller); "block.y[0]" is one of several numbers. A
+    plant without outputs of its own gives its states. One number comes to a function
+    as a scalar, several as [n]. Nothing is silent: what is not wired, wired twice, of
+    another size or unit, or an algebraic loop, is refused by name.
 
     Args:
-            blocks: by name, which is how states ("block.state") and parameters
-                ("block.parameter") are called.
-            wires: from the input that a wire ends in to the output that it comes from, an
-                input of the diagram, or a tuple of such.
-            inputs: names of the diagram's inputs.
-            outputs: ends of wires that it gives, or such by the name that they get; None:
-                all outputs of all blocks but functions.
-            limits: default limits of states and inputs by name, besides those of blocks.
-            solve: whether algebraic loops are solved, by Newton's method.
-            names: of the blocks where they are given as a tuple.
-            ends: the same as `outputs`, by the name of the field that keeps them.
-            given_limits: the same as `limits`, by the name of the field that keeps them.
+        blocks: by name, which is how states ("block.state") and parameters
+            ("block.parameter") are called.
+        wires: from the input that a wire ends in to the output that it comes from, an
+            input of the diagram, or a tuple of such.
+        inputs: names of the diagram's inputs.
+        outputs: ends of wires that it gives, or such by the name that they get; None:
+            all outputs of all blocks but functions.
+        limits: default limits of states and inputs by name, besides those of blocks.
+        solve: whether algebraic loops are solved, by Newton's method.
+        names: of the blocks where they are given as a tuple.
+        ends: the same as `outputs`, by the name of the field that keeps them.
+        given_limits: the same as `limits`, by the name of the field that keeps them.
 
     Raises:
-            ValueError: a wire or block that does not fit; with its name.
+        ValueError: a wire or block that does not fit; with its name.
 
     Example:
-            >>> import hybridctl as hc
-            >>> d = Diagram(
-            ...     blocks={"C": hc.transfer([2, 1], [0.05, 1]), "e": lambda r, y: r - y,
-            ...             "P": hc.transfer([1], [1, 0.5, 0])},
-            ...     wires={"e.r": "set", "e.y": "P.y", "C": "e", "P": "C"},
-            ...     inputs=["set"], outputs=["P.y"],
-            ... )
-            >>> d.states
-            ('C.z1', 'P.z1', 'P.z2')
-            >>> A, B = hc.linearize(d, d.equilibrium([0, 0, 0]))
-    <<<<<<< HEAD
-            >>> (A.round(3) + 0.0).tolist()
-            [[-20.0, 0.0, -1.0], [-780.0, -0.5, -40.0], [0.0, 1.0, 0.0]]
-    =======
-            >>> print(A[0].round(3))
-            [-20.   0.  -1.]
-    >>>>>>> blocks
+        >>> import hybridctl as hc
+        >>> d = Diagram(
+        ...     blocks={"C": hc.transfer([2, 1], [0.05, 1]), "e": lambda r, y: r - y,
+        ...             "P": hc.transfer([1], [1, 0.5, 0])},
+        ...     wires={"e.r": "set", "e.y": "P.y", "C": "e", "P": "C"},
+        ...     inputs=["set"], outputs=["P.y"],
+        ... )
+        >>> d.states
+        ('C.z1', 'P.z1', 'P.z2')
+        >>> A, B = hc.linearize(d, d.equilibrium([0, 0, 0]))
+        >>> (A.round(3) + 0.0).tolist()
+        [[-20.0, 0.0, -1.0], [-780.0, -0.5, -40.0], [0.0, 1.0, 0.0]]
     """
 
     blocks: tuple[Any, ...]

@@ -44,7 +44,10 @@ def main() -> None:
     for i, at in enumerate((FIRST + 6, PICTURES - 40)):
         both.paste(pictures[at], (0, i * pictures[0].height))
     palette = both.quantize(160)
-    small = [p.convert("RGB").quantize(palette=palette, dither=0) for p in pictures]
+    small = [
+        p.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+        for p in pictures
+    ]
     target = Path(__file__).parent / "push.gif"
     small[0].save(target, save_all=True, append_images=small[1:], duration=70, loop=0)
     print(target, target.stat().st_size)

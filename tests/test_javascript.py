@@ -73,7 +73,7 @@ def test_an_exported_module_says_what_it_is_and_runs(tmp_path, capsys, monkeypat
     told, mode = out.stdout.split()
     pilot = hc.embed(CONTROLLERS["machine"], DT)
     np.testing.assert_allclose(float(told), pilot([0, 2.5, 0, 0])[0], rtol=1e-12)
-    assert pilot.modes[pilot.mode] == mode
+    assert pilot.mode is not None and pilot.modes[pilot.mode] == mode
 
 
 def test_without_node_a_module_is_written_unchecked(tmp_path, capsys, monkeypatch):

@@ -10,7 +10,6 @@ from hybridctl.kinds import checked
 from hybridctl.plants.clocks import common_period
 from hybridctl.plants.linearize import Dynamics, Equilibrium, linearize
 from hybridctl.plants.measured import output, output_slopes, outputs
-from hybridctl.plants.sampled import clocks_of
 from hybridctl.precision import float64, float64_on_host
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def nonlinear_system(plant: Dynamics) -> "control.NonlinearIOSystem":
     import control
 
     require(
-        not clocks_of(plant),
+        not plant.clocks,
         f"this {type(plant).__name__} has sampled parts, which python-control cannot "
         "mix with continuous ones; give to_control(equilibrium) for its linear model",
     )
@@ -55,7 +54,7 @@ def linear_system(
     at = (np.asarray(v, np.float64) for v in (equilibrium.x, equilibrium.u))
     with float64_on_host():
         C, D = map(np.asarray, output_slopes(float64(plant), *at))
-    sampled = clocks_of(plant)
+    sampled = plant.clocks
     period = common_period(sampled) if sampled else 0
     system = control.StateSpace(A, B, C, D, period, **_names(plant))
     if dt is None:

@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.lib import index
 from benchmarks.lib.results import ROOT, load
 from benchmarks.lib.words import section, table, with_interval
+from benchmarks.lib.words_blocks import blocks
 from benchmarks.lib.words_drive import driving
 from benchmarks.lib.words_embed import adapters, files, latency, parity
 from benchmarks.lib.words_live import live
@@ -436,8 +437,8 @@ def page() -> str:
     parts = (
         suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(),
         leaderboard(), design(), worlds(), latency(), parity(), live(), driving(),
-        files(), adapters(), learning(), memory(), clones(), rig(), speed(), scale(),
-        films(),
+        files(), adapters(), learning(), memory(), clones(), rig(), speed(), blocks(),
+        scale(), films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 

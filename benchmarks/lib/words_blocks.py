@@ -12,8 +12,8 @@ def blocks() -> str:
     return section(
         "Block diagrams",
         f"A diagram of {large['blocks']} blocks, nested {large['depth']} deep, with "
-        f"{large['states']} states is built in {large['build_s']:.1f} s and compiled in "
-        f"{large['compile_s']:.1f} s; it runs at {large['speed']:.2f} [{least:.2f}, "
+        f"{large['states']} states is built in {large['build_s']:.1f} s and compiled "
+        f"in {large['compile_s']:.1f} s; it runs at {large['speed']:.2f} [{least:.2f}, "
         f"{most:.2f}] of the speed of the same equations written by hand.",
         "The environment over a diagram with a state machine inside that is sampled "
         f"takes steps at {env['speed']:.2f} of the rate of the plain plant's, at "

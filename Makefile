@@ -40,12 +40,12 @@ test: .venv/.installed ## lint and run the tests (ARGS="-k lqr" for some of them
 	@$(MAKE) --no-print-directory -j 2 lint quick-tests
 
 quick-tests: .venv/.installed
-	$(PYTEST) -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow and not long" $(ARGS)
 
-test-all: lint ## lint, then run the tests and the slow sweeps
+test-all: lint ## lint, then run the tests, the sweeps and what takes hours
 	$(PYTEST) $(ARGS)
 
-test-slow: .venv/.installed ## run the slow sweeps only
+test-slow: .venv/.installed ## run the sweeps only
 	$(PYTEST) -m slow $(ARGS)
 
 test-kernels: .venv/.installed ## run numeric tests as other processors would
@@ -59,7 +59,7 @@ test-kernels: .venv/.installed ## run numeric tests as other processors would
 	    flags=--xla_cpu_max_isa=$$isa; \
 	    [ $$isa != AVX2 ] || flags="$$flags --xla_backend_optimization_level=3"; \
 	    OPENBLAS_CORETYPE=$$blas XLA_FLAGS="$$flags" \
-	        $(PYTEST) -m "numeric and not slow" $(ARGS) || exit 1; \
+	        $(PYTEST) -m "numeric and not slow and not long" $(ARGS) || exit 1; \
 	done
 
 notebooks: .venv/.installed ## run the notebooks (ARGS=--write keeps what they show)

@@ -52,6 +52,7 @@ def test_beyond_its_range_a_parameter_stays_but_not_its_slope():
     assert jax.grad(mass)(3.0) == jax.grad(mass)(1.0) > 0
 
 
+@pytest.mark.slow
 def test_a_family_is_near_what_is_designed_for_each_plant():
     found, exact = family(TASK, build_lqr).at(jnp.asarray(SEEN)), build_lqr(known(SEEN))
     np.testing.assert_allclose(found.K, exact.K, rtol=5e-3)
@@ -115,7 +116,7 @@ def test_the_lock_is_that_of_the_plant_that_is_met(coarse):
     assert problem.locked(z) == own.locked(x)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_value_of_state_and_parameters_is_learned(coarse, tmp_path):
     small = {
         "num_envs": 32, "unroll_length": 4, "batch_size": 64, "hidden": (8, 8),

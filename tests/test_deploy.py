@@ -220,6 +220,7 @@ print(trace.x.tobytes().hex(), trace.u.tobytes().hex(), trace.mode.tobytes().hex
 """
 
 
+@pytest.mark.slow
 def test_another_process_simulates_the_same_bits(tmp_path):
     path = save(tmp_path / "filled", CONTROLLERS["filled"])
     assert_same(load(path), CONTROLLERS["filled"])

@@ -19,6 +19,7 @@ VALUE = hc.value_iteration(TASK, progress=False)
 OPTIMUM = 154.906  # from hanging: direct transcription by IPOPT, 300 periods
 
 
+@pytest.mark.slow
 def test_the_lookahead_is_near_the_optimum():
     start = hc.Pendulum().hanging()
     task = hc.tasks.reach(hc.Pendulum(), seconds=8.0, start=start)

@@ -45,7 +45,7 @@ def test_a_pilot_is_the_jitted_controller(name, kind):
     assert found.periods == 640 and found.edges <= 6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", [*CONTROLLERS, *OWN])
 def test_a_pilot_is_the_jitted_controller_for_long(name, monkeypatch):
     """1e5 closed-loop periods; an MPC does not keep within 1e-4 in float."""

@@ -181,6 +181,7 @@ def test_a_suffix_a_folder_and_a_missing_compiler_get_a_sentence(folder, monkeyp
         hc.export(MACHINE, folder / "machine.c", DT)
 
 
+@pytest.mark.slow
 def test_a_program_of_jax_is_checked_and_comes_with_a_warning(folder, capsys):
     pytest.importorskip("flatbuffers")
     with pytest.warns(UserWarning, match="only from somebody you trust"):

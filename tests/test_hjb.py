@@ -91,6 +91,7 @@ def test_the_template_asks_for_its_algorithm(run):
     assert run.curve[-1]["not_finite"] == 0
 
 
+@pytest.mark.slow
 def test_settings_that_are_given_choose_their_own_algorithm():
     config = hc.learn.Config(target=-1e9, num_eval_envs=16)
     template = hc.template("hybrid", TASK)
@@ -145,6 +146,7 @@ def test_lanes_that_are_not_finite_are_left_out():
     np.testing.assert_array_equal(path.failed[0], [False, True, True, True])
 
 
+@pytest.mark.slow
 def test_a_lane_that_breaks_leaves_all_others_as_they_were(run):
     """Their paths, bit for bit; of the fit it is left out, and it is counted."""
     trainer = Trainer(optimal_control(TASK), run.config, TASK.loop.dt)
@@ -231,7 +233,7 @@ def test_layers_that_do_not_fit_are_refused():
         hc.NetworkValue(features, weights, [np.ones(4), [0.0]], 1.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fifth_of_the_decisions_is_near_the_optimum():
     """From anywhere: all succeed, within a tenth of what the optimal input costs."""
     task = hc.tasks.get("global")

@@ -25,7 +25,7 @@ def test_javascript_is_the_jitted_controller(name):
     assert found.periods == 640 and found.edges <= 6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["machine"])
 def test_javascript_is_the_jitted_controller_for_long(name, monkeypatch):
     monkeypatch.setattr("hybridctl.deploy.parity.PATIENCE", 600.0)

@@ -301,6 +301,7 @@ def test_best_and_last_and_what_happened(run, tmp_path):
     assert len(said) == 5
 
 
+@pytest.mark.slow
 def test_a_stranger_s_class_needs_the_decorator_here_too(tmp_path):
     """Saved by a process that had registered it."""
     code = """

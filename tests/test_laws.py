@@ -1,8 +1,8 @@
 """The laws of the design, each over every controller, template and task.
 
-The quick run takes some of them, `make test-slow` all. A law that does not hold as it
-stands for a kind of controller says why, and how far it does: what is excepted is told
-by what the controller is made of, never by its name.
+The quick run takes some of them, `make test-slow` most, `make test-all` all. A law that
+does not hold as it stands for a kind of controller says why, and how far it does: what
+is excepted is told by what the controller is made of, never by its name.
 """
 
 import dataclasses
@@ -29,9 +29,14 @@ TEMPLATES = zoo.templates(TASK)
 STARTS = np.random.default_rng(1).uniform(-1, 1, (5, 4)) * [1, 3, 1, 3]
 
 
-def over(values, *quick):
-    """A law over all of them; the quick run takes some."""
-    return pytest.mark.parametrize("name", zoo.sample(values, quick))
+def over(values, *quick, slow=None):
+    """A law over all of them; the quick run takes some, the slow one some or the rest."""
+    return pytest.mark.parametrize("name", zoo.sample(values, quick, slow))
+
+
+# Of the laws that the sum of two controllers keeps for whatever they are: one of each
+# way in which parts are held.
+KINDS = "sum hold series mix level scheduled observed memory ekf greedy".split()
 
 
 def run(controller: hc.Controller, x0: np.ndarray, plant=TASK.plant) -> hc.Trace:
@@ -68,10 +73,11 @@ ON_TASKS = [
     for task in hc.tasks.names()
     for name in hc.strategies.templates(hc.tasks.get(task))
 ]
+SOME = zoo.covering(ON_TASKS)  # more take long and show the same
 UNFILLED = {("balance", "residual"), ("balance", "schedule"), ("global", "residual")}
 
 
-@pytest.mark.parametrize(("task_name", "name"), zoo.sample(ON_TASKS, UNFILLED))
+@pytest.mark.parametrize(("task_name", "name"), zoo.sample(ON_TASKS, UNFILLED, SOME))
 def test_an_unfilled_template_is_its_base_bit_for_bit(task_name, name):
     task = zoo.task(task_name)
     pair = base_of(name, task), hc.template(name, task)
@@ -83,10 +89,11 @@ def test_an_unfilled_template_is_its_base_bit_for_bit(task_name, name):
 PAIRS = list(dict.fromkeys([*(("global", name) for name in TEMPLATES), *ON_TASKS]))
 OWN = "ppo", "residual", "residual_lqr", "modes", "two slots", "observed"
 QUICK = {("global", name) for name in OWN}
+MORE = {*SOME, *(("global", name) for name in TEMPLATES)}
 QUICK |= {("balance", name) for name in ("residual", "ppo", "schedule")}
 
 
-@pytest.mark.parametrize(("task_name", "name"), zoo.sample(PAIRS, QUICK))
+@pytest.mark.parametrize(("task_name", "name"), zoo.sample(PAIRS, QUICK, MORE))
 def test_env_is_simulate_bit_for_bit(task_name, name):
     task = zoo.task(task_name)
     own = task_name == "global"
@@ -192,19 +199,19 @@ def test_plants_gains_and_guards_vmap():
     assert len(np.unique(np.asarray(mapped)[:, 0])) == 3
 
 
-@over(CONTROLLERS, "lqr", "hold")
+@over(CONTROLLERS, "lqr", "hold", slow=KINDS)
 def test_one_mode_is_that_mode(name):
     inner = CONTROLLERS[name]
     alone = hc.Switch(hc.StateMachine((), (), ()), [inner])
     same(run(alone, STARTS), run(inner, STARTS))
 
 
-@over(CONTROLLERS, "machine", "residual", "pid")
+@over(CONTROLLERS, "machine", "residual", "pid", slow=KINDS)
 def test_once_is_itself(name):
     same(run(1.0 * CONTROLLERS[name], STARTS), run(CONTROLLERS[name], STARTS))
 
 
-@over(CONTROLLERS, "machine", "constant")
+@over(CONTROLLERS, "machine", "constant", slow=KINDS)
 def test_addition_commutes(name):
     a, b = CONTROLLERS["lqr"], CONTROLLERS[name]
     same(run(a + b, STARTS), run(b + a, STARTS))
@@ -238,8 +245,9 @@ def test_one_broken_lane_leaves_the_others_bitwise_unchanged(name):
 
 @over(CONTROLLERS, "machine")
 def test_broken_episodes_are_failures_and_leave_the_others_alone(name):
-    nowhere = dataclasses.replace(TASK, start=zoo.Poisoned(TASK.start, 8))
-    good, bad = (hc.evaluate(t, CONTROLLERS[name], 64) for t in (TASK, nowhere))
+    starts = (zoo.Poisoned(TASK.start, one_in) for one_in in (np.inf, 8.0))
+    tasks = (dataclasses.replace(TASK, start=start) for start in starts)
+    good, bad = (hc.evaluate(task, CONTROLLERS[name], 64) for task in tasks)
     broken = ~bad.finite
     assert 0 < broken.sum() < 64
     assert (bad.cost[broken] == 600).all() and bad.failed[broken].all()

@@ -254,6 +254,7 @@ def period(loop: hc.Loop, controller: hc.Controller, plant: hc.Plant) -> None:
         jax.eval_shape(one, jnp.zeros(plant.n_x), jax.random.PRNGKey(0))
 
 
+@pytest.mark.slow
 def test_nothing_is_promoted_in_silence():
     everything = hc.Loop(
         0.02,

@@ -325,6 +325,7 @@ def test_the_referee_confirms_a_balanced_pole_and_finds_a_wrong_mass():
     assert np.abs(x - other.x).max() > 1e-5
 
 
+@pytest.mark.slow
 def test_the_referee_confirms_a_swing_up():
     machine = hc.reference("machine", hc.tasks.get("swingup"))
     x, judge = both(machine, [0, 0.05, 0, 0], 3.0)

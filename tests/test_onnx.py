@@ -34,7 +34,7 @@ def test_a_model_is_the_jitted_controller(name, real):
     assert found.periods == 640 and found.edges <= 6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("real", KINDS)
 @pytest.mark.parametrize("name", [*CONTROLLERS, *OWN])
 def test_every_controller_has_a_model(name, real, monkeypatch):

@@ -142,7 +142,7 @@ def test_a_clone_learns_on_and_is_resumed():
     assert after.curve[0] == clone.curve[0] and after.taught == clone.taught
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_small_network_knows_what_a_value_knows():
     task = hc.tasks.get("global")
     template = hc.template("hybrid", task)

@@ -178,6 +178,7 @@ def test_lqi_refuses():
 # ---------------------------------------------------------------- a trajectory
 
 
+@pytest.mark.slow
 def test_feedback_along_a_swing_up():
     task = hc.tasks.get("global")
     machine = hc.reference("machine", task)
@@ -278,6 +279,7 @@ def test_schedules_refused():
         hc.Hat([0.0, 1.0], 0, "u")
 
 
+@pytest.mark.slow
 def test_saving_what_needs_a_reference(tmp_path):
     over = hc.schedule(PLANT, [LQR, 0.5 * LQR], r=[0.0, 1.0])
     both = over + hc.Feedforward([[1.0, 2.0]])

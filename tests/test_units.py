@@ -129,7 +129,7 @@ PAIRS = [  # a grid takes long, and these two say of it what all would say
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "controller"), PAIRS)
 def test_every_reference_on_every_task(name, controller, monkeypatch):
     zoo.coarse_grids(monkeypatch)

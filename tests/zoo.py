@@ -278,7 +278,7 @@ class Poisoned(hc.tasks.Start):
     """One start in so many is not a number."""
 
     inner: hc.tasks.Start
-    one_in: int = 32
+    one_in: float = 32.0
 
     def __call__(self, key: jax.Array) -> jax.Array:
         """A start."""
@@ -311,20 +311,35 @@ def coarse_grids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hybridctl.strategies.dynamic.NODES", {4: 3e3})
 
 
-def sweep(values: Iterable, slow: Container) -> list:
-    """Parameters of a test; the slow ones repeat what a quicker one shows."""
+def sweep(values: Iterable, slow: Container, long: Container = ()) -> list:
+    """Parameters of a test; slow and long ones repeat what a quicker one shows."""
 
     def one(value: object) -> object:
         values = value if isinstance(value, tuple) else (value,)
-        return pytest.param(*values, marks=[pytest.mark.slow] * (value in slow))
+        mark = "long" if value in long else "slow"
+        marks = [getattr(pytest.mark, mark)] * (value in slow or value in long)
+        return pytest.param(*values, marks=marks)
 
     return [one(value) for value in values]
 
 
-def sample(values: Iterable, quick: Container) -> list:
-    """All parameters of a law, of which the quick run takes some."""
+def sample(values: Iterable, quick: Container, slow: Container | None = None) -> list:
+    """All parameters of a law; the quick run takes some, the sweeps some or the rest."""
     values = list(values)
-    return sweep(values, [value for value in values if value not in quick])
+    rest = [value for value in values if value not in quick]
+    long = [] if slow is None else [value for value in rest if value not in slow]
+    return sweep(values, rest, long)
+
+
+def covering(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """As few pairs as have every first and every second at least once."""
+    firsts, seconds, found = set[str](), set[str](), []
+    for first, second in pairs:
+        if first not in firsts or second not in seconds:
+            found.append((first, second))
+            firsts.add(first)
+            seconds.add(second)
+    return found
 
 
 def multiplies(program: core.Jaxpr) -> bool:

@@ -30,7 +30,7 @@ STARTS = np.random.default_rng(1).uniform(-1, 1, (5, 4)) * [1, 3, 1, 3]
 
 
 def over(values, *quick, slow=None):
-    """A law over all of them; the quick run takes some, the slow one some or the rest."""
+    """A law over all of them, of which the quick run takes some, the slow one more."""
     return pytest.mark.parametrize("name", zoo.sample(values, quick, slow))
 
 

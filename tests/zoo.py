@@ -324,7 +324,7 @@ def sweep(values: Iterable, slow: Container, long: Container = ()) -> list:
 
 
 def sample(values: Iterable, quick: Container, slow: Container | None = None) -> list:
-    """All parameters of a law; the quick run takes some, the sweeps some or the rest."""
+    """All parameters of a law: the quick run takes some, the slow one more or all."""
     values = list(values)
     rest = [value for value in values if value not in quick]
     long = [] if slow is None else [value for value in rest if value not in slow]

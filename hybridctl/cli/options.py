@@ -283,8 +283,8 @@ class Demo:
 
     n: int = 1024
     """episodes of each task"""
-    steps: int = 5_324_800
-    """decisions that the hybrid trains on"""
+    steps: int = 2_662_400
+    """decisions that the hybrid trains on, half of its preset's"""
     seed: int = 0
     """of training; comparisons use episodes that it never sees"""
     out: Out = Path("demo")

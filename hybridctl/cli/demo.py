@@ -36,7 +36,7 @@ def demo(command: options.Demo) -> None:
     with console.status("writing the report"):
         picture = _swingup_picture(tables[-1], command.out)
         known, live = tables[-1].controllers, command.out / "live.html"
-        show.live(tables[-1].task, known, live, title="Push it yourself")
+        show.live(tables[-1].task, known, live)
         page = show.report(
             tables, path, runs=named, title=TITLE, command=typed(), live=live
         )

@@ -77,7 +77,11 @@ class Vary(Shown, eqx.Module):
     def _check_names(self, plant: Plant) -> None:
         wholes = {name: name.partition("[")[0] for name in self.names}
         missing = [n for n, whole in wholes.items() if _parameter(plant, whole) is None]
-        require(not missing, f"{type(plant).__name__} has no parameters {missing}")
+        require(
+            not missing,
+            f"{type(plant).__name__} has no parameters {missing}; "
+            "print(plant) shows those that it has",
+        )
 
     def _value(self, i: int, warp: str, u: Array) -> Array:
         low, high = self.low[i], self.high[i]

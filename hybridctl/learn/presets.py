@@ -28,7 +28,7 @@ weak = swing.replace(horizon=8.0)  # a swing-up that takes longer
 sac = Config(
     algorithm="sac",
     engine="brax",
-    steps=400_000,
+    steps=800_000,
     num_envs=64,
     batch_size=256,
     learning_rate=1e-3,
@@ -36,7 +36,7 @@ sac = Config(
     tau=0.02,
     grad_updates_per_step=8,
     min_replay_size=4096,
-    num_evals=41,
+    num_evals=81,
 )
 hjb = Config(
     algorithm="hjb",

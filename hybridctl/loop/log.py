@@ -56,8 +56,8 @@ class Log(Shown):
         require(not unknown, f"units are given for {unknown}, the log has {[*given]}")
         require(
             "t" in given,
-            f'a log needs its times: a column "t"; there are {", ".join(given) or "none"}. '
-            'In a file, name the one that has them: from_csv(path, names={"time": "t"})',
+            f'a log needs its times: a column "t"; there are {", ".join(given)}'
+            "; tell which it is, as in Log.from_csv(path, names={'time': 't'})",
         )
         rows = {name: _column(name, values) for name, values in given.items()}
         factors = {name: told_in(name, unit) for name, unit in told.items()}

@@ -475,7 +475,7 @@ def test_an_environment_over_a_diagram_is_its_simulation_bit_for_bit():
     task, template = around(drive())
     env, actions = hc.Env(task, template), np.linspace(-1, 1, 10)[:, None]
     spread = np.asarray(task.start.high - task.start.low)
-    assert spread[0] > 0 and not spread[list(task.plant.discrete)].any()
+    assert spread[0] > 0 and not spread[list(task.plant.held)].any()
 
     @jax.jit
     def rollout(key):

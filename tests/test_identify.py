@@ -280,3 +280,45 @@ def test_the_command_line_fits_a_file(tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main([*words, "--guess", "L"])
     assert "--guess takes name=value" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------- replays
+
+
+def wrapped(log):
+    """As an encoder of one turn tells it."""
+    theta = np.mod(log["theta"] + np.pi, 2 * np.pi) - np.pi
+    return changed(log, t=log.t + 3.0, theta=theta)
+
+
+@pytest.mark.slow
+def test_a_model_beside_a_log():
+    """Rates were not recorded, and the rig's own start is found."""
+    plant, log = recorded(0)
+    late = hc.Loop(DT, actuator=hc.Actuator(limit=LIMIT, spread=[0.4, 0.6]))
+    seen = wrapped(log.between(0.0, 4.0))
+    trace = hc.replay(plant, seen, loop=late)
+    assert np.abs(trace["theta"] - log.between(0.0, 4.0)["theta"]).max() < 0.02
+    assert trace.t[0] == 3.0 and len(trace.u) == len(seen) - 1
+    still = hc.replay(hc.CartPole(L=2.0), seen, loop=late, x0=trace.x[0])
+    assert np.abs(still["theta"] - trace["theta"]).max() > 0.5
+    figure = seen.plot(trace)
+    lines = [axis.lines for axis in figure.axes]
+    assert [len(row) for row in lines] == [2, 2, 2]
+    gaps = [np.abs(np.subtract(*(line.get_ydata() for line in row))) for row in lines]
+    assert max(gap[:-1].max() for gap in gaps[:2]) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("give", "message"),
+    [
+        (lambda log: hc.replay(hc.CartPole()), "beside a plant, replay needs a Log"),
+        (lambda log: hc.replay("episode.json", x0=[0.0]), "its own loop and start"),
+        (lambda log: hc.replay(hc.CartPole(), changed(log, force=None)), "no force"),
+        (lambda log: hc.replay(hc.CartPole(), log, x0=[0.0]), "x0 has shape"),
+    ],
+)
+def test_what_cannot_be_replayed_gets_a_sentence(give, message):
+    _, log = recorded(0)
+    with pytest.raises(ValueError, match=message):
+        give(log)

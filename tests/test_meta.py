@@ -209,7 +209,7 @@ def classes(tree: object) -> set[type]:
 
 TASK = zoo.task()
 ZOO = classes((zoo.controllers(TASK), zoo.templates(TASK), zoo.plants()))
-ZOO |= classes(zoo.foreign(TASK))
+ZOO |= classes((zoo.foreign(TASK), zoo.discrete()))
 
 
 NOT_WRITTEN = {

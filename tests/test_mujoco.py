@@ -360,3 +360,30 @@ def test_who_has_no_referee_is_told():
         hc.simulate(hc.CartPole(), LQR, np.zeros(4), 0.1, 0.02, solver="mujoco")
     with pytest.raises(ValueError, match="MuJoCo has no model of a int"):
         hc.referee(3, LQR, np.zeros(4), 0.1)  # pyright: ignore[reportArgumentType]
+
+
+# ------------------------------------------------- observers and planners of a model
+
+
+@pytest.mark.slow
+def test_an_observer_and_a_predictor_of_a_model_run():
+    """They follow those of the equations that the model stands for."""
+    loop = hc.Loop(0.02, actuator=hc.Actuator(limit=10.0, delay=1))
+    ends = []
+    for plant in (PLANT, CARTPOLE):
+        late = hc.Predictor(plant, 0.02, 1, 10.0) >> LQR
+        ends.append(hc.simulate(CARTPOLE, late, [0, 3.0, 0, 0], 1.0, loop=loop).x[-1])
+    np.testing.assert_allclose(*ends, atol=1e-4)
+
+
+def test_what_cannot_leave_with_a_model_says_why():
+    late = hc.Predictor(PLANT, 0.02, 1, 10.0) >> LQR
+    with pytest.raises(ValueError, match="a MuJoCo model inside cannot be embedded"):
+        hc.embed(late, dt=0.02)
+
+
+@pytest.mark.slow
+def test_what_is_too_large_for_a_file_says_what_to_keep(tmp_path):
+    late = hc.Predictor(PLANT, 0.02, 1, 10.0) >> LQR
+    with pytest.raises(ValueError, match="build what holds the model anew"):
+        hc.save(tmp_path / "late", late)

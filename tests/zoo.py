@@ -13,6 +13,7 @@ from jax.extend import core
 import hybridctl as hc
 from hybridctl.controllers.fill import action_size
 from hybridctl.controllers.value_network import Physical
+from hybridctl.plants.flow import fixed_step
 from hybridctl.rounding import is_exact
 
 DT = 0.02
@@ -272,6 +273,22 @@ def function() -> hc.Plant:
         limits={"h1": 0.9, "h2": 0.9, "flow": 0.5},
         parameters={"valve": 0.3},
     )
+
+
+@hc.register
+def swung(x: jax.Array, u: jax.Array, p: dict) -> jax.Array:
+    """A pendulum 50 ms later."""
+    plant = hc.Pendulum(m=p["m"], friction=0.1)
+    return fixed_step(0.05, 2)(plant, jnp.zeros(()), x, u)
+
+
+def discrete(m: float = 1.0) -> hc.Plant:
+    """The pendulum as a difference equation."""
+    like = hc.Pendulum()
+    return hc.Plant.discrete(
+        swung, 0.05, like.states, like.inputs, like.units, ["theta"], {"torque": 3.0},
+        parameters={"m": m},
+    )  # fmt: skip
 
 
 class Poisoned(hc.tasks.Start):

@@ -26,6 +26,7 @@ from hybridctl.controllers.trial import GUESSES, Sizes
 from hybridctl.deploy.jaxprs import Traced, mode_place, trace
 from hybridctl.deploy.labels import names_of, shortest, words
 from hybridctl.plants import Plant
+from hybridctl.plants.mujoco.plant import check_written
 from hybridctl.ports import Ports
 
 SPREAD = 32  # a memory of more numbers is kept as an array
@@ -197,6 +198,7 @@ def _checked(controller: Any, dt: float) -> Ports:
     positive("dt", dt)
     known = ports.of(controller)
     known.check_dt(dt)
+    check_written(walk(controller), "embedded or exported")
     return known
 
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from hybridctl.controllers import AugmentedFeedback, StateFeedback
 from hybridctl.design.actuated import delayed, lag_share, lagged
-from hybridctl.design.riccati import held, lqrd
+from hybridctl.design.riccati import held, regulator, summed
 from hybridctl.design.riccati import lqr as continuous_lqr
+from hybridctl.design.wellposed import Problem
 from hybridctl.kinds import check_kind, checked
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.linearize import continuous
+from hybridctl.plants.linearize import continuous, stepping
 from hybridctl.ports import names_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def lqr(
         equilibrium: where, for example `plant.upright()`.
         Q: state weight, [n_x] (a diagonal) or [n_x, n_x].
         R: input weight, scalar, [n_u] or [n_u, n_u]; with dt it may be 0.
-        dt: control period [s]; None: a continuous design.
+        dt: control period [s]; None: a continuous design, or the period of a discrete
+            plant.
         N: cross weight [n_x, n_u], or None.
         limit: clip the input to ±limit, in its unit.
         loop: whose actuator's delay and lag the design reckons with, and whose dt
@@ -98,19 +100,26 @@ def lqr(
         dt, actuator = one_loop(loop, dt).dt, loop.actuator
         if actuator is not None and actuator.slow:
             return _behind(loop, plant, equilibrium, Q, R, N, limit)
-    A, B = continuous(plant, equilibrium)
-    weights = (Q, R)
-    if dt is None:
-        design = continuous_lqr(A, B, *weights, N)
+    period = plant.pace if dt is None else float(dt)
+    if period is None:
+        design = continuous_lqr(*continuous(plant, equilibrium), Q, R, N)
     else:
-        design = lqrd(A, B, *weights, float(dt), N)
+        design = regulator(_problem(plant, equilibrium, Q, R, period, N))
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
-    period = None if dt is None else float(dt)
     made = StateFeedback(
         design.K, x0, u0, design.X, limit, equilibrium.angles, period,
         *names_of(plant),
     )  # fmt: skip
     return made
+
+
+def _problem(
+    plant: Plant, equilibrium: Equilibrium, Q: Any, R: Any, dt: float, N: Any
+) -> Problem:
+    """Of inputs that change every dt [s]; of a discrete plant the cost is a sum."""
+    if plant.pace is None:
+        return held(*continuous(plant, equilibrium), Q, R, dt, N)
+    return summed(*stepping(plant, equilibrium, dt), Q, R, dt, N)
 
 
 def _behind(
@@ -125,7 +134,7 @@ def _behind(
     """Behind a delay and a lag."""
     actuator, dt = loop.actuator, loop.dt
     assert actuator is not None
-    p = held(*continuous(plant, equilibrium), Q, R, dt, N)
+    p = _problem(plant, equilibrium, Q, R, dt, N)
     share = lag_share(actuator, dt, plant.n_u)
     made = delayed(p if share is None else lagged(p, share), actuator.delay)
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)

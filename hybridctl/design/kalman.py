@@ -16,7 +16,7 @@ from hybridctl.design.matrices import real
 from hybridctl.design.riccati import dlqr
 from hybridctl.kinds import checked
 from hybridctl.plants import Equilibrium, Plant
-from hybridctl.plants.linearize import continuous
+from hybridctl.plants.linearize import continuous, stepping
 from hybridctl.plants.outputs import Outputs, function_of, pairs
 from hybridctl.plants.scales import natural_units
 from hybridctl.ports import names_of
@@ -75,8 +75,8 @@ def kalman(
         >>> kalman(plant, up, 0.02, 0.01, 0.1, outputs=("x", "theta")).L.shape
         (4, 2)
     """
-    model = continuous(plant, equilibrium)
-    A, B = discretize(*model, dt)
+    flow = None if plant.pace else continuous(plant, equilibrium)
+    A, B = discretize(*flow, dt) if flow else stepping(plant, equilibrium, dt)
     equation = Outputs(function_of(outputs), tuple(names), pairs(units), tuple(angles))
     equation.check("kalman")
     y = equation.signals("kalman", plant)
@@ -84,7 +84,7 @@ def kalman(
     v = _deviations("noise", noise, len(y))
     w = _deviations("disturbance", disturbance, plant.n_u)
     if process is None:
-        process = DRIFT * natural_units(plant, (equilibrium, *model))
+        process = DRIFT * natural_units(plant, (equilibrium, *flow) if flow else None)
     drift = _deviations("process", process, plant.n_x)
     W = B @ np.diag(w**2) @ B.T + np.diag(drift**2)
     L = filter_gain(A, C, W, np.diag(v**2))

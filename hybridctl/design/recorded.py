@@ -41,7 +41,7 @@ class Recorded(NamedTuple):
             ValueError: what a log lacks, with the cure.
         """
         logs = [log.even(plant.inputs) for log in logs]
-        loop = loop or Loop(logs[0].dt)
+        loop = loop or Loop(plant.pace or logs[0].dt)
         for log in logs:
             require(
                 abs(log.dt / loop.dt - 1.0) < 1e-3,
@@ -59,7 +59,8 @@ class Recorded(NamedTuple):
         for log in logs:
             _check(log, plant, signals)
         turns = np.array([signal.angle for signal in signals])
-        steady = tuple(_unwound(log, signals) for log in logs)
+        angles = [signal.name for signal in signals if signal.angle]
+        steady = tuple(log.unwound(angles) for log in logs)
         return Recorded(plant, loop, steady, outputs, turns)
 
 
@@ -112,14 +113,3 @@ def _check_angle(log: Log, name: str) -> None:
         f"{name} moves by more than half a turn from row to row in {fast:.0%} of the "
         f'log; if it is in degrees, say so: units={{"{name}": "deg"}}',
     )
-
-
-def _unwound(log: Log, signals: Signals) -> Log:
-    """Angles that go on beyond ±π."""
-    columns = dict(log.to_dict())
-    for signal in filter(lambda signal: signal.angle, signals):
-        row = columns[signal.name].copy()
-        seen = np.isfinite(row)
-        row[seen] = np.unwrap(row[seen])
-        columns[signal.name] = row
-    return Log(columns, log.units)

@@ -90,10 +90,22 @@ def dlqr(
         >>> print(dlqr([[2.0]], [[1.0]], Q=4.0, R=1.0).K.round(4))
         [[1.7656]]
     """
+    return regulator(summed(A, B, Q, R, 1.0, N))
+
+
+def summed(
+    A: ArrayLike,
+    B: ArrayLike,
+    Q: ArrayLike,
+    R: ArrayLike,
+    dt: float,
+    N: ArrayLike | None = None,
+) -> Problem:
+    """The discrete problem that `dlqr` solves, checked, the cost times dt [s]."""
     p = problem(A, B, Q, R, N)
     stabilizable(p.A, p.B, discrete=True)
     detectable(p, discrete=True)
-    return regulator(p)
+    return Problem(p.A, p.B, *(dt * weight for weight in (p.Q, p.R, p.N)))
 
 
 def lqrd(

@@ -34,6 +34,11 @@ class Solution(NamedTuple):
         return self.problem.split(self.z)[0]
 
     @property
+    def starts(self) -> NDArray[np.float64]:
+        """Of all segments, shape [S, n_x]."""
+        return self.problem.split(self.z)[1]
+
+    @property
     def loop(self) -> Loop:
         """The loop, with the noise that is left."""
         loop = self.problem.model.loop

@@ -12,7 +12,7 @@ from hybridctl.checks import number, one_of, positive, require
 from hybridctl.loop.events import Solve, travel
 from hybridctl.loop.mujoco_engine import engine
 from hybridctl.plants import HybridPlant, Plant
-from hybridctl.plants.clocks import grid
+from hybridctl.plants.clocks import check_pace, grid
 from hybridctl.plants.flow import Motion, Moved
 from hybridctl.plants.hybrid.plant import has_events
 from hybridctl.plants.sampled import SampledPlant, has_clocks
@@ -62,6 +62,7 @@ def adaptive_motion(dt: float, solver: str, rtol: float, atol: float) -> Motion:
         return Moved(jnp.where(ok, found.ys[0], jnp.nan))
 
     def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
+        check_pace(plant, dt, solver)
         if has_clocks(plant):
             return from_tick_to_tick(flow, cast(SampledPlant, plant), t, x, u, dt)
         return flow(plant, t, x, u, jnp.asarray(dt, x.dtype))

@@ -191,6 +191,20 @@ class Log(Shown):
         )
         return self.resampled(held=held)
 
+    def unwound(self, names: Iterable[str]) -> "Log":
+        """The same, with angles that go on beyond ±π [rad] instead of jumping.
+
+        Args:
+            names: of the angles; what was lost of them stays so.
+        """
+        columns = self.to_dict()
+        for name in names:
+            row = columns[name].copy()
+            seen = np.isfinite(row)
+            row[seen] = np.unwrap(row[seen])
+            columns[name] = row
+        return Log(columns, self.units)
+
     def _with(self, t: Any, signals: Mapping[str, Any]) -> "Log":
         return Log({"t": t, **signals}, self.units)
 
@@ -238,21 +252,28 @@ class Log(Shown):
 
     def plot(
         self,
-        model: "Log | None" = None,
+        model: "Log | Trace | None" = None,
         held: Sequence[str] = (),
         figure: Any = None,
     ) -> Any:
         """Draw the signals over time, and those of a model over them.
 
         Args:
-            model: another log, of which signals of the same names are drawn.
-            held: names of signals that stay until the next row.
+            model: another log, or a trace such as that of `hc.replay(plant, log)`, of
+                which signals of the same names are drawn.
+            held: names of signals that stay until the next row; inputs of a trace do.
             figure: a figure returned by an earlier call, to draw into.
 
         Returns:
             The matplotlib figure.
         """
-        return plot_log(self, model, held, figure)
+        if not isinstance(model, Trace):
+            return plot_log(self, model, held, figure)
+        angles = [
+            model.states[i] for i in model.angles if model.states[i] in self.names
+        ]
+        steady, held = self.unwound(angles), (*held, *model.inputs)
+        return plot_log(steady, Log.from_trace(model), held, figure)
 
 
 def _by_name(columns: Any) -> dict[str, Any]:

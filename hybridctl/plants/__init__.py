@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hybridctl.plants.diagram.static import Junction as Junction
     from hybridctl.plants.diagram.static import LookupTable as LookupTable
     from hybridctl.plants.diagram.static import Saturation as Saturation
+    from hybridctl.plants.discrete import DiscretePlant as DiscretePlant
     from hybridctl.plants.hybrid.automaton import Automaton as Automaton
     from hybridctl.plants.hybrid.ball import BouncingBall as BouncingBall
     from hybridctl.plants.hybrid.endstops import EndStops as EndStops

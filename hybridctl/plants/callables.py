@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -15,11 +16,41 @@ def title(f: Any) -> str:
     return f"the function {getattr(f, '__name__', type(f).__name__)}"
 
 
-def check_call(f: Any, arguments: tuple, meaning: str) -> None:
+def check_law(
+    f: Any,
+    arguments: tuple,
+    told: str,
+    meaning: str,
+    gives: str,
+    states: tuple[str, ...],
+) -> None:
+    """Refuse a function that does not give a number for every state.
+
+    Args:
+        f: the user's.
+        arguments: it is called with; shapes count.
+        told: what those are called, but for parameters.
+        meaning: of f, such as "ẋ = f".
+        gives: what it returns.
+        states: names.
+
+    Raises:
+        ValueError: with the cure.
+    """
+    check_call(f, arguments, told, meaning)
+    given = traced(f, arguments, meaning)
+    require(
+        given.shape == (len(states),),
+        f"{title(f)} returns a {gives} of shape {given.shape}, expected "
+        f"({len(states)},), one entry for each of {', '.join(states)}",
+    )
+
+
+def check_call(f: Any, arguments: tuple, told: str, meaning: str) -> None:
     """Refuse what cannot be called with so many arguments."""
     if not callable(f):
         fail(f"{meaning} needs a function, got {type(f).__name__}")
-    expected = ("t, x, u", "t, x, u, parameters")[len(arguments) - 3]
+    expected = told + ", parameters" * (len(arguments) > len(told.split(",")))
     try:
         signature = inspect.signature(f)
         signature.bind(*arguments)
@@ -39,7 +70,7 @@ def traced(f: Callable, arguments: tuple, meaning: str) -> jax.ShapeDtypeStruct:
         ValueError: f fails, or returns something else than real numbers.
     """
     try:
-        given = jax.eval_shape(lambda *a: jnp.asarray(f(*a)), *arguments)
+        given = eqx.filter_eval_shape(lambda *a: jnp.asarray(f(*a)), *arguments)
     except Exception as error:  # the user's function may raise anything
         reason = str(error).strip().split("\n")[0]
         raise ValueError(

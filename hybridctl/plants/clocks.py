@@ -106,3 +106,31 @@ def common_period(clocks: Sequence[Clock]) -> float:
     least = math.lcm(*(time.denominator for time in times))
     whole = math.lcm(*(time.numerator * (least // time.denominator) for time in times))
     return float(Fraction(whole, least))
+
+
+def check_pace(plant: Any, dt: Any, solver: str = "rk4") -> None:
+    """Refuse a discrete plant in another period than its own, or to be integrated.
+
+    Args:
+        plant: any.
+        dt: control period [s].
+        solver: by name.
+
+    Raises:
+        ValueError: with the cure.
+    """
+    pace = getattr(plant, "pace", None)
+    if pace is None:
+        return
+    require(
+        solver == "rk4",
+        f"solver={solver!r} integrates, and this plant steps from instant to instant; "
+        "leave the solver out",
+    )
+    steady = isinstance(dt, int | float)
+    require(
+        steady and abs(dt - pace) <= 1e-9 * pace,
+        f"this plant steps every {pace:g} s, the loop every "
+        + (f"{dt:g} s" if steady else "so often, with jitter")
+        + f"; give the loop dt={pace:g}, or fit the plant for its period",
+    )

@@ -10,11 +10,11 @@ import numpy as np
 from jax import Array
 
 from hybridctl.checks import fail
-from hybridctl.plants.clocks import beats
+from hybridctl.plants.clocks import beats, check_pace
 from hybridctl.plants.hybrid.crossing import crossing_step
 from hybridctl.plants.hybrid.plant import Hits, HybridPlant, has_events
 from hybridctl.plants.plant import Plant
-from hybridctl.plants.sampled import SampledPlant, discrete, has_clocks
+from hybridctl.plants.sampled import SampledPlant, has_clocks, held
 
 
 class Moved(NamedTuple):
@@ -51,6 +51,7 @@ def fixed_motion(dt: float | Array, substeps: int) -> Motion:
     h = dt / substeps
 
     def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
+        check_pace(plant, dt)
         if has_clocks(plant):
             if not isinstance(dt, float):
                 fail(
@@ -70,13 +71,13 @@ def _steps(
     if has_events(plant):
         return _with_events(cast(HybridPlant, plant), t, x, u, h, at)
 
-    held = discrete(plant)
-    flowing: Any = Flowing(plant, x, held) if held else plant
+    still = held(plant)
+    flowing: Any = Flowing(plant, x, still) if still else plant
 
     def body(x: Array, i: Array) -> tuple[Array, None]:
         return rk4(flowing, t + i.astype(x.dtype) * h, x, u, h), None
 
-    if not held:
+    if not still:
         return Moved(jax.lax.scan(body, x, at)[0])
     moved, _ = jax.lax.scan(body, flowing.part(x), at)
     return Moved(flowing.whole(moved))

@@ -56,6 +56,7 @@ class Dynamics(Shown, eqx.Module):
     angles: eqx.AbstractVar[tuple[int, ...]]
     limits: eqx.AbstractVar[Mapping[str, float]]
     clocks: ClassVar[Any] = ()  # of sampled parts
+    pace: ClassVar[Any] = None  # from step to step of a discrete plant [s]
 
     @property
     def n_x(self) -> int:
@@ -141,6 +142,20 @@ def continuous(
             f"discrete, over {common_period(clocks):g} s; design with that: "
             "hc.design.dlqr(*hc.linearize(plant, equilibrium), Q, R)"
         )
+    return linearize(plant, equilibrium)
+
+
+def stepping(
+    plant: Dynamics, equilibrium: Equilibrium, dt: float
+) -> tuple[Float[np.ndarray, "n_x n_x"], Float[np.ndarray, "n_x n_u"]]:
+    """A and B of `linearize` of a discrete plant, for a design at a period dt [s].
+
+    Raises:
+        ValueError: it is not the plant's; with the cure.
+    """
+    from hybridctl.plants.clocks import check_pace  # late: few plants have one
+
+    check_pace(plant, dt)
     return linearize(plant, equilibrium)
 
 

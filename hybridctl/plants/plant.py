@@ -11,11 +11,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, require, shape
+from hybridctl.checks import as_float, shape
 from hybridctl.describe import told
 from hybridctl.kinds import check_fields, check_fields_first
 from hybridctl.lazy import load
-from hybridctl.plants.callables import check_call, title, traced
+from hybridctl.plants.callables import check_law
 from hybridctl.plants.linearize import Dynamics, Equilibrium
 from hybridctl.plants.signals import (
     columns,
@@ -203,6 +203,56 @@ class Plant(Joined, Dynamics):
         """
         return FunctionPlant(f, states, inputs, units, angles, limits, parameters)
 
+    @staticmethod
+    def discrete(
+        f: Callable[..., Any],
+        dt: float,
+        states: Sequence[str],
+        inputs: Sequence[str],
+        units: Mapping[str, str] | None = None,
+        angles: Sequence[str] = (),
+        limits: Mapping[str, float] | None = None,
+        parameters: Any = None,
+    ) -> "Plant":
+        """A difference equation x⁺ = f(x, u) as a plant, such as one that was learned.
+
+        It runs at its own period only: `simulate`, tasks and `Env`, `linearize` and
+        `hc.lqr`, observers, `hc.MPC` and `hc.identify` take it like any other plant.
+
+        Args:
+            f: f(x, u), or f(x, u, parameters), in `jax.numpy`; it returns the state a
+                period later [n_x].
+            dt: that period [s].
+            states: names of the states, length n_x.
+            inputs: names of the inputs, length n_u.
+            units: unit by name of a state or input; without one it is "".
+            angles: names of the states that are angles.
+            limits: default limit by name, for tasks and plots.
+            parameters: numbers in a dict, tuple or module (a network, too), which can
+                be varied, vmapped and differentiated; None: f takes none.
+
+        Returns:
+            The plant; where f is registered, files can hold it.
+
+        Raises:
+            ValueError: names that do not fit, or an f that takes or returns
+                something else; found before anything compiles.
+
+        Example:
+            >>> import hybridctl as hc
+            >>> def f(x, u):
+            ...     return [x[0] + 0.1 * x[1], x[1] + 0.1 * u[0]]
+            >>> plant = Plant.discrete(f, 0.1, ["x", "dx"], ["force"])
+            >>> lqr = hc.lqr(plant, plant.equilibrium([0, 0]), Q=[1, 1], R=1)
+            >>> trace = hc.simulate(plant, lqr, [1, 0], 10.0, dt=0.1)
+            >>> bool(abs(trace["x"][-1]) < 0.01)
+            True
+        """
+        made = load("hybridctl.plants.discrete").DiscretePlant  # it is made of Plant
+        rows = (tuple(dict(given or {}).items()) for given in (units, limits))
+        unit, limit = rows
+        return made(f, dt, states, inputs, unit, angles, limit, parameters)
+
 
 class FunctionPlant(Plant):
     """ẋ = f(t, x, u) or f(t, x, u, parameters); made by `Plant.from_function`.
@@ -240,14 +290,8 @@ class FunctionPlant(Plant):
         self.parameters = jax.tree.map(as_float, parameters)
 
     def __check_init__(self):
-        check_call(self.f, self._arguments(0.0, np.zeros(0), np.zeros(0)), "ẋ = f")
-        t, x, u = (jnp.zeros(n) for n in ((), self.n_x, self.n_u))
-        given = traced(self.f, self._arguments(t, x, u), "ẋ = f")
-        require(
-            given.shape == (self.n_x,),
-            f"{title(self.f)} returns a derivative of shape {given.shape}, expected "
-            f"({self.n_x},), one entry for each of {', '.join(self.states)}",
-        )
+        arguments = self._arguments(*map(jnp.zeros, ((), self.n_x, self.n_u)))
+        check_law(self.f, arguments, "t, x, u", "ẋ = f", "derivative", self.states)
 
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """State derivative f(t, x, u) [n_x]."""

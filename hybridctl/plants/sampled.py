@@ -26,12 +26,12 @@ class SampledPlant(Plant):
 
     Attributes:
         clocks: of its sampled parts, in the order in which they step.
-        discrete: indices of the coordinates of x that only they change.
+        held: indices of the coordinates of x that only they change.
         whole: indices of those of them that are whole numbers: modes, ages, flags.
     """
 
     clocks: eqx.AbstractVar[tuple[Clock, ...]]
-    discrete: eqx.AbstractVar[tuple[int, ...]]
+    held: eqx.AbstractVar[tuple[int, ...]]
     whole: eqx.AbstractVar[tuple[int, ...]]
 
     @abc.abstractmethod
@@ -59,9 +59,9 @@ def has_clocks(plant: Any) -> bool:
     return len(clocks_of(plant)) > 0
 
 
-def discrete(plant: Any) -> tuple[int, ...]:
+def held(plant: Any) -> tuple[int, ...]:
     """Which coordinates of a plant's state only its sampled parts change."""
-    return plant.discrete if isinstance(plant, SampledPlant) else ()
+    return plant.held if isinstance(plant, SampledPlant) else ()
 
 
 def where_due(due: Any, change: Any, x: Array) -> Array:

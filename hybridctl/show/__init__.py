@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hybridctl.show.film import render as render
     from hybridctl.show.film import scene as scene
     from hybridctl.show.live.page import live as live
-    from hybridctl.show.live.replay import replay as replay
+    from hybridctl.show.replay import replay as replay
     from hybridctl.show.report.films import suite_films as suite_films
     from hybridctl.show.report.page import report as report
     from hybridctl.show.report.suite_page import suite_report as suite_report

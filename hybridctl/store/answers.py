@@ -176,7 +176,9 @@ def _check_size(size: Size) -> None:
     ):
         text = what.format(found)
         require(
-            found <= most, f"the controller makes {text}; at most {most} are tested"
+            found <= most,
+            f"the controller makes {text}; at most {most} are tested: save what was "
+            "designed or learned with its model, and build what holds the model anew",
         )
 
 

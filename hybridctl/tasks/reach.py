@@ -10,7 +10,7 @@ from hybridctl.controllers import Guard, after, beyond, near
 from hybridctl.kinds import checked
 from hybridctl.loop import Actuator, Loop
 from hybridctl.plants import Equilibrium, MechanicalPlant, Plant
-from hybridctl.plants.sampled import discrete
+from hybridctl.plants.sampled import held
 from hybridctl.tasks.cost import Cost
 from hybridctl.tasks.start import Box, Start
 from hybridctl.tasks.task import Task
@@ -55,7 +55,8 @@ def reach(
             where there is none.
         Q: state weights [n_x]; 10 for an angle and 1 for any other state by default.
         R: input weights [n_u]; 10 / limit² by default, 0.1 where there is no limit.
-        loop: 20 ms, inputs clipped at the plant's limits, by default.
+        loop: 20 ms, or the period of a discrete plant, and inputs clipped at the
+            plant's limits, by default.
         failure: what ends an episode; by default a state further from the target than
             its limit is from 0.
         settled: where it succeeds; by default angles within 0.05 and every other
@@ -112,11 +113,17 @@ def _target(plant: Plant, target: Equilibrium | None) -> Equilibrium:
     return plant.equilibrium(target.x, target.u)
 
 
+def _remembered(plant: Plant) -> tuple[int, ...]:
+    """States of a plant's sampled parts; of a discrete plant they are its own."""
+    return held(plant) if plant.pace is None else ()
+
+
 def _loop(plant: Plant) -> Loop:
+    dt = plant.pace or DT
     limits = [plant.limits.get(name) for name in plant.inputs]
     if any(limit is None for limit in limits):
-        return Loop(DT)
-    return Loop(DT, actuator=Actuator(limit=limits[0] if len(limits) == 1 else limits))
+        return Loop(dt)
+    return Loop(dt, actuator=Actuator(limit=limits[0] if len(limits) == 1 else limits))
 
 
 def _start(
@@ -129,14 +136,14 @@ def _start(
     half = [0.5 * plant.limits.get(name, 2.0 * SPREAD) for name in plant.states]
     for i in plant.angles:
         half[i] = np.pi
-    for i in discrete(plant):
+    for i in _remembered(plant):
         half[i] = 0.0
     return Box.around(target.x, half)
 
 
 def _cost(plant: Plant, target: Equilibrium, Q: Any, R: Any) -> Cost:
     turned = np.isin(np.arange(plant.n_x), plant.angles)
-    free = ~np.isin(np.arange(plant.n_x), discrete(plant))
+    free = ~np.isin(np.arange(plant.n_x), _remembered(plant))
     Q = np.where(turned, ANGLE, OTHER) * free if Q is None else as_float(Q)
     limits = [plant.limits.get(name, np.sqrt(EFFORT / 0.1)) for name in plant.inputs]
     R = EFFORT / np.square(limits) if R is None else as_float(R)
@@ -152,5 +159,5 @@ def _failure(plant: Plant, target: Equilibrium) -> Guard:
 
 def _close(plant: Plant) -> dict[str, float]:
     angles = [plant.states[i] for i in plant.angles]
-    free = [n for i, n in enumerate(plant.states) if i not in discrete(plant)]
+    free = [n for i, n in enumerate(plant.states) if i not in _remembered(plant)]
     return {name: CLOSE if name in angles else NEAR for name in free}

@@ -16,7 +16,7 @@ PLAIN = {
     )
 } | {"add_any": "add", "is_finite": "finite", "lt_to": "lt", "le_to": "le"}
 SAME = (
-    "copy", "copy_p", "optimization_barrier", "pvary", "reduce_precision",
+    "copy", "copy_p", "device_put", "optimization_barrier", "pvary", "reduce_precision",
     "stop_gradient",
 )  # fmt: skip
 

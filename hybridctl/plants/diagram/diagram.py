@@ -144,7 +144,7 @@ class Diagram(HybridPlant, SampledPlant):
         return self.plan.clocks
 
     @property
-    def discrete(self) -> tuple[int, ...]:  # pyright: ignore
+    def held(self) -> tuple[int, ...]:  # pyright: ignore
         """Indices of the states of sampled blocks."""
         leaves = (self.plan.leaves[i] for i in self.plan.sampled)
         return tuple(sorted(i for v in leaves for i in range(v.begin, v.begin + v.n)))

@@ -14,6 +14,11 @@ def as_block(name: str, value: Any) -> Any:
     Raises:
         ValueError: it is no block; with the cure.
     """
+    if isinstance(value, Plant) and value.pace is not None:
+        fail(
+            f"the block {name} is a discrete plant, which runs by itself; in a diagram "
+            "give hc.state_space(..., dt=...) or hc.Sampled(...)"
+        )
     if isinstance(value, Plant | Static | SampledBlock):
         return value
     if is_system(value):

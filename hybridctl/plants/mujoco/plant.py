@@ -3,7 +3,7 @@
 import copy
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -252,6 +252,29 @@ class MuJoCoPlant(Plant):
 def _(plant: MuJoCoPlant, x: np.ndarray, u: np.ndarray) -> Slopes:
     """By MuJoCo's own engine: MJX's solver of constraints takes long to compile."""
     return Bench(plant.to_mujoco()).slopes(x, u)
+
+
+def check_written(parts: Iterable[Any], told: str) -> None:
+    """Refuse a controller that would be written down with a MuJoCo model in it.
+
+    MJX's forward dynamics are some 8000 operations on arrays of any size, four times a
+    Runge-Kutta step: as code, or as a program that a file has to be tested by, that
+    takes minutes to compile.
+
+    Args:
+        parts: of the controller.
+        told: what cannot be done with it.
+
+    Raises:
+        ValueError: with the cure.
+    """
+    require(
+        not any(isinstance(part, MuJoCoPlant) for part in parts),
+        f"a controller with a MuJoCo model inside cannot be {told}: MJX takes tens of "
+        "thousands of operations a period; give the observer, predictor or planner the "
+        "same rig as equations, such as hc.CartPole, whose numbers hc.identify finds "
+        "from a log of the model",
+    )
 
 
 class _Compiled(NamedTuple):

@@ -1,4 +1,4 @@
-"""`replay`: what was done in a page, once more in the loop that `simulate` runs."""
+"""What was done in a page, once more in the loop that `simulate` runs."""
 
 import base64
 import binascii
@@ -34,33 +34,15 @@ ROWS = ("set", "hand", "force", "noise")
 LONGEST = 1_000_000  # periods
 
 
-def replay(
+def rerun(
     path: str | os.PathLike | Mapping[str, Any],
     controllers: Mapping[str, Controller] | None = None,
 ) -> dict[str, Trace]:
-    """Run an episode that was saved in a page of `hc.live` once more.
-
-    Starts, pushes, the hand, noise and moved sliders are those of the record, in
-    float64: where its own controllers run, the trajectories are those of the page.
+    """Run an episode of a page once more; see `hc.replay`.
 
     Args:
         path: of the JSON file, or what is in it.
-        controllers: others by name, instead of those of the record: so a push that
-            broke a controller becomes the test of the next.
-
-    Returns:
-        A trace by name of every controller, as long as it ran in the page.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no record, it is broken, or a controller does not fit.
-
-    Example:
-        >>> import hybridctl as hc
-        >>> hc.replay({"format": "diary"})
-        Traceback (most recent call last):
-        ...
-        ValueError: it is no episode of hybridctl; save one in a page of hc.live
+        controllers: others by name, instead of those of the record.
     """
     told = path if isinstance(path, Mapping) else _read(path)
     record = _Record(told)

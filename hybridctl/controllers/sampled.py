@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import fail
+from hybridctl.checks import fail, require
 from hybridctl.controllers.controller import Controller, Tick
+from hybridctl.controllers.fill import action_size
 from hybridctl.controllers.foreign import refuse_foreign
 from hybridctl.controllers.machine import mode_of
 from hybridctl.controllers.trial import Sizes, blank_tick, sizes
@@ -39,7 +40,8 @@ class Sampled(SampledBlock):
         offset: its first instant [s].
 
     Raises:
-        ValueError: no controller, one for another period, or one that does not run.
+        ValueError: no controller, one with an empty Slot or for another period, or one
+            that does not run.
 
     Example:
         >>> import hybridctl as hc
@@ -61,6 +63,12 @@ class Sampled(SampledBlock):
         if not isinstance(controller, Controller):
             fail(f"expected a Controller, got {type(controller).__name__}")
         refuse_foreign(controller)
+        require(
+            action_size(controller) == 0,
+            "a Slot within a diagram would stay empty: training fills those around it; "
+            "leave the diagram an input, hc.train(task, 5.0 * hc.Slot(1)), or sample "
+            "what was trained: hc.Sampled(run.controller, dt=0.02)",
+        )
         self.controller, self.dt, self.offset = controller, dt, offset
         known = of(controller)
         found = sizes(controller, known)

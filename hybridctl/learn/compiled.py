@@ -11,10 +11,10 @@ import numpy as np
 from jax import Array
 
 from hybridctl.cache import kept_programs
-from hybridctl.checks import split
 from hybridctl.controllers.machine import mode_of
 from hybridctl.learn.gymnasium.spaces import observation_limits
 from hybridctl.learn.lane import Decision, Lane
+from hybridctl.loop.known import Known
 from hybridctl.tasks import Box, holds
 
 
@@ -142,10 +142,8 @@ class _Content:
 
     def __init__(self, env: Lane):
         self.env = env
-        leaves, rest = split((env.task, env.template, env.features))
-        arrays = [np.asarray(leaf) for leaf in leaves]
-        numbers = tuple((a.dtype.str, a.shape, a.tobytes()) for a in arrays)
-        self.content = (rest, numbers, env.training)
+        parts = env.task, env.template, env.features
+        self.content = Known(parts), env.training
 
     def __hash__(self) -> int:
         return hash(self.content)

@@ -21,6 +21,7 @@ from hybridctl.controllers import Controller, Tick
 from hybridctl.controllers.machine import mode_of
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields
+from hybridctl.loop.known import Known, parted, whole
 from hybridctl.loop.parts import LATE, Actuator, Disturbance, Sensor, noise_key
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Motion, fixed_motion
@@ -132,7 +133,7 @@ class LoopState(Shown, eqx.Module):
 
     Attributes:
         k: number of the coming control period, int32 scalar.
-        plant: the numbers of this episode's plant; the plant itself is `world`.
+        own: numbers of the plant that are this episode's, None for all others.
         x: state [n_x].
         measured: what has arrived from the sensor [n_y], None where there is none.
         u: input applied in the last period [n_u].
@@ -141,12 +142,13 @@ class LoopState(Shown, eqx.Module):
         controller: memory of the controller.
         key: the episode's key [2], None where nothing is random.
         r: reference [n_r] or None; [T, n_r] has a row a control period.
-        rest: what of the plant is no number, None where that is nothing.
+        known: the rest of the plant, which is the same in all episodes, so that
+            programs are compiled for it; None where that is nothing.
         sensor: memory of the sensor, None where it has none.
     """
 
     k: Int[Array, ""]
-    plant: Plant
+    own: Any
     x: Float[Array, " n_x"]
     measured: Float[Array, " n_y"] | None
     u: Float[Array, " n_u"]
@@ -155,13 +157,18 @@ class LoopState(Shown, eqx.Module):
     controller: Any
     key: Array | None = None
     r: Array | None = None
-    rest: Any = eqx.field(static=True, default=None)
+    known: Known | None = eqx.field(static=True, default=None)
     sensor: Any = None
 
     @property
-    def world(self) -> Plant:
+    def plant(self) -> Plant:
         """The plant of this episode."""
-        return self.plant if self.rest is None else eqx.combine(self.plant, self.rest)
+        return whole(self.own, self.known)
+
+    @property
+    def world(self) -> Plant:
+        """The same."""
+        return self.plant
 
     @property
     def y(self) -> Array:
@@ -223,6 +230,7 @@ def begin(
     x0: Float[Array, " n_x"],
     key: Array | None = None,
     r: Array | None = None,
+    carried: Any = is_number,
 ) -> LoopState:
     """State of the closed loop before its first control period.
 
@@ -233,6 +241,8 @@ def begin(
         x0: state [n_x].
         key: the episode's key [2], used where something is random.
         r: reference [n_r], or [T, n_r] with a row a control period; None: none.
+        carried: which numbers of the plant the state carries, a function of them or a
+            tree of bools; programs are compiled for the others.
     """
     key = key if loop.random else None
     k, u = jnp.int32(0), jnp.zeros(plant.n_u, x0.dtype)
@@ -242,13 +252,12 @@ def begin(
     now = reference_at(r, k)
     tick = Tick(jnp.zeros((), x0.dtype), k, y, now, u, u_asked=u)
     memory = controller.init(tick)
-    plant, rest = eqx.partition(plant, is_number)
-    rest = rest if jax.tree.leaves(rest) else None
+    own, known = parted(plant, carried)
     sensor = loop.sensor
     kept = None
     if sensor is not None and measured is not None and sensor.remembers:
         kept = sensor.init(measured)
-    return LoopState(k, plant, x0, measured, u, u, actuator, memory, key, r, rest, kept)
+    return LoopState(k, own, x0, measured, u, u, actuator, memory, key, r, known, kept)
 
 
 def step(
@@ -275,13 +284,13 @@ def step(
     force = u
     if loop.disturbance is not None:
         force = u + loop.disturbance(state.key, state.k, loop.dt)
-    plant, k = state.world, state.k + 1
+    plant, k = state.plant, state.k + 1
     x, hits = motion(plant, tick.t, state.x, force)
     measured, kept = loop.measure(plant, x, state.key, k), state.sensor
     if kept is not None and loop.sensor is not None:
         kept, measured = loop.sensor.arrived(kept, measured, state.key, k)
     after = LoopState(
-        k, state.plant, x, measured, u, asked, actuator, memory, state.key, state.r,
-        state.rest, kept,
+        k, state.own, x, measured, u, asked, actuator, memory, state.key, state.r,
+        state.known, kept,
     )  # fmt: skip
     return after, Sample(asked, u, mode_of(memory), hits, controller.shows(memory))

@@ -72,7 +72,10 @@ def _steps(
         return _with_events(cast(HybridPlant, plant), t, x, u, h, at)
 
     still = held(plant)
-    flowing: Any = Flowing(plant, x, still) if still else plant
+    flowing: Any = plant
+    if still:
+        values = [v if i in still else None for i, v in enumerate(x)]
+        flowing = Flowing(plant, values)
 
     def body(x: Array, i: Array) -> tuple[Array, None]:
         return rk4(flowing, t + i.astype(x.dtype) * h, x, u, h), None
@@ -88,13 +91,12 @@ class Flowing(NamedTuple):
 
     Attributes:
         plant: the plant.
-        x: its state [n_x].
-        held: indices of the coordinates that stand still.
+        still: for each coordinate its value, or None: it moves. Apart, because what a
+            program loops with should be no more than it needs.
     """
 
     plant: Plant
-    x: Array
-    held: tuple[int, ...]
+    still: list[Array | None]
 
     def ode(self, t: Array, part: Array, u: Array) -> Array:
         """Rate of what moves."""
@@ -102,16 +104,13 @@ class Flowing(NamedTuple):
 
     def part(self, x: Array) -> Array:
         """What moves, of a whole state."""
-        rows = [x[i] for i in range(len(x)) if i not in self.held]
+        rows = [x[i] for i, still in enumerate(self.still) if still is None]
         return jnp.stack(rows) if rows else x[:0]
 
     def whole(self, part: Array) -> Array:
         """The state of which this is what moves."""
         moving = iter(range(len(part)))
-        n = range(len(self.x))
-        return jnp.stack(
-            [self.x[i] if i in self.held else part[next(moving)] for i in n]
-        )
+        return jnp.stack([part[next(moving)] if v is None else v for v in self.still])
 
 
 def _with_events(

@@ -49,8 +49,8 @@ def _slopes(plant: Any, x: NDArray, u: NDArray) -> Slopes:
     A, B = np.eye(n), np.zeros((n, len(u)))
     for i, until in zip(ticks, [*ticks[1:], steps + ticks[0]], strict=True):
         due = tuple(row.due(0, steps, i) for row in rows)
-        count = tuple(row.count(0, steps, i) for row in rows)
-        instant = _sampled(plant, i * dt / steps, x, u, due, count)
+        count = np.asarray([row.count(0, steps, i) for row in rows], np.int32)
+        instant = _sampled(plant, np.float64(i * dt / steps), x, u, due, count)
         after, (As, Bs) = jax.tree.map(np.asarray, instant)
         Af, Bf = _held(Ac, Bc, (until - i) * dt / steps)
         A, B = Af @ As @ A, Af @ (As @ B + Bs) + Bf
@@ -61,11 +61,11 @@ def _slopes(plant: Any, x: NDArray, u: NDArray) -> Slopes:
 
 
 @eqx.filter_jit
-def _sampled(plant: Any, t: Any, x: Any, u: Any, due: tuple, count: tuple) -> Any:
-    """X after an instant, and its Jacobians."""
+def _sampled(plant: Any, t: Any, x: Any, u: Any, due: tuple, count: Any) -> Any:
+    """X after an instant, and its Jacobians; compiled for each set of due clocks."""
 
     def after(x: Array, u: Array) -> Array:
-        return plant.sample(t, x, u, due, count)
+        return plant.sample(t, x, u, due, list(count))
 
     return after(x, u), jax.jacfwd(after, (0, 1))(x, u)
 

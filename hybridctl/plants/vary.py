@@ -74,6 +74,22 @@ class Vary(Shown, eqx.Module):
         )
         return jnp.stack([jnp.asarray(value)[at] for value, at in entries])
 
+    def only(self, plant: Plant) -> Plant:
+        """The plant with these parameters, and None in the place of all others."""
+        self._check_names(plant)
+        kept = jax.tree.map(lambda _: False, plant)
+        for name in self.names:
+            whole, _ = _entry(plant, name)
+            kept = eqx.tree_at(lambda p, w=whole: _parameter(p, w), kept, True)
+        return eqx.filter(plant, kept)
+
+    def marked(self, plant: Any) -> Any:
+        """A tree like the plant with True in the place of each of these parameters."""
+        for name in self.names:
+            whole, _ = _entry(plant, name)
+            plant = eqx.tree_at(lambda p, w=whole: _parameter(p, w), plant, True)
+        return plant
+
     def _check_names(self, plant: Plant) -> None:
         wholes = {name: name.partition("[")[0] for name in self.names}
         missing = [n for n, whole in wholes.items() if _parameter(plant, whole) is None]

@@ -344,7 +344,7 @@ def play(task: Task, controller: Controller, key: Array) -> Trace:
 
 def play_from(task: Task, controller: Controller, start: LoopState) -> Trace:
     """The same from its start."""
-    system = cast((start.world, controller, task.loop))
+    system = cast((start.plant, controller, task.loop))
     known = ports.of(controller)
     return run_checked(system, start.x, task.steps, known, start.key)
 

@@ -11,6 +11,7 @@ from jax import Array
 from hybridctl.checks import (
     as_float,
     finite,
+    is_tracer,
     not_negative,
     one_of,
     plain,
@@ -214,7 +215,10 @@ def start_episode(
         plant = task.vary(jax.random.fold_in(key, PLANT), plant)
     x0 = start(jax.random.fold_in(key, START))
     noise = jax.random.fold_in(key, LOOP) if task.loop.random else None
-    return begin(task.loop, controller, plant, x0, noise)
+    own = jax.tree.map(is_tracer, plant)  # of the task, or of the episode
+    if task.vary is not None:
+        own = task.vary.marked(own)
+    return begin(task.loop, controller, plant, x0, noise, carried=own)
 
 
 def judge(task: Task, x: Array, sample: Sample, after: Array) -> Outcome:

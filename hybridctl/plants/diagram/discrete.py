@@ -8,18 +8,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import (
-    as_float,
-    finite,
-    number,
-    optional_float,
-    positive,
-    require,
-    shape,
-)
+from hybridctl.checks import as_float, number, optional_float, positive, require
 from hybridctl.kinds import real_number
 from hybridctl.plants.diagram.block import Argument, SampledBlock, check_clock
-from hybridctl.plants.diagram.static import weighted
+from hybridctl.plants.diagram.matrices import check_matrices, measured, weighted
 from hybridctl.ports import Signals, signals
 
 
@@ -122,13 +114,7 @@ class DiscreteStateSpace(SampledBlock):
 
     def __check_init__(self):
         check_clock(self.dt, self.offset)
-        n, m, p = np.shape(self.A)[-1], len(self.inputs), len(self.measures)
-        shapes = {"A": (n, n), "B": (n, m), "C": (p, n), "D": (p, m)}
-        for name, expected in shapes.items():
-            value = getattr(self, name)
-            if value is not None:
-                shape(name, value, expected)
-                finite(name, value)
+        check_matrices(self)
 
     @property
     def takes(self) -> tuple[Argument, ...]:
@@ -155,9 +141,7 @@ class DiscreteStateSpace(SampledBlock):
         """Hold C z + D u."""
         del t, k
         z = x[: len(self.memory)]
-        y = weighted(self.C, z)
-        y = y if self.D is None else y + weighted(self.D, arguments[0])
-        return jnp.concatenate([z, y])
+        return jnp.concatenate([z, measured(self.C, self.D, z, arguments[0])])
 
     def store(self, x: Array, *arguments: Array) -> Array:
         """A z + B u."""

@@ -1,9 +1,8 @@
 """Systems of python-control as blocks."""
 
 import sys
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,9 +13,7 @@ from hybridctl.checks import require
 from hybridctl.plants.callables import traced
 from hybridctl.plants.diagram.block import Static
 from hybridctl.plants.diagram.linear import state_space, transfer
-from hybridctl.plants.plant import Plant
-from hybridctl.plants.signals import units_of
-from hybridctl.ports import Signals, signals
+from hybridctl.plants.diagram.named import Named
 
 
 def is_system(value: Any) -> bool:
@@ -127,7 +124,7 @@ def _equations(system: Any) -> tuple[Callable, Callable]:
     return update, give
 
 
-class ControlSystem(Plant):
+class ControlSystem(Named):
     """A nonlinear system of python-control; a diagram makes one of every such system.
 
     Attributes:
@@ -143,34 +140,11 @@ class ControlSystem(Plant):
     states: tuple[str, ...] = eqx.field(static=True)
     inputs: tuple[str, ...] = eqx.field(static=True)
     measures: tuple[str, ...] = eqx.field(static=True)
-    angles: ClassVar[tuple[int, ...]] = ()
-    limits: ClassVar[Mapping[str, float]] = MappingProxyType({})
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        h: Callable[..., Any],
-        states: tuple[str, ...],
-        inputs: tuple[str, ...],
-        measures: tuple[str, ...],
-    ):
-        self.f, self.h = f, h
-        self.states, self.inputs, self.measures = states, inputs, measures
 
     def __check_init__(self):
         now = tuple(jnp.zeros(n) for n in ((), self.n_x, self.n_u))
         traced(self.f, now, "ẋ = f(t, x, u)")
         traced(self.h, now, "y = h(t, x, u)")
-
-    @property
-    def units(self) -> Mapping[str, str]:  # pyright: ignore
-        """None are known."""
-        return units_of(None, (*self.states, *self.inputs))
-
-    @property
-    def gives(self) -> Signals:
-        """Its outputs."""
-        return signals(self.measures, {})
 
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """F of time, state and input [n_x]."""

@@ -1,7 +1,6 @@
 """Linear blocks: transfer functions and state spaces."""
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -20,13 +19,14 @@ from hybridctl.checks import (
     shape,
 )
 from hybridctl.plants.diagram.discrete import DiscreteStateSpace
-from hybridctl.plants.diagram.static import Gain, weighted
+from hybridctl.plants.diagram.matrices import check_matrices, measured, weighted
+from hybridctl.plants.diagram.named import Named
+from hybridctl.plants.diagram.static import Gain
 from hybridctl.plants.plant import Plant
-from hybridctl.plants.signals import names, units_of
-from hybridctl.ports import Signals, signals
+from hybridctl.plants.signals import names
 
 
-class StateSpace(Plant):
+class StateSpace(Named):
     """ẋ = A x + B u, y = C x + D u; made by `hc.state_space`.
 
     Attributes:
@@ -46,40 +46,9 @@ class StateSpace(Plant):
     states: tuple[str, ...] = eqx.field(static=True)
     inputs: tuple[str, ...] = eqx.field(static=True)
     measures: tuple[str, ...] = eqx.field(static=True)
-    angles: ClassVar[tuple[int, ...]] = ()
-    limits: ClassVar[Mapping[str, float]] = MappingProxyType({})
-
-    def __init__(
-        self,
-        A: Array,
-        B: Array,
-        C: Array,
-        D: Array | None,
-        states: tuple[str, ...],
-        inputs: tuple[str, ...],
-        measures: tuple[str, ...],
-    ):
-        self.A, self.B, self.C, self.D = A, B, C, D
-        self.states, self.inputs, self.measures = states, inputs, measures
 
     def __check_init__(self):
-        n, m, p = len(self.states), len(self.inputs), len(self.measures)
-        shapes = {"A": (n, n), "B": (n, m), "C": (p, n), "D": (p, m)}
-        for name, expected in shapes.items():
-            value = getattr(self, name)
-            if value is not None:
-                shape(name, value, expected)
-                finite(name, value)
-
-    @property
-    def units(self) -> Mapping[str, str]:  # pyright: ignore
-        """None are known."""
-        return units_of(None, (*self.states, *self.inputs))
-
-    @property
-    def gives(self) -> Signals:
-        """Its outputs."""
-        return signals(self.measures, {})
+        check_matrices(self)
 
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """A x + B u [n_x]."""
@@ -89,11 +58,10 @@ class StateSpace(Plant):
     def output(self, t: Array, x: Array, u: Array) -> Array:
         """C x + D u [n_y]."""
         del t
-        y = weighted(self.C, x)
-        return y if self.D is None else y + weighted(self.D, u)
+        return measured(self.C, self.D, x, u)
 
 
-class TransferFunction(Plant):
+class TransferFunction(Named):
     """y = num(s) / den(s) u in controllable form; made by `hc.transfer`.
 
     With a and b over a₀: ż₁ = u - Σ aᵢ zᵢ, żᵢ₊₁ = zᵢ, y = Σ (bᵢ - aᵢ b₀) zᵢ + b₀ u.
@@ -106,26 +74,12 @@ class TransferFunction(Plant):
     num: Float[Array, " m"] = eqx.field(converter=as_float)
     den: Float[Array, " n"] = eqx.field(converter=as_float)
     inputs: ClassVar[tuple[str, ...]] = ("u",)
-    angles: ClassVar[tuple[int, ...]] = ()
-    limits: ClassVar[Mapping[str, float]] = MappingProxyType({})
-
-    def __init__(self, num: Array, den: Array):
-        self.num, self.den = num, den
+    measures: ClassVar[tuple[str, ...]] = ("y",)
 
     @property
     def states(self) -> tuple[str, ...]:  # pyright: ignore
         """z1, z2, …, one less than coefficients of den."""
         return tuple(f"z{i + 1}" for i in range(np.shape(self.den)[-1] - 1))
-
-    @property
-    def units(self) -> Mapping[str, str]:  # pyright: ignore
-        """None are known."""
-        return units_of(None, (*self.states, *self.inputs))
-
-    @property
-    def gives(self) -> Signals:
-        """Its output."""
-        return signals(("y",), {})
 
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """ż [n]."""

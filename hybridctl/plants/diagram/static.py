@@ -8,20 +8,7 @@ from jaxtyping import Float
 
 from hybridctl.checks import as_float, finite, is_concrete, not_negative, require
 from hybridctl.plants.diagram.block import Static
-
-
-def weighted(M: Array, v: Array) -> Array:
-    """M v, column by column: the same bits alone and in a batch.
-
-    Args:
-        M: matrix [n, m].
-        v: vector [m].
-    """
-    M = jnp.asarray(M, v.dtype)
-    whole = M[:, 0] * v[0]
-    for j in range(1, len(v)):
-        whole = whole + M[:, j] * v[j]
-    return whole
+from hybridctl.plants.diagram.matrices import weighted
 
 
 class Gain(Static):

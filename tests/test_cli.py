@@ -150,11 +150,30 @@ def test_train_compare_and_report(tmp_path, capsys):
         (["design", "--R", "-1"], "R"),
         (["design", "--Q", "1", "1", "1", "nan"], "finite"),
         (["compare", "--n", "0"], "n=0 must be a whole number"),
+        (["compare", "--on", "cloud"], "on='cloud'; expected None, a number of proc"),
+        (["train", "--on", "local:2"], "on= shares the seeds of a training; give see"),
     ],
 )
 def test_user_errors_are_one_sentence(arguments, message, tmp_path, capsys):
     text = refused(capsys, *arguments, "--out", tmp_path)
     assert message in text and text.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_tables_and_runs_are_the_same_whoever_works(tmp_path, capsys):
+    """`--on` shares the work, and its results are on the disk as without it."""
+    few = ("--steps", 8192, "--set", "num_evals=2", "--set", "num_eval_envs=8")
+    told = []
+    for on in ((), ("--on", "local:2")):
+        out = tmp_path / str(len(on))
+        table, runs = out / "table", out / "runs"
+        run("compare", "lqr", "--task", "balance", "--n", 64, "--out", table, *on)
+        run("train", "residual", "--seeds", 2, *few, "--out", runs, *on)
+        row = json.loads((table / "balance.json").read_text(encoding="utf-8"))
+        del row["rows"]["lqr"]["step_us"]  # measured
+        made = [hc.RunFolder(runs / f"seed-{seed}").load() for seed in (0, 1)]
+        told.append((row, [zoo.bits(r.controller) for r in made]))
+    assert told[0] == told[1]
 
 
 def test_an_unwritable_out_and_a_corrupt_file(tmp_path, capsys):

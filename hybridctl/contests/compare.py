@@ -39,7 +39,7 @@ def compare(
         timing: also measure the time of a control period.
         on: who works, see `hc.scale.Workers`: None (this process), a number of
             processes, any Executor, such as `hc.scale.ray()`.
-        devices: of each process over which episodes are laid, of `jax.devices()`.
+        devices: of each process over which episodes are laid, of `jax.local_devices()`.
 
     Returns:
         A `Table`: print it, or take `to_dict()`, `to_json(path)`, `worst(name)`.

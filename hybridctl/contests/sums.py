@@ -12,6 +12,7 @@ from hybridctl.checks import fail
 from hybridctl.contests.statistics import student_interval
 from hybridctl.controllers import Controller
 from hybridctl.scale import Workers
+from hybridctl.scale.devices import check_devices
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import arrays_of, joined, score_span
 from hybridctl.tasks.spans import BLOCK, Span, spans
@@ -156,6 +157,7 @@ def sum_up(
         team: who works.
         devices: of each process that share the episodes of a program.
     """
+    check_devices(devices, team.here)
     shared = task, dict(controllers), seed, against, devices
     shards = team.map(_sum_part, shared, spans(n, SHARD), "compare")
     return dict(

@@ -75,7 +75,8 @@ class Config(Shown):
         action_repeat: how often each decision is repeated: the Slots of the template
             are trained, and deployed, inside a `Hold(…, every=action_repeat)`.
         max_devices_per_host: devices to use at most, of which as many are used as
-            divide num_envs and batch_size; None: all.
+            divide num_envs, and of brax batch_size; None: all, of our PPO one. Of hjb
+            it is always one.
         unroll_length: decisions that each environment makes per update.
         batch_size: unrolls in a minibatch; of SAC, transitions; of hjb, states.
         num_minibatches: minibatches per epoch.

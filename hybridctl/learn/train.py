@@ -17,6 +17,7 @@ from hybridctl.controllers.controller import walk
 from hybridctl.controllers.fill import held
 from hybridctl.controllers.value import Value
 from hybridctl.learn.config import Config
+from hybridctl.learn.devices import alone, asked_for
 from hybridctl.learn.lane import Lane
 from hybridctl.learn.presets import gently, meant_for, preset, told
 from hybridctl.learn.progress import Watched
@@ -50,6 +51,7 @@ def train(
     on_validation: Listener | tuple[Listener, ...] = (),
     progress: bool = True,
     on: On = None,
+    devices: int | None = None,
     **settings: Any,
 ) -> Run | Runs:
     """Train a policy for the Slots of a template, where it will be used.
@@ -84,6 +86,9 @@ def train(
         on: who trains the seeds, one each, see `hc.scale.Workers`: None (threads of
             this process), a number of processes, any Executor. The runs are the same;
             `on_validation` is called there, and Ctrl-C leaves what it kept.
+        devices: of this process that share the environments of PPO, of
+            `jax.local_devices()`, with the same results; in a program of several
+            processes (`jax.distributed`) of each of them. None: one, of brax all.
         **settings: any other field of `Config`.
 
     Returns:
@@ -103,6 +108,7 @@ def train(
         settings,
         teacher is not None,
     )
+    config = asked_for(config, devices)
     seed, seeds = _checked_seeds(seed, seeds)
     _check_resume(resume, seeds, config)
     _check_teacher(teacher, resume, config)
@@ -125,7 +131,8 @@ def train(
 
         if seeds is None:
             return session(seed, f"train {config.algorithm}").run(env)
-        return _side_by_side([session(s, f"seed {s}") for s in numbers], env)
+        at_once = cores() if alone(config) else 1  # two programs would mix their lanes
+        return _side_by_side([session(s, f"seed {s}") for s in numbers], env, at_once)
 
 
 @contextlib.contextmanager
@@ -141,10 +148,10 @@ def _prepared(
         yield
 
 
-def _side_by_side(sessions: list[Session], env: Lane) -> Runs:
+def _side_by_side(sessions: list[Session], env: Lane, at_once: int) -> Runs:
     """Run sessions in threads, one a core: compiled training lets go of Python."""
     began = time.perf_counter()
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         waiting = [pool.submit(session.run, env) for session in sessions]
         try:
             _watch(waiting)
@@ -160,7 +167,7 @@ def _side_by_side(sessions: list[Session], env: Lane) -> Runs:
 
 _OPTIONS = (
     "algorithm", "engine", "steps", "config", "features", "teacher", "resume",
-    "on_validation",
+    "on_validation", "devices",
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from hybridctl.loop.loop import Loop, begin, step
 from hybridctl.loop.trace import Trace
 from hybridctl.plants import HybridPlant, Plant
 from hybridctl.ports import Ports
+from hybridctl.scale.devices import laid_out
 
 USUAL = ("rk4", 1e-6, 1e-8)  # solver, rtol, atol
 
@@ -48,6 +49,7 @@ def simulate(
     solver: str = "rk4",
     rtol: float = 1e-6,
     atol: float = 1e-8,
+    devices: int = 1,
 ) -> Trace:
     """Simulate a controller on a plant.
 
@@ -65,6 +67,9 @@ def simulate(
             mujoco (the engine itself, for a MuJoCoPlant).
         rtol: relative tolerance of an adaptive solver.
         atol: absolute tolerance of an adaptive solver, in the states' units.
+        devices: over which a batch of starts is laid, of `jax.local_devices()`. The
+            trace is the same, that of a network on less than 2048 starts a device to
+            rounding.
 
     A state that is not finite stays so, in its lane of a batch only; so does one that
     an adaptive solver does not get through a period.
@@ -105,7 +110,9 @@ def simulate(
     kept = plant.n_x + 2 * plant.n_u + 1
     steps = steps_of(seconds, loop.dt, kept * (len(x0) if x0.ndim == 2 else 1))
     r = None if r is None else _reference(ports, r)
-    return run_checked(system, x0, steps, ports, key, r, (solver, *tolerances))
+    return run_checked(
+        system, _shared(x0, devices), steps, ports, key, r, (solver, *tolerances)
+    )
 
 
 @kept_programs()
@@ -192,6 +199,16 @@ def _start(plant: Any, x0: Any) -> Array:
         states = ", ".join(plant.states) if isinstance(plant, Plant) else "the states"
         fail(f"x0 is a {type(x0).__name__}; give a list in this order: {states}")
     return jnp.asarray(as_float(x0), float)
+
+
+def _shared(x0: Array, devices: int) -> Array:
+    """Starts laid over devices."""
+    require(
+        devices == 1 or x0.ndim == 2,
+        f"devices={devices} share a batch of starts; give x0 [N, n_x], or leave out "
+        "devices",
+    )
+    return laid_out(x0, devices) if x0.ndim == 2 else x0
 
 
 def _reference(ports: Ports, r: Any) -> Array:

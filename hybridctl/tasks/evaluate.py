@@ -24,7 +24,7 @@ from hybridctl.loop import LoopState, Trace, step
 from hybridctl.loop.fit import check_fit
 from hybridctl.loop.host import periods
 from hybridctl.loop.simulate import run_checked
-from hybridctl.scale.devices import laid_out
+from hybridctl.scale.devices import check_devices, laid_out
 from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks.spans import BLOCK, Span, spans
 from hybridctl.tasks.tally import Tally, count, nothing_yet
@@ -121,7 +121,7 @@ def evaluate(
         seed: of the episodes.
         on: who works, see `hc.scale.Workers`: None (this process), a number of
             processes, any Executor, such as `hc.scale.ray()`. The scores are the same.
-        devices: of each process over which episodes are laid, of `jax.devices()`.
+        devices: of each process over which episodes are laid, of `jax.local_devices()`.
 
     Returns:
         Scores of all episodes.
@@ -155,6 +155,7 @@ def score_all(
 ) -> dict[str, Scores]:
     """Scores of several that were checked, by whoever works."""
     whole("n", n)
+    check_devices(devices, team.here)
     parts = list(itertools.product(controllers, spans(n, devices=devices)))
     shared = task, dict(controllers), seed
     found = team.map(_score_part, shared, parts, "evaluate")

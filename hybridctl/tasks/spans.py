@@ -24,17 +24,23 @@ class Span(NamedTuple):
 def spans(n: int, size: int = BLOCK, first: int = 0, devices: int = 1) -> list[Span]:
     """N episodes in as few spans as hold `size` each, all of one shape.
 
+    A device has as many lanes as it would have alone, as the rounding of a product of
+    matrices may depend on that; so of few episodes, some devices have none.
+
     Args:
         n: number of episodes.
         size: of a span, at most, for each device.
         first: number of the first episode.
-        devices: that share the lanes of a span, all of them as many.
+        devices: that share the lanes of a span, at most.
 
     Example:
         >>> spans(5, 2)
         [Span(first=0, count=2, ...), ..., Span(first=4, count=1, lanes=2, devices=1)]
+        >>> spans(5, 2, devices=8)
+        [Span(first=0, count=5, lanes=6, devices=3)]
     """
-    each = _up(_up(n, devices), _up(n, devices * size))
+    blocks = _up(n, size)
+    each, devices = _up(n, blocks), min(devices, blocks)
     lanes = devices * each
     starts = range(0, n, lanes)
     return [Span(first + i, min(lanes, n - i), lanes, devices) for i in starts]

@@ -13,6 +13,7 @@ from hybridctl.learn.adam import Adam
 from hybridctl.learn.checkpoint import Checkpoint, flatten, unflatten
 from hybridctl.learn.chunks import run_in_chunks
 from hybridctl.learn.config import Config
+from hybridctl.learn.devices import crew
 from hybridctl.learn.engine import Offer, Take, Totals
 from hybridctl.learn.lane import Lane
 from hybridctl.learn.ppo.networks import Networks
@@ -63,7 +64,7 @@ class Trainer:
     """
 
     def __init__(self, lane: Lane, config: Config):
-        self.lane, self.config = lane, config
+        self.lane, self.config, self.crew = lane, config, crew(config)
         self.limit = config.episode_length or lane.episode_length
         hidden = config.critic_features is not None or config.recurrent is not None
         self.see = seeing(lane, hidden)
@@ -100,8 +101,12 @@ class Trainer:
 
     def run(self, learner: Learner, updates: Array, orders: Array) -> Learner:
         """So many updates, with decisions (or sequences) mixed in these orders."""
-        update = lambda _, now: self._update(now, orders)  # noqa: E731
-        return jax.lax.fori_loop(0, updates, update, learner)
+
+        def run(learner: Learner, updates: Array, orders: Array) -> Learner:
+            update = lambda _, now: self._update(now, orders)  # noqa: E731
+            return jax.lax.fori_loop(0, updates, update, learner)
+
+        return self.crew.program(run)(learner, updates, orders)
 
     def _update(self, learner: Learner, orders: Array) -> Learner:
         """Advance the lanes, and learn from what they met."""
@@ -139,15 +144,20 @@ class Trainer:
             before each unroll [unrolls, lanes, k].
         """
         at, normalizer, config = learner.adam.at, learner.normalizer, self.config
+        crew = self.crew
 
         def act(kept: Array, obs: Array, noise: Array) -> tuple[Array, Array]:
-            z, networks = normalizer(obs, config), self.networks
-            kept = networks.remembered(at, kept, z)
-            return kept, networks.spread(at, z, kept).drawn(noise)
+            z, kept = crew.amid((normalizer(obs, config), kept))
+            kept = self.networks.remembered(at, kept, z)
+            kept, spread = crew.own((kept, self.networks.spread(at, z, kept)))
+            return kept, spread.drawn(noise)
 
         unroll = functools.partial(unrolled, self.lane, self.see, act, self.limit)
         told = lambda lanes, noise: _with(lanes.kept, unroll(lanes, noise))  # noqa: E731
-        lanes, (kept, (batch, cut)) = jax.lax.scan(told, learner.lanes, noise)
+        own = learner.lanes.each(crew.own)
+        own, (kept, (batch, cut)) = jax.lax.scan(told, own, crew.own(noise, 2))
+        lanes, batch = own.each(crew.whole), crew.whole(batch, 2)
+        kept, cut = crew.whole((kept, cut), 1)
         batch = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), batch)
         parts = batch.obs, cut, lanes.obs
         flat = [part.reshape(-1, part.shape[-1]) for part in parts]

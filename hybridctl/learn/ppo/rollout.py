@@ -35,6 +35,11 @@ class Lanes(NamedTuple):
     counts: Array
     kept: Array
 
+    def each(self, f: Callable[["Lanes"], "Lanes"]) -> "Lanes":
+        """A function of all of it where every array begins with the lanes."""
+        found = f(self._replace(counts=self.counts.T))
+        return found._replace(counts=found.counts.T)
+
 
 class Batch(NamedTuple):
     """Decisions of all lanes; shapes begin with [decisions, lanes].

@@ -87,7 +87,7 @@ def test_an_environment_observes_what_is_measured():
     np.testing.assert_allclose(state.obs, seen, rtol=1e-5)
     filled = hc.fill(TEMPLATE, hc.Sequence(u))
     trace = hc.simulate(
-        start.world, filled, start.x, 0.2, loop=TASK.loop, key=start.key
+        start.plant, filled, start.x, 0.2, loop=TASK.loop, key=start.key
     )
     np.testing.assert_array_equal(trace.x, np.stack(xs))
     low = hc.gym.make(TASK, TEMPLATE).observation_space.low

@@ -166,11 +166,6 @@ class LoopState(Shown, eqx.Module):
         return whole(self.own, self.known)
 
     @property
-    def world(self) -> Plant:
-        """The same."""
-        return self.plant
-
-    @property
     def y(self) -> Array:
         """Measurement at the coming tick [n_y]."""
         return self.x if self.measured is None else self.measured

@@ -229,7 +229,7 @@ def _run(record: _Record, controller: Controller, n: int) -> tuple[Any, Any]:
         return now.plant, quiet(loop, now.actuator)
 
     def heard(state: Any, now: Loop, noise: Any) -> Any:
-        return replace(state, measured=noisy(now, state.world, state.x, noise))
+        return replace(state, measured=noisy(now, state.plant, state.x, noise))
 
     @jax.jit
     def whole(x0: Any, p: Any, hand: Any, force: Any, noise: Any) -> Any:

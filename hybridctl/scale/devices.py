@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Shaped
 
 from hybridctl.checks import count, require
 
@@ -17,7 +18,7 @@ CURE = (
 )
 
 
-def laid_out(lanes: Array, devices: int) -> Array:
+def laid_out(lanes: Shaped[Array, "n ..."], devices: int) -> Array:
     """An array with equally many of its rows on each of the first few devices.
 
     What is computed from it row by row stays where it is: a simulation of starts, a

@@ -108,18 +108,17 @@ def common_period(clocks: Sequence[Clock]) -> float:
     return float(Fraction(whole, least))
 
 
-def check_pace(plant: Any, dt: Any, solver: str = "rk4") -> None:
+def check_pace(pace: float | None, dt: Any, solver: str = "rk4") -> None:
     """Refuse a discrete plant in another period than its own, or to be integrated.
 
     Args:
-        plant: any.
+        pace: its period [s]; None: the plant is not discrete.
         dt: control period [s].
         solver: by name.
 
     Raises:
         ValueError: with the cure.
     """
-    pace = getattr(plant, "pace", None)
     if pace is None:
         return
     require(

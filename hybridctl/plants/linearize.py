@@ -155,7 +155,7 @@ def stepping(
     """
     from hybridctl.plants.clocks import check_pace  # late: few plants have one
 
-    check_pace(plant, dt)
+    check_pace(plant.pace, dt)
     return linearize(plant, equilibrium)
 
 

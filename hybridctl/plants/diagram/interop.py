@@ -76,7 +76,7 @@ def _nonlinear(system: Any) -> Any:
     names = [tuple(n.replace(".", "_") for n in row) for row in (
         system.state_labels, system.input_labels, system.output_labels)]  # fmt: skip
     if system.nstates:
-        return ControlSystem(f, h, *names)
+        return ControlSystem(f, h, *names)  # pyright: ignore  # units are none
     return Given(h, names[1])
 
 

@@ -137,7 +137,7 @@ def transfer(
     if dt is not None:
         A, B, C, D = _companion(num, den)
         return DiscreteStateSpace(A=A, B=B, C=C, D=D, dt=dt)
-    return TransferFunction(num=num, den=den)
+    return TransferFunction(num=num, den=den)  # pyright: ignore  # units are none
 
 
 def _companion(num: Any, den: Any) -> tuple[Any, Any, Any, Any]:
@@ -220,7 +220,7 @@ def state_space(
     if dt is not None:
         names = dict(zip(("states", "inputs", "measures"), told, strict=True))
         return DiscreteStateSpace(A=A, B=B, C=C, D=D, dt=dt, **names)
-    return StateSpace(A, B, C, D, *told)
+    return StateSpace(A, B, C, D, *told)  # pyright: ignore  # units are none
 
 
 def _names(

@@ -71,7 +71,7 @@ docs: .venv/.installed ## build the documentation into site/
 bench: .venv/.installed ## measure the speed of the closed loop
 	$(RUN) benchmarks.questions.speed $(ARGS)
 
-bench-peers: .venv/.installed .venv-peers/.installed ## learn beside stable-baselines3
+bench-peers: .venv/.installed .venv-peers/.installed ## learn beside stable-baselines3, RLtools
 	$(RUN) benchmarks.questions.learn $(ARGS)
 
 lint: .venv/.installed ## check style, format and types
@@ -117,7 +117,7 @@ endif
 
 # What hybridctl is measured beside has packages of its own, on the same Python.
 .venv-peers/.installed: benchmarks/peers/requirements.txt | .venv/.installed
-	@echo 'Installing stable-baselines3 and torch into .venv-peers (5 GB on Linux) ...'
+	@echo 'Installing stable-baselines3, torch, RLtools in .venv-peers (5 GB on Linux) ...'
 	@.venv/bin/python -m venv --clear .venv-peers
 	@.venv-peers/bin/python -m pip install -qq --disable-pip-version-check --no-input \
 	    -r benchmarks/peers/requirements.txt

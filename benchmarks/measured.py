@@ -222,6 +222,11 @@ def learning() -> str:
             ('`engine="brax"`', "brax", ("brax cold", "brax warm")),
             ('`algorithm="sac"`', "sac", ("sac cold", "sac warm")),
             ("stable-baselines3, tuned for it too", "sb3", ("sb3", "sb3")),
+            (
+                "RLtools, too; cold with g++",
+                "rltools",
+                ("rltools cold", "rltools warm"),
+            ),
         )
         if engine in solved
     ]
@@ -252,6 +257,8 @@ def ratios(result: dict[str, Any]) -> str:
         "jax warm/brax warm": "of brax's warm",
         "jax cold/sb3": "of stable-baselines3's, cold",
         "jax warm/sb3": "of stable-baselines3's, warm",
+        "jax cold/rltools cold": "of RLtools's, cold",
+        "jax warm/rltools warm": "of RLtools's, warm",
     }
     found = [
         f"{ratio[name]:.2f} {said}" for name, said in words.items() if name in ratio

@@ -1,6 +1,7 @@
 """Is the task of the peers ours? Episodes in float64, compared period by period."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -41,6 +42,21 @@ def difference(peer: Peer) -> float:
     if not failed[lived].any() or failed[lived].sum() == len(starts):
         raise SystemExit("the comparison needs episodes that fail and that do not")
     return float(np.abs(theirs["error"] - error)[lived].max())
+
+
+def save(path: Path, learned: dict[str, Any]) -> None:
+    """What RLtools learned, which observes the error, as a file of ours."""
+    up = hc.tasks.get("balance").target.x
+    layers, scale = learned["layers"], np.array(learned["precision"])
+    policy = hc.Policy(
+        hc.Features(len(up), tuple(range(len(up)))),
+        [np.array(layer["weights"]) for layer in layers],
+        [np.array(layer["biases"]) for layer in layers],
+        up + np.array(learned["mean"]),
+        1 / scale,
+        squash="clip",
+    )
+    hc.save(path, policy)
 
 
 def _failed(task: Any, error: np.ndarray) -> Any:

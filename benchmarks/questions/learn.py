@@ -1,4 +1,4 @@
-"""How long until PPO holds the pole? Both engines and stable-baselines3, side by side.
+"""How long until PPO holds the pole? Both engines, stable-baselines3 and RLtools.
 
 All train pure PPO, and brax SAC, on `balance` with |u| <= 1 N, seed by seed in turn,
 each run in a process of its own, until 128 validation episodes last 990 of 1000 periods
@@ -6,17 +6,19 @@ and 128 others confirm it. Seconds count from the start of the process, with imp
 "cpu" are those of the processor, which other work on the machine disturbs less.
 hybridctl's engines run twice each, cold with an empty compilation cache and warm with
 the cache of the cold run. What was learned is then scored on 128 more episodes
-("length"), ours from its file in a new process. Writes benchmarks/results/learn.json;
-until all seeds are done, or if it is interrupted, learn.part.json has what there is.
+("length"), ours and RLtools's from a file in a new process. RLtools is C++: "cold" has
+g++, "warm" is the program alone. Writes benchmarks/results/learn.json; until all seeds
+are done, or if it is interrupted, learn.part.json has what there is.
 
 On one core: `taskset -c 0 python -m benchmarks.questions.learn`. `make bench-peers`
-installs stable-baselines3 apart from hybridctl and runs this; without it, it is left
-out.
+installs stable-baselines3 and RLtools apart from hybridctl and runs this; what is not
+there is left out, RLtools also without g++.
 """
 
 import functools
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -36,6 +38,7 @@ RESULT = results.path("learn")
 PART = results.path("learn.part")
 PEERS = results.ROOT / ".venv-peers" / "bin" / "python"
 TARGET = 990.0
+PACKAGES = {"sb3": "stable-baselines3", "rltools": "rltools"}
 WAYS = {"jax": ("jax", "ppo"), "brax": ("brax", "ppo"), "sac": ("brax", "sac")}
 
 PROCESS = """
@@ -85,21 +88,46 @@ def ours(way: str, seed: int, show: Callable[[str], None]) -> dict[str, Any]:
         return {**run, **python(AGAIN, saved)}
 
 
-def theirs(peers: Path, job: dict[str, Any]) -> dict[str, Any]:
-    """What peers/sb3.py makes of a job."""
-    return process(peers, "-m", "benchmarks.peers.sb3", json.dumps(job))
+def theirs(peers: Path, peer: str, job: dict[str, Any]) -> dict[str, Any]:
+    """What a program in peers makes of a job."""
+    return process(peers, "-m", f"benchmarks.peers.{peer}", json.dumps(job))
+
+
+def train_peer(peers: Path, peer: str, seed: int) -> dict[str, Any]:
+    """A peer's training; RLtools's policy is then scored as ours is."""
+    run = theirs(peers, peer, {"seed": seed, "began": time.time(), "target": TARGET})
+    if learned := run.pop("policy", None):
+        from benchmarks.peers.same import save
+
+        with tempfile.TemporaryDirectory() as name:
+            saved = Path(name) / "ppo.safetensors"
+            save(saved, learned)
+            run |= process(sys.executable, "-c", AGAIN, saved)
+    return run
+
+
+def missing(peers: Path, peer: str) -> str:
+    """Why a peer is left out; nothing if it can run."""
+    package = PACKAGES[peer]
+    asks = [peers, "-c", f"import importlib.metadata as m; m.version({package!r})"]
+    if not peers.exists() or subprocess.run(asks, capture_output=True).returncode:
+        return f"without {package}: it is not in .venv-peers; run make bench-peers"
+    if peer == "rltools" and not shutil.which("g++"):
+        return f"without {package}: there is no g++; install one"
+    return ""
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Seeds that were solved; seconds on the clock and of the processor; ratios."""
+    ways = [way for way in (*WAYS, "rltools") if way in runs[0]]
     of = {
         f"{way} {kind}": [run[way][kind] for run in runs]
-        for way in WAYS
+        for way in ways
         for kind in ("cold", "warm")
     }
     solved = {
         way: sum(run[way]["warm"]["stopped"] == "target" for run in runs)
-        for way in WAYS
+        for way in ways
     }
     if "sb3" in runs[0]:
         of["sb3"] = [run["sb3"] for run in runs]
@@ -112,32 +140,37 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
             kind: {"min": min(t), "median": median[kind], "max": max(t)}
             for kind, t in times.items()
         }
-        pairs = [("jax cold", "brax cold"), ("jax warm", "brax warm")]
-        pairs += [(f"jax {k}", "sb3") for k in ("cold", "warm") if "sb3" in of]
+        pairs = [
+            (f"jax {kind}", other)
+            for kind in ("cold", "warm")
+            for other in (f"brax {kind}", "sb3", f"rltools {kind}")
+            if other in of
+        ]
         result[clock]["ratio"] = {f"{a}/{b}": median[a] / median[b] for a, b in pairs}
     return result
 
 
-def measure(seeds: int, peers: Path | None, bar: Progress) -> dict[str, Any]:
+def measure(seeds: int, peers: Path, there: list[str], bar: Progress) -> dict[str, Any]:
     """Every seed in turn; what is done so far is in the partial result."""
     row = bar.add_task("", total=seeds)
     head: dict[str, Any] = {"about": about()}
     runs: list[dict[str, Any]] = []
-    if peers:
+    if there:
         from benchmarks.peers.same import (
             difference,  # imports hybridctl and so sets XLA's flags
         )
 
         bar.update(row, description="comparing the tasks")
-        head["difference"] = difference(functools.partial(theirs, peers))
+        head["difference"] = {
+            peer: difference(functools.partial(theirs, peers, peer)) for peer in there
+        }
     for seed in range(seeds):
         show = lambda kind, s=seed: bar.update(row, description=f"seed {s}: {kind}")  # noqa: E731
         trained = {way: ours(way, seed, show) for way in WAYS}
         runs.append({"seed": seed, **trained})
-        if peers:
-            show("stable-baselines3")
-            job = {"seed": seed, "began": time.time(), "target": TARGET}
-            runs[-1]["sb3"] = theirs(peers, job)
+        for peer in there:
+            show(PACKAGES[peer])
+            runs[-1][peer] = train_peer(peers, peer, seed)
         results.write(PART, {**head, **summary(runs), "runs": runs})
         bar.advance(row)
     return {**head, **summary(runs), "runs": runs}
@@ -148,14 +181,16 @@ def main(seeds: int = 5, peers: Path = PEERS) -> None:
 
     Args:
         seeds: number of seeds.
-        peers: the Python that has stable-baselines3.
+        peers: the Python that has stable-baselines3 and RLtools.
     """
     PART.unlink(missing_ok=True)
     with Progress() as bar:
-        if not peers.exists():
-            bar.print(f"without stable-baselines3: no {peers}; run make bench-peers")
+        why = {peer: missing(peers, peer) for peer in PACKAGES}
+        for reason in filter(None, why.values()):
+            bar.print(reason)
         try:
-            result = measure(seeds, peers if peers.exists() else None, bar)
+            there = [peer for peer in PACKAGES if not why[peer]]
+            result = measure(seeds, peers, there, bar)
         except KeyboardInterrupt:
             raise SystemExit(f"interrupted; finished seeds are in {PART}") from None
     PART.replace(RESULT)

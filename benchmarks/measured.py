@@ -402,7 +402,31 @@ def rig() -> str:
         f"samples the machine settles from {seen['encoders']['success']:.1%} of "
         f"{seen['n']} starts of `global`, at J {seen['encoders']['J']:.1f}; with the "
         f"whole state from {seen['state']['success']:.1%} at {seen['state']['J']:.1f}.",
+        _published(result["published"]),
         "From `benchmarks/questions/rig.py`.",
+    )
+
+
+def _published(found: dict[str, Any]) -> str:
+    """What the logs of somebody else's pendulum say of it."""
+    light, heavy = found["pendulum_500g"], found["pendulum_1kg"]
+    lengths, rms, held = (
+        [f"{1e3 * value:{digits}}" for value in row]
+        for digits, row in (
+            (".0f", [log["values"]["L"] for log in (light, heavy)]),
+            (".1f", [log["rms"] for log in (light, heavy)]),
+            (".1f", [log["held"] for log in (light, heavy)]),
+        )
+    )
+    ratio = heavy["values"]["m"] / light["values"]["m"]
+    return (
+        "Two logs that others published (`benchmarks/logs`): a pendulum of 500 mm with "
+        f"a weight of 0.5 kg, then of 1 kg. Found: {' and '.join(lengths)} mm, and "
+        f"{ratio:.2f} times the mass, up to the scale of the torque, which is what the "
+        f"motor's driver says. The model follows within {' and '.join(rms)} mrad (rms) "
+        f"and predicts the last quarter within {' and '.join(held)}; a count of the "
+        "encoder is 2.9. What is left is not white: the counts, and dry friction, "
+        "which a torque of one size does not tell from mass."
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import hybridctl as hc
 from hybridctl import cli
-from hybridctl.design.solution import ljung_box
+from hybridctl.design.identification.solution import ljung_box
 from hybridctl.loop.units import FACTORS
 
 DT, LIMIT = 0.02, 10.0

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from hybridctl.design.figures import nyquist as nyquist
     from hybridctl.design.figures import root_locus as root_locus
     from hybridctl.design.figures import step_response as step_response
-    from hybridctl.design.fit import Fit as Fit
-    from hybridctl.design.fit import Quality as Quality
-    from hybridctl.design.identify import identify as identify
+    from hybridctl.design.identification.fit import Fit as Fit
+    from hybridctl.design.identification.fit import Quality as Quality
+    from hybridctl.design.identification.identify import identify as identify
     from hybridctl.design.margins import Margins as Margins
     from hybridctl.design.margins import margins as margins
     from hybridctl.design.place import place as place

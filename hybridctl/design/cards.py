@@ -8,7 +8,7 @@ import numpy as np
 from hybridctl.describe import Card, Known, names, number, quantity, tells
 from hybridctl.design.attraction import Attraction
 from hybridctl.design.closedloop import LinearLoop
-from hybridctl.design.fit import SURE, Fit, Quality
+from hybridctl.design.identification.fit import SURE, Fit, Quality
 from hybridctl.design.margins import Margins
 from hybridctl.design.riccati import LQRDesign
 

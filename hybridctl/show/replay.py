@@ -6,7 +6,7 @@ from typing import Any, overload
 
 from hybridctl.checks import fail, require
 from hybridctl.controllers import Controller
-from hybridctl.design.replayed import replayed
+from hybridctl.design.identification.replayed import replayed
 from hybridctl.loop import Log, Loop, Trace
 from hybridctl.plants import Plant
 from hybridctl.show.live.replay import rerun
@@ -56,11 +56,11 @@ def replay(
 
     Example:
         >>> import hybridctl as hc
-        >>> plant, push = hc.Pendulum(L=0.7), hc.Sequence([[1.0]] * 50)
-        >>> log = hc.Log.from_trace(hc.simulate(plant, push, [0.5, 0.0], 1.0))
+        >>> plant, push = hc.Pendulum(L=0.7), hc.Sequence([[1.0]] * 100)
+        >>> log = hc.Log.from_trace(hc.simulate(plant, push, [0.5, 0.0], 2.0))
         >>> rest = replay(hc.Pendulum(L=0.8), log)["theta"] - log["theta"]
         >>> print(abs(rest).max().round(2))
-        0.22
+        0.11
         >>> hc.replay({"format": "diary"})
         Traceback (most recent call last):
         ...

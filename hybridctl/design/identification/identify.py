@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import count, require
-from hybridctl.design.fit import Fit
-from hybridctl.design.fitting import Fitting
-from hybridctl.design.recorded import LEAST, Recorded
-from hybridctl.design.unknowns import LATEST, Unknowns
+from hybridctl.design.identification.fit import Fit
+from hybridctl.design.identification.fitting import Fitting
+from hybridctl.design.identification.recorded import LEAST, Recorded
+from hybridctl.design.identification.unknowns import LATEST, Unknowns
 from hybridctl.kinds import checked
 from hybridctl.loop import Log, Loop
 from hybridctl.plants import Plant

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import require
-from hybridctl.design.fit import Quality
-from hybridctl.design.shooting import Shooting
+from hybridctl.design.identification.fit import Quality
+from hybridctl.design.identification.shooting import Shooting
 from hybridctl.loop import Log, Loop
 
 SAME = 1e-5  # of unit columns: below it nothing tells two parameters apart

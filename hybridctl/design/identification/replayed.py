@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.controllers import Sequence
-from hybridctl.design.fitting import Fitting
-from hybridctl.design.recorded import Recorded
-from hybridctl.design.shooting import LENGTH
+from hybridctl.design.identification.fitting import Fitting
+from hybridctl.design.identification.recorded import Recorded
+from hybridctl.design.identification.shooting import LENGTH
 from hybridctl.kinds import checked
 from hybridctl.loop import Log, Loop, Trace, simulate
 from hybridctl.plants import Plant

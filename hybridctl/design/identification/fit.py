@@ -111,6 +111,6 @@ class Fit(Shown):
         Returns:
             The matplotlib figure.
         """
-        from hybridctl.design.fit_plot import plot_fit
+        from hybridctl.design.identification.plot import plot_fit
 
         return plot_fit(self)

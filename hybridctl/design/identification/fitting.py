@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import require
-from hybridctl.design.recorded import Recorded
-from hybridctl.design.shooting import (
+from hybridctl.design.identification.recorded import Recorded
+from hybridctl.design.identification.shooting import (
     LENGTH,
     TIGHT,
     Cut,
@@ -17,8 +17,8 @@ from hybridctl.design.shooting import (
     Shooting,
     starts,
 )
-from hybridctl.design.solution import Solution
-from hybridctl.design.unknowns import Unknowns
+from hybridctl.design.identification.solution import Solution
+from hybridctl.design.identification.unknowns import Unknowns
 from hybridctl.loop import Log, Loop
 from hybridctl.plants import Plant
 from hybridctl.precision import float64

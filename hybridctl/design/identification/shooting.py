@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from hybridctl.checks import fail
-from hybridctl.design.unknowns import Unknowns
+from hybridctl.design.identification.unknowns import Unknowns
 from hybridctl.loop import Log, Loop
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import fixed_motion

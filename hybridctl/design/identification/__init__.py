@@ -1,0 +1,1 @@
+"""From a log to a model: what was recorded, multiple shooting, how sure a fit is."""

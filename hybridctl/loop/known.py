@@ -26,8 +26,9 @@ class Known:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Known) and self._hash == other._hash
-        return self is other or (same and self._content == other._content)
+        if self is other or not isinstance(other, Known):
+            return self is other
+        return self._hash == other._hash and self._content == other._content
 
 
 def _bits(leaf: Any) -> Any:

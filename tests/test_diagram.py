@@ -403,6 +403,18 @@ def test_delay_and_discrete_blocks_step_as_they_say():
     assert seen == [(0, 0), (0, 0), (1, 0), (2, 1)]
 
 
+def test_the_linear_model_is_that_of_a_controller_that_has_begun():
+    """A PI holds its input at the first instant; its integral counts from then on."""
+    kp, ki, h = 2.0, 3.0, 0.1
+    pi = hc.Sampled(hc.PID("y", kp, ki, dt=h, follow=True), h)
+    d = hc.Diagram({"P": LAG, "pi": pi}, {"pi": "P", "pi.r": "r", "P": "pi"}, ["r"])
+    A, _ = hc.linearize(d, d.rest())
+    a = np.exp(-h)
+    known = [[a - (1 - a) * kp, 1 - a], [-ki * h, 1.0]]
+    found = np.sort_complex(np.linalg.eigvals(A))[-2:]
+    np.testing.assert_allclose(found, np.sort_complex(np.linalg.eigvals(known)), 1e-9)
+
+
 @pytest.mark.slow
 def test_several_rates_are_the_same_by_every_solver():
     inner = hc.Sampled(hc.StateFeedback([[2.0]], [0.0], [0.0]), 0.01)

@@ -1,9 +1,11 @@
 """The linear model of a plant with sampled parts, over their common period."""
 
+import functools
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
@@ -20,7 +22,8 @@ def slopes_of_a_period(plant: Any, x: NDArray, u: NDArray) -> Slopes:
     """x⁺ - x over the common period of a sampled plant's clocks, and its Jacobians.
 
     Flow and samples one after the other, each linear where the plant rests. What are
-    whole numbers (modes, ages) does not count as moving.
+    whole numbers (modes, ages) does not count as moving: they are what they become once
+    every clock has ticked.
 
     Args:
         plant: a `SampledPlant`.
@@ -35,6 +38,26 @@ def slopes_of_a_period(plant: Any, x: NDArray, u: NDArray) -> Slopes:
 
 
 def _slopes(plant: Any, x: NDArray, u: NDArray) -> Slopes:
+    x, still = _begun(plant, x, u)
+    derived = jax.tree.map(np.asarray, derivatives(plant, x, u))
+    flow, (n, m) = derived[0], np.shape(derived[1][1])
+    moved, A, B = np.zeros(n), np.eye(n), np.zeros((n, m))
+    flows = functools.cache(functools.partial(_held, *derived[1]))
+    samples = functools.cache(functools.partial(_sampled, plant, x, u))
+    for due, length in _legs(plant):
+        after, (As, Bs) = jax.tree.map(np.asarray, samples(due))
+        Af, Bf = flows(length)
+        A, B = Af @ As @ A, Af @ (As @ B + Bs) + Bf
+        moved += after - x
+    return (moved + flow) * ~still, (A - np.eye(n), B)
+
+
+def _legs(plant: Any) -> list[tuple[tuple, float]]:
+    """Which clocks tick at an instant of the common period, and how long until another.
+
+    Raises:
+        ValueError: there are too many.
+    """
     dt = common_period(plant.clocks)
     steps, rows = grid(plant.clocks, dt)
     ticks = sorted({i for row in rows for i in range(row.first, steps, row.every)})
@@ -44,28 +67,24 @@ def _slopes(plant: Any, x: NDArray, u: NDArray) -> Slopes:
         f"instants; at most {MOST} can be linearized: choose periods that divide one "
         "another",
     )
-    flow, (Ac, Bc) = jax.tree.map(np.asarray, derivatives(plant, x, u))
-    n, moved = len(x), np.zeros(len(x))
-    A, B = np.eye(n), np.zeros((n, len(u)))
-    for i, until in zip(ticks, [*ticks[1:], steps + ticks[0]], strict=True):
-        due = tuple(row.due(0, steps, i) for row in rows)
-        count = np.asarray([row.count(0, steps, i) for row in rows], np.int32)
-        instant = _sampled(plant, np.float64(i * dt / steps), x, u, due, count)
-        after, (As, Bs) = jax.tree.map(np.asarray, instant)
-        Af, Bf = _held(Ac, Bc, (until - i) * dt / steps)
-        A, B = Af @ As @ A, Af @ (As @ B + Bs) + Bf
-        moved += after - x
-    whole = np.zeros(n)
-    whole[list(plant.whole)] = 1.0
-    return (moved + flow) * (1 - whole), (A - np.eye(n), B)
+    ends = zip(ticks, [*ticks[1:], steps + ticks[0]], strict=True)
+    return [(tuple(row.due(0, steps, i) for row in rows), (until - i) * dt / steps)
+            for i, until in ends]  # fmt: skip
+
+
+def _begun(plant: Any, x: NDArray, u: NDArray) -> tuple[NDArray, NDArray]:
+    """The state, its whole numbers those after every clock has ticked, and which."""
+    still = np.isin(np.arange(len(x)), plant.whole)
+    after, _ = _sampled(plant, x, u, (True,) * len(plant.clocks))
+    return np.where(still, after, x), still
 
 
 @eqx.filter_jit
-def _sampled(plant: Any, t: Any, x: Any, u: Any, due: tuple, count: Any) -> Any:
-    """X after an instant, and its Jacobians; compiled for each set of due clocks."""
+def _sampled(plant: Any, x: Any, u: Any, due: tuple) -> Any:
+    """X after the first instant at which these clocks tick, and its Jacobians."""
 
     def after(x: Array, u: Array) -> Array:
-        return plant.sample(t, x, u, due, list(count))
+        return plant.sample(jnp.zeros(()), x, u, due, [0] * len(due))
 
     return after(x, u), jax.jacfwd(after, (0, 1))(x, u)
 

@@ -116,11 +116,14 @@ endif
 	@pwd -P > $@
 
 # What hybridctl is measured beside has packages of its own, on the same Python.
-.venv-peers/.installed: benchmarks/peers/requirements.txt | .venv/.installed
+.venv-peers/.installed: benchmarks/peers/requirements.txt benchmarks/peers/rltools.txt \
+    | .venv/.installed
 	@echo 'Installing stable-baselines3, torch, RLtools in .venv-peers (5 GB on Linux) ...'
 	@.venv/bin/python -m venv --clear .venv-peers
 	@.venv-peers/bin/python -m pip install -qq --disable-pip-version-check --no-input \
 	    -r benchmarks/peers/requirements.txt
+	@.venv-peers/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+	    -r benchmarks/peers/rltools.txt || echo 'Without RLtools, which pip did not get.'
 	@touch $@
 
 define PROBE

@@ -222,11 +222,7 @@ def learning() -> str:
             ('`engine="brax"`', "brax", ("brax cold", "brax warm")),
             ('`algorithm="sac"`', "sac", ("sac cold", "sac warm")),
             ("stable-baselines3, tuned for it too", "sb3", ("sb3", "sb3")),
-            (
-                "RLtools, too; cold with g++",
-                "rltools",
-                ("rltools cold", "rltools warm"),
-            ),
+            ("RLtools, tuned too", "rltools", ("rltools cold", "rltools warm")),
         )
         if engine in solved
     ]
@@ -239,7 +235,7 @@ def learning() -> str:
         f"Seconds on {result['about']['cores']} core, cold with an empty compilation "
         "cache and warm with a full one:",
         table(("", "solved", "cold", "warm"), rows),
-        f"{ratios(result)}From `benchmarks/questions/learn.py`.",
+        f"{ratios(result)}{compiling(result)}From `benchmarks/questions/learn.py`.",
         *engines(),
     )
 
@@ -264,6 +260,15 @@ def ratios(result: dict[str, Any]) -> str:
         f"{ratio[name]:.2f} {said}" for name, said in words.items() if name in ratio
     ]
     return f"Its median processor time is {', '.join(found)}. "
+
+
+def compiling(result: dict[str, Any]) -> str:
+    """What RLtools's templates take before it trains."""
+    runs = [run["rltools"]["cold"] for run in result["runs"] if "rltools" in run]
+    if not runs:
+        return ""
+    seconds = np.median([run["compile"] for run in runs])
+    return f"RLtools is C++; cold, g++ takes {seconds:.1f} s of its time. "
 
 
 def engines() -> tuple[str, ...]:

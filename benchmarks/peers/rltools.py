@@ -2,8 +2,8 @@
 
 `benchmarks/questions/learn.py` runs this as it runs sb3.py, with the same jobs.
 RLtools is C++ templates, so each training compiles rltools.cpp with g++ -Ofast: "cold"
-has that, "warm" is the program alone. BLAS is OpenBLAS, with which a step takes as long
-as with MKL; it compiles sooner and is much smaller.
+has that, "warm" is the program alone, neither has this Python. BLAS is OpenBLAS: a step
+takes as long as with MKL, which compiles longer and is much larger.
 
 Tuned for the processor seconds of "warm" on seeds that the benchmark does not use.
 """

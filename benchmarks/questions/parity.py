@@ -59,10 +59,6 @@ def main(
     parity.PATIENCE = float("inf")
     kept = results.known(RESULT).get("controllers", {}) if keep else {}
     found = dict(kept)
-    for name in track(names or [*pilots.CONTROLLERS, *pilots.OWN]):
-        found[name] = kept.get(name, {}) | {kind: ride(name, kind) for kind in kinds}
-        print(name, json.dumps(found[name]), flush=True)
-        pilots.recorded.cache_clear()  # it is large
     allowed = {kind: parity.TOLERANCE[MEASURE.get(kind, kind)] for kind in KINDS}
     record = {
         "about": about(),
@@ -70,7 +66,11 @@ def main(
         "closed_loop_periods": LOOPS * PERIODS,
         "controllers": found,
     }
-    results.write(RESULT, record)
+    for name in track(names or [*pilots.CONTROLLERS, *pilots.OWN]):
+        found[name] = kept.get(name, {}) | {kind: ride(name, kind) for kind in kinds}
+        print(name, json.dumps(found[name]), flush=True)
+        pilots.recorded.cache_clear()  # it is large
+        results.write(RESULT, record)  # hours may follow
 
 
 if __name__ == "__main__":

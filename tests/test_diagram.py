@@ -591,6 +591,10 @@ def test_drawings_have_every_block_and_only_right_angles():
             assert x == a or y == b
     assert drive()._repr_svg_() == svg and ">(2s + 1) / (0.05s + 1)<" in servo().draw()
     assert "sampled  m every 0.02 s, amp.c every 0.005 s" in str(drive())
+    assert "low = -24, high = 24" in str(hc.Saturation(24.0))
+    parted = hc.Diagram({"e": less, "P": LAG, "Q": LAG}, {"e.r": "r", "e.y": "Q",
+                        "P": "e", "Q": "P"}, ["r"], ["Q"]).draw()  # fmt: skip
+    assert parted.count("<circle") == 1
 
 
 def test_systems_of_python_control_come_and_go():

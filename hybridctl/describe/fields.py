@@ -64,7 +64,7 @@ def units_of(cls: type) -> dict[str, str]:
     docs = (inspect.cleandoc(vars(c).get("__doc__") or "") for c in cls.__mro__[::-1])
     for named, words in re.findall(entry, "\n".join(docs), re.MULTILINE):
         found = re.search(r"\[([^\]\d][^\]]*)\]", words)
-        if found and not found[1].startswith("n_"):
+        if found and not re.match(r"n(_|$)", found[1]):  # that is a shape
             units |= {name: found[1] for name in named.split(", ")}
     return units
 

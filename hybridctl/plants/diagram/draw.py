@@ -1,6 +1,7 @@
 """A diagram as a picture: blocks as boxes, wires at right angles, ports named."""
 
 import html
+import itertools
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -174,18 +175,20 @@ def _dots(drawn: Layout) -> list[str]:
     ways: dict[Pin, list[tuple]] = {}
     for line in drawn.lines:
         ways.setdefault(line.source, []).append(line.points)
-    found = []
-    for several in ways.values():
-        levels = {points[1]: set() for points in several}
-        for points in several:
-            levels[points[1]].add(points[2][1])
-        for (x, y), to in levels.items():
-            sides = {(level > y) - (level < y) for level in to}
-            if len(sides) > 1:
-                found.append(
-                    f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.6' fill='{WIRE}'/>"
-                )
-    return found
+    pairs = (pair for row in ways.values() for pair in itertools.combinations(row, 2))
+    places = {_parting(*pair) for pair in pairs} - {None}
+    return [f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.6' fill='{WIRE}'/>"
+            for x, y in sorted(places)]  # fmt: skip
+
+
+def _parting(a: tuple, b: tuple) -> tuple[float, float] | None:
+    """The last point that two ways from one pin share; None: the pin itself."""
+    same = next(i for i, (p, q) in enumerate(zip(a, b, strict=False)) if p != q)
+    corner, ends = a[same - 1], (a[same], b[same])
+    towards = {tuple(np.sign(np.subtract(end, corner))) for end in ends}
+    if len(towards) == 1:  # one turns off where the other goes straight on
+        return min(ends, key=lambda end: float(np.abs(np.subtract(end, corner)).sum()))
+    return corner if same > 1 else None
 
 
 def _ports(drawn: Layout) -> list[str]:

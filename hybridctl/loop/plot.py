@@ -73,8 +73,9 @@ def plot_log(log: Any, model: Any = None, held: Any = (), figure: Any = None) ->
                 axis.plot(model.t, model[name], color=COLOURS[1], label="model", **how)
             axis.set_ylabel(titled(log, name))
         figure.axes[-1].set_xlabel("time [s]")
-        if model is not None:
-            figure.axes[0].legend(loc="upper right", ncols=2)
+        if model is not None:  # above, where it covers nothing
+            place = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
+            figure.axes[0].legend(ncols=2, markerscale=4, **place)
     return figure
 
 

@@ -275,7 +275,7 @@ def function() -> hc.Plant:
     )
 
 
-@hc.register
+@hc.register(name=f"{__name__}.swung")  # benchmarks have this module as tests.zoo
 def swung(x: jax.Array, u: jax.Array, p: dict) -> jax.Array:
     """A pendulum 50 ms later."""
     plant = hc.Pendulum(m=p["m"], friction=0.1)

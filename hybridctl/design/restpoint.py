@@ -137,8 +137,8 @@ def _checked(
 def _from(system: _System, start: Equilibrium, r: NDArray) -> _Found:
     plant, controller, loop, _ = system
     state = settled(plant, controller, loop, start, r)
-    chain = Chain(loop, controller, dataclasses.replace(state, plant=None, r=None))
-    return _newton(system, chain, r)
+    memories = dataclasses.replace(state, own=None, known=None, r=None)
+    return _newton(system, Chain(loop, controller, memories), r)
 
 
 def _modes(state: LoopState) -> list[int]:

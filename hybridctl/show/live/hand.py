@@ -57,6 +57,11 @@ class _Held(NamedTuple):
     plant: Any
     hand: Array
 
+    @property
+    def pace(self) -> float | None:
+        """Period [s] of a discrete plant, which has no points to pull at."""
+        return self.plant.pace
+
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """Its derivative: q̈ + M⁻¹ Jᵀ F."""
         n = self.plant.n_x // 2

@@ -243,7 +243,7 @@ def _run(record: _Record, controller: Controller, n: int) -> tuple[Any, Any]:
             plant, now = rig(p)
             numbers = eqx.partition(plant, is_number)[0]
             motion = move(force, hand.reshape(-1, 2))
-            state, sample = step(now, controller, replace(state, plant=numbers), motion)
+            state, sample = step(now, controller, replace(state, own=numbers), motion)
             return heard(state, now, noise), (
                 state.x,
                 sample._replace(hits=None, shown=None),

@@ -1,5 +1,6 @@
 """How fast we step beside others, in words."""
 
+import re
 from typing import Any
 
 from benchmarks.lib import results
@@ -11,7 +12,8 @@ NAMES = {
     "brax": "brax, inverted_pendulum",
     "playground": "MuJoCo Playground, CartpoleBalance (MJX)",
     "jaxonomy": "jaxonomy, RLEnv",
-    "jaxonomy machine": "jaxonomy, RLEnv with a sampled state machine",
+    "jaxonomy machine": "jaxonomy, RLEnv with a state machine, by zero crossings",
+    "jaxonomy sampled": "jaxonomy, RLEnv with a state machine, sampled",
 }
 WAYS = {
     "Env": "`Env`, {kind}, `{task}`",
@@ -49,7 +51,7 @@ def row(name: str, found: list[dict[str, Any]]) -> tuple[str, ...]:
 def cell(told: dict[str, Any]) -> str:
     """Steps per second, or what went wrong."""
     if "failed" in told:
-        return told["failed"].partition(":")[0].rpartition(".")[2]
+        return [*re.findall(r"\w+Error", told["failed"]), told["failed"]][-2:][0]
     return f"{told['steps per second']:.2g}" if told else ""
 
 

@@ -96,7 +96,7 @@ def playground(lanes: int, steps: int) -> Round:
     return scanned(lambda: env.reset(keys), env.step, jnp.zeros((lanes, 1)), steps)
 
 
-def jaxonomy(lanes: int, steps: int, machine: bool = False) -> Round:
+def jaxonomy(lanes: int, steps: int, **machine: Any) -> Round:
     """RLEnv around jaxonomy's own cart-pole, with or without a state machine."""
     import jax
     import jax.numpy as jnp
@@ -115,14 +115,14 @@ def jaxonomy(lanes: int, steps: int, machine: bool = False) -> Round:
         def get_done(self, pipeline_state: Any, obs: Any) -> Any:
             return (jnp.abs(obs[1] - jnp.pi) > 0.2).astype(float)
 
-    env = Balance(pumped(plant) if machine else plant, act_size=1, dt=0.02)
+    env = Balance(pumped(plant, **machine) if machine else plant, act_size=1, dt=0.02)
     keys = jax.random.split(jax.random.PRNGKey(0), lanes)
     reset, step = (lambda: jax.vmap(env.reset)(keys)), jax.vmap(env.step)
     return scanned(reset, step, jnp.zeros((lanes, 1)), steps)
 
 
-def pumped(plant: Any) -> Any:
-    """The plant with a force that a sampled state machine adds to its input."""
+def pumped(plant: Any, **timing: Any) -> Any:
+    """The plant with a force that a state machine adds to its input."""
     from jaxonomy import DiagramBuilder
     from jaxonomy.framework.state_machine_builder import StateMachineBuilder
     from jaxonomy.library import Adder, Demultiplexer, Multiplexer
@@ -137,7 +137,7 @@ def pumped(plant: Any) -> Any:
     builder = DiagramBuilder()
     cart, add = builder.add(plant), builder.add(Adder(2))
     split, join = builder.add(Demultiplexer(4)), builder.add(Multiplexer(1))
-    switch = builder.add(modes.build(time_mode="discrete", dt=0.02))
+    switch = builder.add(modes.build(**timing))
     builder.connect(cart.output_ports[0], split.input_ports[0])
     builder.connect(split.output_ports[1], switch.input_ports[0])
     builder.connect(switch.output_ports[0], join.input_ports[0])
@@ -153,25 +153,22 @@ ABOUT = {
     "gymnax": {"integrator": "Euler", "dt": 0.02},
     "brax": {"integrator": "semi-implicit Euler, 2 substeps", "dt": 0.04},
     "playground": {"integrator": "MuJoCo's Euler", "dt": 0.01},
-    "jaxonomy": {"integrator": "Dormand-Prince, adaptive", "dt": 0.02},
-    "jaxonomy machine": {"integrator": "Dormand-Prince, adaptive", "dt": 0.02},
+    "jaxonomy": {"integrator": "Dormand-Prince, adaptive, float64", "dt": 0.02},
 }
-PACKAGES = {
-    "playground": ("playground", "mujoco-mjx"),
-    "jaxonomy machine": ("jaxonomy",),
-}
+PACKAGES = {"playground": ("playground", "mujoco-mjx")}
 MAKERS = {
     "gymnasium": gymnasium, "gymnax": gymnax, "brax": brax, "playground": playground,
     "jaxonomy": jaxonomy,
-    "jaxonomy machine": functools.partial(jaxonomy, machine=True),
+    "jaxonomy machine": functools.partial(jaxonomy, time_mode="agnostic"),
+    "jaxonomy sampled": functools.partial(jaxonomy, time_mode="discrete", dt=0.02),
 }  # fmt: skip
 
 
 def main() -> None:
-    name = sys.argv[1]
+    name = sys.argv[1].split()[0]
     packages = (*PACKAGES.get(name, (name,)), "jax")
     versions = {package: importlib.metadata.version(package) for package in packages}
-    serve(MAKERS[name], ABOUT[name] | {"versions": versions})
+    serve(MAKERS[sys.argv[1]], ABOUT[name] | {"versions": versions})
 
 
 if __name__ == "__main__":

@@ -35,10 +35,13 @@ OURS = [
     for way in ("Env balance", "Env global", "simulate balance")
     for kind in ("plain", "residual", "machine")
 ]
-THEIRS = ["gymnasium", "gymnax", "brax", "playground", "jaxonomy", "jaxonomy machine"]
+THEIRS = [
+    "gymnasium", "gymnax", "brax", "playground", "jaxonomy", "jaxonomy machine",
+    "jaxonomy sampled",
+]  # fmt: skip
 STEPS = {  # of a round, so that it takes a fraction of a second
     "gymnasium": 200, "brax": 100, "playground": 20, "jaxonomy": 20,
-    "jaxonomy machine": 20,
+    "jaxonomy machine": 20, "jaxonomy sampled": 20,
 }  # fmt: skip
 USUAL = 500
 
@@ -65,10 +68,9 @@ class Player:
         self.steps = steps_of(name, lanes)
         home = "own" if name in OURS else "speed"
         words = ["-m", f"benchmarks.peers.{home}", name, str(lanes), str(self.steps)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen(
             [str(python), *words], cwd=results.ROOT, encoding="utf-8",
-            stderr=subprocess.PIPE, **pipes,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.seconds: list[float] = []
         self.about: dict[str, Any] = {}

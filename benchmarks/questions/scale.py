@@ -110,7 +110,8 @@ def tuned(on: Any) -> Any:
 def trained(on: Any) -> Any:
     """All that two trainings would go on from."""
     runs = hc.train(SHORT, LQR + 5.0 * hc.Slot(1), seeds=2, **FEW, on=on)
-    return [np.asarray(v).tobytes() for r in runs for v in r.checkpoint.arrays.values()]
+    kept: list[Any] = [run.checkpoint for run in runs]
+    return [np.asarray(v).tobytes() for one in kept for v in one.arrays.values()]
 
 
 def suite(on: Any) -> Any:
@@ -302,7 +303,7 @@ def on_devices() -> None:
     """The same work on one device and on four, in turns, after each has compiled."""
     task = hc.tasks.get("global", seconds=4.0)
     machine, template = hc.reference("machine", task), hc.template("residual", task)
-    size = {"steps": 262_144, "num_evals": 2, "target": np.inf, "progress": False}
+    size = {"steps": 327_680, "num_evals": 6, "target": np.inf, "progress": False}
 
     def evaluated(n: int) -> tuple[float, Any]:
         began = time.perf_counter()

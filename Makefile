@@ -71,8 +71,10 @@ docs: .venv/.installed ## build the documentation into site/
 bench: .venv/.installed ## measure the speed of the closed loop
 	$(RUN) benchmarks.questions.speed $(ARGS)
 
-bench-peers: .venv/.installed .venv-peers/.installed ## learn beside stable-baselines3, RLtools
+PEERS = .venv-peers/.installed .venv-speed/.installed
+bench-peers: .venv/.installed $(PEERS) ## learn and step beside other libraries
 	$(RUN) benchmarks.questions.learn $(ARGS)
+	$(RUN) benchmarks.questions.peers
 
 lint: .venv/.installed ## check style, format and types
 	.venv/bin/ruff check
@@ -88,7 +90,8 @@ pins: ## write constraints.txt anew (needs uv)
 	    --no-header --no-annotate --quiet -o constraints.txt
 
 clean: ## remove .venv, caches and what the demo wrote; runs/ stays
-	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .hypothesis build dist demo site
+	rm -rf .venv .venv-peers .venv-speed .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist demo site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- the environment
@@ -124,6 +127,13 @@ endif
 	    -r benchmarks/peers/requirements.txt
 	@.venv-peers/bin/python -m pip install -qq --disable-pip-version-check --no-input \
 	    -r benchmarks/peers/rltools.txt || echo 'Without RLtools, which pip did not get.'
+	@touch $@
+
+.venv-speed/.installed: benchmarks/peers/speed.txt | .venv/.installed
+	@echo 'Installing gymnax, jaxonomy and playground into .venv-speed (2 GB) ...'
+	@.venv/bin/python -m venv --clear .venv-speed
+	@.venv-speed/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+	    -r benchmarks/peers/speed.txt
 	@touch $@
 
 define PROBE

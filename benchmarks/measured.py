@@ -4,19 +4,21 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.lib import index
+from benchmarks.lib import index, words_cluster
 from benchmarks.lib.results import ROOT, load
 from benchmarks.lib.words import section, table, with_interval
 from benchmarks.lib.words_blocks import blocks
 from benchmarks.lib.words_drive import driving
 from benchmarks.lib.words_embed import adapters, files, latency, parity
 from benchmarks.lib.words_live import live
+from benchmarks.lib.words_peers import peers
 from benchmarks.lib.words_scale import scale
 from benchmarks.lib.words_suite import share_table, suite
 from benchmarks.lib.words_value import headline, optimum, value
 
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "measured.md"
+SCALE = ROOT / "docs" / "scale.md"
 BEGIN = "<!-- measured: benchmarks/measured.py writes this -->"
 END = "<!-- end of measured -->"
 
@@ -473,8 +475,8 @@ def page() -> str:
     parts = (
         suite(), value(), optimum(), bounds(), longer(), statistics(), falsifier(),
         leaderboard(), design(), worlds(), latency(), parity(), live(), driving(),
-        files(), adapters(), learning(), memory(), clones(), rig(), speed(), blocks(),
-        scale(), films(),
+        files(), adapters(), learning(), memory(), clones(), rig(), speed(), *peers(),
+        blocks(), scale(), films(),
     )  # fmt: skip
     return "\n\n".join((TITLE, machine(), *parts)) + "\n"
 
@@ -494,6 +496,7 @@ def main() -> None:
     """Write the pages, and put the table into the README."""
     index.PAGE.write_text(index.page(), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
+    SCALE.write_text(words_cluster.page(), encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     start, end = text.index(BEGIN), text.index(END) + len(END)
     README.write_text(text[:start] + measured() + text[end:], encoding="utf-8")

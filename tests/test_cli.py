@@ -162,7 +162,8 @@ def test_user_errors_are_one_sentence(arguments, message, tmp_path, capsys):
 @pytest.mark.slow
 def test_tables_and_runs_are_the_same_whoever_works(tmp_path, capsys):
     """`--on` shares the work, and its results are on the disk as without it."""
-    few = ("--steps", 8192, "--set", "num_evals=2", "--set", "num_eval_envs=8")
+    small = ("num_evals=2", "num_eval_envs=8", "target=inf")
+    few = ("--steps", 8192, *(word for text in small for word in ("--set", text)))
     told = []
     for on in ((), ("--on", "local:2")):
         out = tmp_path / str(len(on))

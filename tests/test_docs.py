@@ -11,8 +11,9 @@ ROOT = Path(__file__).parent.parent
 
 def test_page_and_readme_quote_the_benchmarks():
     from benchmarks import measured
-    from benchmarks.lib import index
+    from benchmarks.lib import index, words_cluster
 
+    assert measured.SCALE.read_text(encoding="utf-8") == words_cluster.page()
     assert measured.PAGE.read_text(encoding="utf-8") == measured.page()
     assert index.PAGE.read_text(encoding="utf-8") == index.page()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

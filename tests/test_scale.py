@@ -185,6 +185,14 @@ def test_a_shard_that_fails_is_named(job, told):
             list(team.map(job, None, [1, 2]))
 
 
+def test_a_cluster_that_loses_workers_counts_every_shard_once():
+    from benchmarks.lib.cluster import World, simulated
+
+    found = simulated(World(20, [10.0, 12.0], 1.0, overhead=1e-3, life=1000.0), 2000)
+    assert found.whole and found.lost > 0
+    assert 0.5 < found.worked / found.seconds / 20 < 1.0
+
+
 # ----------------------------------------------------------------------- what is kept
 
 
@@ -222,7 +230,8 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_kept(tmp_path, monkeypat
 
 @pytest.mark.slow
 def test_tables_are_the_same_in_other_processes():
-    template, few = 1.0 * hc.Slot(1), {"num_evals": 2, "num_eval_envs": 8}
+    template = 1.0 * hc.Slot(1)
+    few = {"num_evals": 2, "num_eval_envs": 8, "target": np.inf}
 
     def found(on):
         table = hc.compare(TASK, KNOWN, n=N, on=on)

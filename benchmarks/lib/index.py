@@ -40,8 +40,9 @@ def rows() -> Iterator[tuple[str, ...]]:
     for script in scripts("questions"):
         text = script.read_text(encoding="utf-8")
         names = re.findall(r'results\.path\("(\w+)"\)', text)
-        files = ", ".join(f"[{n}.json](results/{n}.json)" for n in names)
-        days = [results.load(n).get("about", {}).get("date", "") for n in names]
+        found = {n: results.known(results.path(n)) for n in names}
+        files = ", ".join(f"[{n}.json](results/{n}.json)" for n in names if found[n])
+        days = [told.get("about", {}).get("date", "") for told in found.values()]
         place = f"[{script.name}](questions/{script.name})"
         yield first_line(text), place, files or "printed", max(days, default="")
 

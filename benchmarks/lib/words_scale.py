@@ -1,29 +1,50 @@
 """What more processes bring and lose, in words."""
 
+from typing import Any
+
 from benchmarks.lib.results import load
 from benchmarks.lib.words import section, table
 
-NAMES = {"2": "`on=2`", "ray": "Ray", "dask": "dask"}
+NAMES = {"1": "1 process", "2": "2 processes", "ray": "Ray", "dask": "dask"}
+ASKED = {
+    "compared": "a comparison", "tuned": "a tuning", "trained": "a training",
+    "suite": "a suite",
+}  # fmt: skip
+WORK = {"evaluated": "32,768 episodes", "learned": "PPO of 1024 environments"}
 
 
 def scale() -> str:
     """Same bits, what is lost, and what a shard costs."""
     found = load("scale")
-    return section("More than one process", same(found), lost(found), *speed(found),
-                   "From `benchmarks/questions/scale.py`.")  # fmt: skip
+    parts = [same(found), lost(found)]
+    for name, told in (
+        ("overheads", overheads), ("speed", speed), ("seeds", seeds),
+        ("devices", devices),
+    ):  # fmt: skip
+        if name in found:
+            parts += told(found[name])
+    return section("More than one process", *parts,
+                   "From `benchmarks/questions/scale.py`; what follows for a cluster "
+                   "is on [a page of its own](scale.md).")  # fmt: skip
 
 
-def same(found: dict) -> str:
+def same(found: dict[str, Any]) -> str:
     """Whether all crowds gave the same bits."""
-    crowds = [f"{n} processes" if n.isdecimal() else NAMES[n] for n in found["same"]]
-    equal = sum(found["same"].values())
+    crowds = [NAMES.get(name, f"{name} processes") for name in found["same"]]
+    equal = sum(all(row.values()) for row in found["same"].values())
+    asked = dict.fromkeys(name for row in found["same"].values() for name in row)
     return (
-        "A comparison and a tuning, bit for bit that of one process alone, by "
-        f"{equal} of {len(crowds)} kinds of workers: {', '.join(crowds)}."
-    ).replace(" 1 processes", " 1 process")
+        f"Bit for bit that of one process alone is {listed([ASKED[n] for n in asked])} "
+        f"by {equal} of {len(crowds)} kinds of workers: {', '.join(crowds)}."
+    )
 
 
-def lost(found: dict) -> str:
+def listed(words: list[str]) -> str:
+    """Several words in a sentence."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if words[1:] else words[0]
+
+
+def lost(found: dict[str, Any]) -> str:
     """What is left after some were killed."""
     told = found["lost"]
     whole = "all" if told["results complete"] else "not all"
@@ -36,22 +57,52 @@ def lost(found: dict) -> str:
     )
 
 
-def speed(found: dict) -> list[str]:
-    """What a shard costs, and the share of two bare processes that is left."""
-    if "speed" not in found:
-        return []
-    told = found["speed"]
+def overheads(told: dict[str, Any]) -> list[str]:
+    """What starting costs, and a shard."""
     rows = [
-        (
-            NAMES[name], f"{cost['start [s]']:.1f}", f"{cost['shard [ms]']:.2f}",
-            f"{told['efficiency'][name]:.2f}" if name in told["efficiency"] else "",
-        )
-        for name, cost in told["overheads"].items()
-    ]  # fmt: skip
+        (NAMES[name], f"{cost['start [s]']:.1f}", f"{cost['shard [ms]']:.2f}")
+        for name, cost in told.items()
+    ]
+    return [
+        "Until the first answer has come back, and what each of many shards of "
+        "nothing costs after that:",
+        table(("who works", "start [s]", "a shard [ms]"), rows),
+    ]
+
+
+def speed(told: dict[str, Any]) -> list[str]:
+    """The share of two bare processes that is left."""
+    rows = [
+        (NAMES[name], f"{share:.2f}", f"{told['episodes per second'][name]:,.0f}")
+        for name, share in told["efficiency"].items()
+        if name in NAMES
+    ]
     return [
         f"{told['episodes']:,} episodes of `global` by the machine, in shards of "
-        "32,768, on a machine that others used, too: speed as a share of two bare "
-        f"processes in the same minutes. The driver took {told['driver MB']:.0f} MB.",
-        table(("who works", "first answer after [s]", "a shard of nothing [ms]",
-               "speed, of two bare processes"), rows),
-    ]  # fmt: skip
+        "32,768: speed as a share of two bare processes in the same minutes. The "
+        f"driver took {told['driver MB']:.0f} MB.",
+        table(("who works", "speed, of two bare processes", "episodes/s"), rows),
+    ]
+
+
+def seeds(told: dict[str, Any]) -> list[str]:
+    """Trainings side by side."""
+    return [
+        f"{told['seeds']} seeds of the residual on `global`, {told['steps']:,} "
+        f"decisions each, are trained by two workers {told['ratio']:.2f} times as "
+        "fast as by one, one after the other."
+    ]
+
+
+def devices(told: dict[str, Any]) -> list[str]:
+    """Four devices of the host beside one."""
+    same = "the same bits" if all(row["same"] for row in told.values()) else "others"
+    rows = [
+        (WORK[name], f"{row['seconds']['1']:.2f}", f"{row['seconds']['4']:.2f}")
+        for name, row in told.items()
+    ]
+    return [
+        f"Four devices of the host, which share its cores, give {same} as one. "
+        "Seconds:",
+        table(("", "one device", "four"), rows),
+    ]

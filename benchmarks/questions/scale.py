@@ -1,18 +1,23 @@
 """What do more processes bring, what do they cost, and what do they lose?
 
-"same": one comparison and one tuning by this process, by 1, 2, 3 and 8 processes, by
-Ray and by dask; bit for bit? "lost": a worker is killed every second while shards of a
-tenth of a second are done: are all results there, once each? And a driver is killed
-after some shards, again and again, and goes on from what was kept. "speed": the
-machine on `global`, summed up, by two bare processes that share the episodes and
-nothing else, by `on=2`, and by Ray with two workers, in turns; what a shard of nothing
-costs, and how long it takes until the first one has come back.
+"same": a comparison, a tuning, two trainings and a suite by this process, by 1, 2, 3
+and 8 processes, by Ray and by dask; bit for bit? "lost": a worker is killed every
+second while shards of a tenth of a second are done: are all results there, once each?
+And a driver is killed after some shards, again and again, and goes on from what was
+kept. "overheads": what a shard of nothing costs, and how long it takes until the first
+one has come back. "speed": the machine on `global`, summed up, by two bare processes
+that share the episodes and nothing else, by `on=2`, and by Ray with two workers, in
+turns. "seeds": trainings of the residual by two workers, and by one, one after the
+other. "devices": a program on one device of the host and on four, which share its
+cores.
 
-On a machine that does nothing else: `python -m benchmarks.questions.scale`. Writes
-benchmarks/results/scale.json.
+On a machine that does nothing else: `python -m benchmarks.questions.scale`, or a part
+of it with `--only speed`. Writes benchmarks/results/scale.json.
 """
 
 import dataclasses
+import functools
+import json
 import os
 import random
 import resource
@@ -33,6 +38,7 @@ import tyro
 import hybridctl as hc
 from benchmarks.lib import results
 from benchmarks.lib.about import about
+from hybridctl import suites
 from hybridctl.contests import sums
 from hybridctl.scale import Workers
 from hybridctl.tasks.spans import spans
@@ -41,6 +47,7 @@ RESULT = results.path("scale")
 CROWDS = ("1", "2", "3", "8", "ray", "dask")
 SHORT = hc.tasks.get("balance", seconds=0.4)
 BARE = "import sys; from benchmarks.questions.scale import bare; bare(*sys.argv[1:])"
+DEVICES = "from benchmarks.questions.scale import on_devices; on_devices()"
 DRIVER = "import sys; from benchmarks.questions.scale import drive; drive(sys.argv[1])"
 PART = 0.1  # [s] of a shard that may be lost
 
@@ -57,7 +64,11 @@ class Options:
     """of workers"""
     drivers: int = 5
     """that are killed"""
-    only: tuple[str, ...] = ("same", "lost", "speed")
+    seeds: int = 20
+    """that are trained"""
+    steps: int = 300_000
+    """decisions of each of them"""
+    only: tuple[str, ...] = ("same", "lost", "overheads", "speed", "seeds", "devices")
     """parts that are asked"""
 
 
@@ -76,22 +87,53 @@ def ended(team: Workers) -> None:
         team.on.shutdown()
 
 
-def same() -> dict[str, bool]:
-    """Whether tables and tuned gains are those of this process."""
-    known = {"lqr": hc.reference("lqr", SHORT), "none": hc.Constant([0.0])}
+LQR = hc.reference("lqr", SHORT)
+FEW = {
+    "steps": 8192, "num_evals": 2, "num_eval_envs": 8, "target": np.inf,
+    "progress": False,
+}  # fmt: skip
 
-    def found(on: Any) -> list[Any]:
-        table = hc.compare(SHORT, known, n=5000, on=on)
-        ranges = {"K[0,1]": (10.0, 90.0)}
-        size = {"episodes": 512, "population": 10, "progress": False}
-        tuned = hc.tune(SHORT, known["lqr"], ranges, 20, **size, on=on)
-        rows = [np.asarray(v).tobytes() for s in table.scores.values() for v in s[:9]]
-        return [table.to_dict(), rows, tuned.to_dict()]
 
-    alone, told = found(None), {}
+def compared(on: Any) -> Any:
+    """A table, and the scores of every episode."""
+    table = hc.compare(SHORT, {"lqr": LQR, "none": hc.Constant([0.0])}, 5000, on=on)
+    rows = [np.asarray(v).tobytes() for s in table.scores.values() for v in s[:9]]
+    return table.to_dict(), rows
+
+
+def tuned(on: Any) -> Any:
+    """Gains."""
+    size = {"episodes": 512, "population": 10, "progress": False}
+    return hc.tune(SHORT, LQR, {"K[0,1]": (10.0, 90.0)}, 20, **size, on=on).to_dict()
+
+
+def trained(on: Any) -> Any:
+    """All that two trainings would go on from."""
+    runs = hc.train(SHORT, LQR + 5.0 * hc.Slot(1), seeds=2, **FEW, on=on)
+    kept: list[Any] = [run.checkpoint for run in runs]
+    return [np.asarray(v).tobytes() for one in kept for v in one.arrays.values()]
+
+
+def suite(on: Any) -> Any:
+    """What two strategies did on a task, one of them trained."""
+    columns = {
+        "lqr": suites.Column("reference", "LQR"),
+        "residual": suites.Column("template", "residual", {"": FEW}),
+    }
+    entries = {"near": suites.Entry("T1", SHORT)}
+    plan = suites.Suite("tiny", entries, columns, against="lqr", n=32, seeds=2)
+    with tempfile.TemporaryDirectory() as folder:
+        return suites.run(plan, folder, 1, False, on=on).to_dict()
+
+
+def same() -> dict[str, dict[str, bool]]:
+    """Whether tables, gains, trainings and suites are those of this process."""
+    asked = (compared, tuned, trained, suite)
+    alone = {ask.__name__: ask(None) for ask in asked}
+    told: dict[str, dict[str, bool]] = {}
     for name in CROWDS:
         with crowd(name) as team:
-            told[name] = found(team) == alone
+            told[name] = {a.__name__: a(team) == alone[a.__name__] for a in asked}
         ended(team)
     return told
 
@@ -179,9 +221,6 @@ def speed(n: int, rounds: int) -> dict[str, Any]:
     task = hc.tasks.get("global")
     known = {"machine": hc.reference("machine", task)}
     times: dict[str, list[float]] = {"bare": [], "2": [], "ray": []}
-    told: dict[str, Any] = {}
-    for name in ("2", "ray", "dask"):
-        told[name] = overheads(name)
     with crowd("2") as local, crowd("ray") as cluster:
         teams = {"2": local, "ray": cluster}
         for team in teams.values():  # compiles
@@ -194,7 +233,7 @@ def speed(n: int, rounds: int) -> dict[str, Any]:
     middle = {name: statistics.median(row) for name, row in times.items()}
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
-        "episodes": n, "periods": task.steps, "seconds": times, "overheads": told,
+        "episodes": n, "periods": task.steps, "seconds": times,
         "efficiency": {k: middle["bare"] / v for k, v in middle.items()},
         "episodes per second": {k: n / v for k, v in middle.items()},
         "driver MB": memory,
@@ -235,6 +274,59 @@ def overheads(name: str) -> dict[str, float]:
     return {"start [s]": first, "shard [ms]": some / 2000 * 1e3}
 
 
+def seeds(count: int, steps: int) -> dict[str, Any]:
+    """Seconds for trainings by one worker and by two, which come up first."""
+    task = hc.tasks.get("global")
+    size = {"steps": steps, "target": np.inf, "progress": False}
+    train = functools.partial(hc.train, task, hc.template("residual", task), **size)
+    times: dict[str, float] = {}
+    for name in ("1", "2"):
+        with crowd(name) as team:
+            train(seeds=2, on=team)  # compiles
+            times[name] = _timed(lambda t=team: train(seeds=count, on=t))
+    ratio = times["1"] / times["2"]
+    return {"seeds": count, "steps": steps, "seconds": times, "ratio": ratio}
+
+
+def devices() -> dict[str, Any]:
+    """Seconds on one device and on four, in a process that has four."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    flags += " --xla_force_host_platform_device_count=4"
+    run = subprocess.run(
+        [sys.executable, "-c", DEVICES], env={**os.environ, "XLA_FLAGS": flags},
+        stdout=subprocess.PIPE, check=True, encoding="utf-8",
+    )  # fmt: skip
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def on_devices() -> None:
+    """The same work on one device and on four, in turns, after each has compiled."""
+    task = hc.tasks.get("global", seconds=4.0)
+    machine, template = hc.reference("machine", task), hc.template("residual", task)
+    size = {"steps": 327_680, "num_evals": 6, "target": np.inf, "progress": False}
+
+    def evaluated(n: int) -> tuple[float, Any]:
+        began = time.perf_counter()
+        found = hc.evaluate(task, machine, n=32_768, devices=n)
+        return time.perf_counter() - began, found.cost
+
+    def learned(n: int) -> tuple[float, Any]:
+        run = hc.train(task, template, num_envs=1024, batch_size=256, **size, devices=n)
+        found = list(run.checkpoint.arrays.values())  # type: ignore[union-attr]
+        return run.timing["train"], np.concatenate([np.ravel(v) for v in found])
+
+    told: dict[str, Any] = {}
+    for work in (evaluated, learned):
+        rounds = [(work(1), work(4)) for _ in range(4)][1:]
+        same = all(np.array_equal(one[1], four[1]) for one, four in rounds)
+        seconds = {
+            str(n): statistics.median(row[i][0] for row in rounds)
+            for i, n in ((0, 1), (1, 4))
+        }
+        told[work.__name__] = {"same": same, "seconds": seconds}
+    print(json.dumps(told))
+
+
 def _timed(call: Callable[[], Any]) -> float:
     began = time.perf_counter()
     call()
@@ -247,8 +339,14 @@ def parts(options: Options) -> Iterator[tuple[str, Any]]:
         yield "same", same()
     if "lost" in options.only:
         yield "lost", lost(options.kills, options.drivers)
+    if "overheads" in options.only:
+        yield "overheads", {name: overheads(name) for name in ("2", "ray", "dask")}
     if "speed" in options.only:
         yield "speed", speed(options.episodes, options.rounds)
+    if "seeds" in options.only:
+        yield "seeds", seeds(options.seeds, options.steps)
+    if "devices" in options.only:
+        yield "devices", devices()
 
 
 def main(options: Options) -> None:

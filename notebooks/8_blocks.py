@@ -248,7 +248,7 @@ plt.show()
 # %%
 template = hc.template("residual", task)
 run = hc.train(
-    swingup, template, config="quick", steps=80_000, num_evals=3, progress=False
+    swingup, template, config="quick", steps=110_000, num_evals=3, progress=False
 )
 print(run)
 

@@ -18,7 +18,8 @@ def check_matrices(system: Any) -> None:
     Raises:
         ValueError: another shape, or a number that is not finite.
     """
-    n, m, p = np.shape(system.A)[-1], len(system.inputs), len(system.measures)
+    n = len(system.states) or np.shape(system.A)[-1]
+    m, p = len(system.inputs), len(system.measures)
     for name, expected in {"A": (n, n), "B": (n, m), "C": (p, n), "D": (p, m)}.items():
         value = getattr(system, name)
         if value is not None:

@@ -119,7 +119,7 @@ def check_pace(plant: Any, dt: Any, solver: str = "rk4") -> None:
     Raises:
         ValueError: with the cure.
     """
-    pace = getattr(plant, "pace", None)
+    pace = getattr(plant, "steps_every", None)
     if pace is None:
         return
     require(

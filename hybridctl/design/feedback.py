@@ -100,7 +100,7 @@ def lqr(
         dt, actuator = one_loop(loop, dt).dt, loop.actuator
         if actuator is not None and actuator.slow:
             return _behind(loop, plant, equilibrium, Q, R, N, limit)
-    period = plant.pace if dt is None else float(dt)
+    period = plant.steps_every if dt is None else float(dt)
     if period is None:
         design = continuous_lqr(*continuous(plant, equilibrium), Q, R, N)
     else:
@@ -117,7 +117,7 @@ def _problem(
     plant: Plant, equilibrium: Equilibrium, Q: Any, R: Any, dt: float, N: Any
 ) -> Problem:
     """Of inputs that change every dt [s]; of a discrete plant the cost is a sum."""
-    if plant.pace is None:
+    if plant.steps_every is None:
         return held(*continuous(plant, equilibrium), Q, R, dt, N)
     return summed(*stepping(plant, equilibrium, dt), Q, R, dt, N)
 

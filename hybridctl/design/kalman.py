@@ -75,7 +75,7 @@ def kalman(
         >>> kalman(plant, up, 0.02, 0.01, 0.1, outputs=("x", "theta")).L.shape
         (4, 2)
     """
-    flow = None if plant.pace else continuous(plant, equilibrium)
+    flow = None if plant.steps_every else continuous(plant, equilibrium)
     A, B = discretize(*flow, dt) if flow else stepping(plant, equilibrium, dt)
     equation = Outputs(function_of(outputs), tuple(names), pairs(units), tuple(angles))
     equation.check("kalman")

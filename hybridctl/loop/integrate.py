@@ -62,7 +62,7 @@ def adaptive_motion(dt: float, solver: str, rtol: float, atol: float) -> Motion:
         return Moved(jnp.where(ok, found.ys[0], jnp.nan))
 
     def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
-        check_pace(plant.pace, dt, solver)
+        check_pace(plant.steps_every, dt, solver)
         if has_clocks(plant):
             return from_tick_to_tick(flow, cast(SampledPlant, plant), t, x, u, dt)
         return flow(plant, t, x, u, jnp.asarray(dt, x.dtype))

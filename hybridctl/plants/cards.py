@@ -19,6 +19,7 @@ from hybridctl.describe import (
 )
 from hybridctl.plants.diagram import draw as draw
 from hybridctl.plants.diagram.diagram import Diagram
+from hybridctl.plants.discrete import DiscretePlant
 from hybridctl.plants.hybrid.plant import HybridPlant, has_events
 from hybridctl.plants.lagrangian import LagrangianPlant
 from hybridctl.plants.linearize import Equilibrium
@@ -36,6 +37,16 @@ def _plant(plant: Plant, known: Known) -> Card:
     own = Known(plant.states, plant.inputs, dict(plant.units), plant.angles)
     found = fields_card(plant, own, title_of(plant), SIGNALS, "parameters")
     return found._replace(rows=(*signal_rows(plant), *found.rows))
+
+
+@tells
+def _discrete(plant: DiscretePlant, known: Known) -> Card:
+    """Signals, the function, its period and its parameters."""
+    found = _plant(plant, known)
+    rows = tuple(
+        row for row in found.rows if row[0] not in ("told", "turned", "bounds")
+    )
+    return found._replace(rows=rows)
 
 
 def title_of(plant: Plant) -> str:
@@ -124,8 +135,10 @@ def _name_network(plant: Network, known: Known) -> str:
 
 
 @names
-def _name_made(plant: FunctionPlant | LagrangianPlant, known: Known) -> str:
-    f = plant.f if isinstance(plant, FunctionPlant) else None
+def _name_made(
+    plant: FunctionPlant | DiscretePlant | LagrangianPlant, known: Known
+) -> str:
+    f = None if isinstance(plant, LagrangianPlant) else plant.f
     by = f"{getattr(f, '__name__', type(f).__name__)}, " if f is not None else ""
     return f"{type(plant).__name__}({by}states={', '.join(plant.states)})"
 

@@ -82,7 +82,7 @@ class DiscretePlant(SampledPlant):
         return (Clock("the plant", self.dt),)
 
     @property
-    def pace(self) -> float:  # pyright: ignore
+    def steps_every(self) -> float:  # pyright: ignore
         """From step to step [s]."""
         return self.dt
 

@@ -51,7 +51,7 @@ def fixed_motion(dt: float | Array, substeps: int) -> Motion:
     h = dt / substeps
 
     def motion(plant: Plant, t: Array, x: Array, u: Array) -> Moved:
-        check_pace(plant.pace, dt)
+        check_pace(plant.steps_every, dt)
         if has_clocks(plant):
             if not isinstance(dt, float):
                 fail(

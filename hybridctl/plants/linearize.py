@@ -56,7 +56,7 @@ class Dynamics(Shown, eqx.Module):
     angles: eqx.AbstractVar[tuple[int, ...]]
     limits: eqx.AbstractVar[Mapping[str, float]]
     clocks: ClassVar[Any] = ()  # of sampled parts
-    pace: ClassVar[Any] = None  # from step to step of a discrete plant [s]
+    steps_every: ClassVar[Any] = None  # of a discrete plant its period [s]
 
     @property
     def n_x(self) -> int:
@@ -155,7 +155,7 @@ def stepping(
     """
     from hybridctl.plants.clocks import check_pace  # late: few plants have one
 
-    check_pace(plant.pace, dt)
+    check_pace(plant.steps_every, dt)
     return linearize(plant, equilibrium)
 
 

@@ -115,11 +115,11 @@ def _target(plant: Plant, target: Equilibrium | None) -> Equilibrium:
 
 def _remembered(plant: Plant) -> tuple[int, ...]:
     """States of a plant's sampled parts; of a discrete plant they are its own."""
-    return held(plant) if plant.pace is None else ()
+    return held(plant) if plant.steps_every is None else ()
 
 
 def _loop(plant: Plant) -> Loop:
-    dt = plant.pace or DT
+    dt = plant.steps_every or DT
     limits = [plant.limits.get(name) for name in plant.inputs]
     if any(limit is None for limit in limits):
         return Loop(dt)

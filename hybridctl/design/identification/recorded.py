@@ -41,7 +41,7 @@ class Recorded(NamedTuple):
             ValueError: what a log lacks, with the cure.
         """
         logs = [log.even(plant.inputs) for log in logs]
-        loop = loop or Loop(plant.pace or logs[0].dt)
+        loop = loop or Loop(plant.steps_every or logs[0].dt)
         for log in logs:
             require(
                 abs(log.dt / loop.dt - 1.0) < 1e-3,

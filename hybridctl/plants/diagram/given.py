@@ -14,7 +14,7 @@ def as_block(name: str, value: Any) -> Any:
     Raises:
         ValueError: it is no block; with the cure.
     """
-    if isinstance(value, Plant) and value.pace is not None:
+    if isinstance(value, Plant) and value.steps_every is not None:
         fail(
             f"the block {name} is a discrete plant, which runs by itself; in a diagram "
             "give hc.state_space(..., dt=...) or hc.Sampled(...)"

@@ -58,9 +58,9 @@ class _Held(NamedTuple):
     hand: Array
 
     @property
-    def pace(self) -> float | None:
+    def steps_every(self) -> float | None:
         """Period [s] of a discrete plant, which has no points to pull at."""
-        return self.plant.pace
+        return self.plant.steps_every
 
     def ode(self, t: Array, x: Array, u: Array) -> Array:
         """Its derivative: q̈ + M⁻¹ Jᵀ F."""

@@ -48,7 +48,13 @@ def simulated(task: Any, kind: str, lanes: int, steps: int) -> Callable[[], Any]
     x0 = jnp.tile(x0, (-(-lanes // len(x0)), 1))[:lanes]
     seconds = steps * task.loop.dt
     run = functools.partial(
-        hc.simulate, task.plant, filled, x0, seconds, loop=task.loop, key=0
+        hc.simulate,
+        task.plant,
+        filled,
+        x0,
+        seconds,
+        loop=task.loop,
+        key=jax.random.PRNGKey(0),
     )
     return lambda: jax.block_until_ready(run().x)
 

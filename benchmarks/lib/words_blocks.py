@@ -18,5 +18,16 @@ def blocks() -> str:
         "The environment over a diagram with a state machine inside that is sampled "
         f"takes steps at {env['speed']:.2f} of the rate of the plain plant's, at "
         f"{env['lanes']} lanes.",
+        _trained(result["trained"]),
         "From `benchmarks/questions/blocks.py`, on a machine that was shared.",
+    )
+
+
+def _trained(found: dict) -> str:
+    """What a residual around it takes to train, by either engine."""
+    told = [f"{row['decisions']:,} decisions in {row['timing']['total']:.0f} s by "
+            f'`engine="{name}"`' for name, row in found.items()]  # fmt: skip
+    return (
+        "A residual around that machine is trained by either engine, compiling "
+        f"included: {' and '.join(told)}."
     )

@@ -207,7 +207,7 @@ def trained(decisions: int) -> dict[str, Any]:
     return found
 
 
-def main(steps: int = 400, rounds: int = 9, decisions: int = 50_000) -> None:
+def main(steps: int = 400, rounds: int = 41, decisions: int = 50_000) -> None:
     """Measure, and write what was found.
 
     Args:

@@ -141,6 +141,17 @@ class ControlSystem(Named):
     inputs: tuple[str, ...] = eqx.field(static=True)
     measures: tuple[str, ...] = eqx.field(static=True)
 
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        h: Callable[..., Any],
+        states: tuple[str, ...],
+        inputs: tuple[str, ...],
+        measures: tuple[str, ...],
+    ):
+        self.f, self.h = f, h
+        self.states, self.inputs, self.measures = states, inputs, measures
+
     def __check_init__(self):
         now = tuple(jnp.zeros(n) for n in ((), self.n_x, self.n_u))
         traced(self.f, now, "ẋ = f(t, x, u)")

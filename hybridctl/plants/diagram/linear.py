@@ -47,6 +47,19 @@ class StateSpace(Named):
     inputs: tuple[str, ...] = eqx.field(static=True)
     measures: tuple[str, ...] = eqx.field(static=True)
 
+    def __init__(
+        self,
+        A: Array,
+        B: Array,
+        C: Array,
+        D: Array | None,
+        states: tuple[str, ...],
+        inputs: tuple[str, ...],
+        measures: tuple[str, ...],
+    ):
+        self.A, self.B, self.C, self.D = A, B, C, D
+        self.states, self.inputs, self.measures = states, inputs, measures
+
     def __check_init__(self):
         check_matrices(self)
 
@@ -75,6 +88,9 @@ class TransferFunction(Named):
     den: Float[Array, " n"] = eqx.field(converter=as_float)
     inputs: ClassVar[tuple[str, ...]] = ("u",)
     measures: ClassVar[tuple[str, ...]] = ("y",)
+
+    def __init__(self, num: Array, den: Array):
+        self.num, self.den = num, den
 
     @property
     def states(self) -> tuple[str, ...]:  # pyright: ignore

@@ -34,8 +34,9 @@ def same(found: dict[str, Any]) -> str:
     equal = sum(all(row.values()) for row in found["same"].values())
     asked = dict.fromkeys(name for row in found["same"].values() for name in row)
     return (
-        f"Bit for bit that of one process alone is {listed([ASKED[n] for n in asked])} "
-        f"by {equal} of {len(crowds)} kinds of workers: {', '.join(crowds)}."
+        f"By {equal} of {len(crowds)} kinds of workers ({', '.join(crowds)}) "
+        f"{listed([ASKED[name] for name in asked])} are, bit for bit, those of one "
+        "process alone."
     )
 
 

@@ -47,15 +47,8 @@ def simulated(task: Any, kind: str, lanes: int, steps: int) -> Callable[[], Any]
     x0 = jnp.stack([start_of(task, 0, i).x for i in range(min(lanes, 64))])
     x0 = jnp.tile(x0, (-(-lanes // len(x0)), 1))[:lanes]
     seconds = steps * task.loop.dt
-    run = functools.partial(
-        hc.simulate,
-        task.plant,
-        filled,
-        x0,
-        seconds,
-        loop=task.loop,
-        key=jax.random.PRNGKey(0),
-    )
+    given: dict[str, Any] = {"loop": task.loop, "key": 0}
+    run = functools.partial(hc.simulate, task.plant, filled, x0, seconds, **given)
     return lambda: jax.block_until_ready(run().x)
 
 

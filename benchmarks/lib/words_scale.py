@@ -10,7 +10,7 @@ ASKED = {
     "compared": "a comparison", "tuned": "a tuning", "trained": "a training",
     "suite": "a suite",
 }  # fmt: skip
-WORK = {"evaluated": "32,768 episodes", "learned": "PPO of 1024 environments"}
+WORK = {"evaluated": "16,384 episodes", "learned": "PPO of 1024 environments"}
 
 
 def scale() -> str:

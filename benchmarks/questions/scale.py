@@ -301,13 +301,13 @@ def devices() -> dict[str, Any]:
 
 def on_devices() -> None:
     """The same work on one device and on four, in turns, after each has compiled."""
-    task = hc.tasks.get("global", seconds=4.0)
+    task = hc.tasks.get("global", seconds=2.0)
     machine, template = hc.reference("machine", task), hc.template("residual", task)
-    size = {"steps": 327_680, "num_evals": 6, "target": np.inf, "progress": False}
+    size = {"steps": 163_840, "num_evals": 6, "target": np.inf, "progress": False}
 
     def evaluated(n: int) -> tuple[float, Any]:
         began = time.perf_counter()
-        found = hc.evaluate(task, machine, n=32_768, devices=n)
+        found = hc.evaluate(task, machine, n=16_384, devices=n)
         return time.perf_counter() - began, found.cost
 
     def learned(n: int) -> tuple[float, Any]:
@@ -317,7 +317,7 @@ def on_devices() -> None:
 
     told: dict[str, Any] = {}
     for work in (evaluated, learned):
-        rounds = [(work(1), work(4)) for _ in range(4)][1:]
+        rounds = [(work(1), work(4)) for _ in range(3)][1:]
         same = all(np.array_equal(one[1], four[1]) for one, four in rounds)
         seconds = {
             str(n): statistics.median(row[i][0] for row in rounds)

@@ -26,8 +26,9 @@ class Known:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Known) and self._hash == other._hash
-        return self is other or (same and self._content == other._content)
+        if not isinstance(other, Known) or self._hash != other._hash:
+            return False
+        return self is other or self._content == other._content
 
 
 def _bits(leaf: Any) -> Any:

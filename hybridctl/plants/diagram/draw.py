@@ -176,7 +176,7 @@ def _dots(drawn: Layout) -> list[str]:
     for line in drawn.lines:
         ways.setdefault(line.source, []).append(line.points)
     pairs = (pair for row in ways.values() for pair in itertools.combinations(row, 2))
-    places = {_parting(*pair) for pair in pairs} - {None}
+    places = {place for pair in pairs if (place := _parting(*pair))}
     return [f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.6' fill='{WIRE}'/>"
             for x, y in sorted(places)]  # fmt: skip
 

@@ -86,7 +86,7 @@ class Vary(Shown, eqx.Module):
     def marked(self, plant: Any) -> Any:
         """A tree like the plant with True in the place of each of these parameters."""
         for name in self.names:
-            whole, _ = _entry(plant, name)
+            whole = name.partition("[")[0]
             plant = eqx.tree_at(lambda p, w=whole: _parameter(p, w), plant, True)
         return plant
 

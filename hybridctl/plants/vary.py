@@ -74,15 +74,6 @@ class Vary(Shown, eqx.Module):
         )
         return jnp.stack([jnp.asarray(value)[at] for value, at in entries])
 
-    def only(self, plant: Plant) -> Plant:
-        """The plant with these parameters, and None in the place of all others."""
-        self._check_names(plant)
-        kept = jax.tree.map(lambda _: False, plant)
-        for name in self.names:
-            whole, _ = _entry(plant, name)
-            kept = eqx.tree_at(lambda p, w=whole: _parameter(p, w), kept, True)
-        return eqx.filter(plant, kept)
-
     def marked(self, plant: Any) -> Any:
         """A tree like the plant with True in the place of each of these parameters."""
         for name in self.names:

@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hybridctl.checks import fail, is_number, plain, require
+from hybridctl.checks import fail, plain, require
 from hybridctl.controllers import Controller, Sequence
 from hybridctl.controllers.bind import bind
 from hybridctl.loop import Loop, Trace
 from hybridctl.loop.fit import check_fit
+from hybridctl.loop.known import parted
 from hybridctl.loop.loop import begin, step
 from hybridctl.plants import Plant
 from hybridctl.precision import float64, float64_on_host
@@ -241,9 +241,9 @@ def _run(record: _Record, controller: Controller, n: int) -> tuple[Any, Any]:
         def body(state: Any, row: Any) -> Any:
             p, hand, force, noise = row
             plant, now = rig(p)
-            numbers = eqx.partition(plant, is_number)[0]
+            own, _ = parted(plant)
             motion = move(force, hand.reshape(-1, 2))
-            state, sample = step(now, controller, replace(state, own=numbers), motion)
+            state, sample = step(now, controller, replace(state, own=own), motion)
             return heard(state, now, noise), (
                 state.x,
                 sample._replace(hits=None, shown=None),

@@ -14,6 +14,7 @@ from test_trainers import BALANCE, TINY, still_task
 import hybridctl as hc
 from hybridctl.learn import Config
 from hybridctl.learn.checkpoint import unflatten
+from hybridctl.learn.chunks import trainer_of
 from hybridctl.learn.lane import Lane
 from hybridctl.learn.ppo.engine import Trainer
 from hybridctl.learn.ppo.networks import Spread
@@ -155,6 +156,18 @@ def test_a_training_goes_on_bit_for_bit():
         np.testing.assert_array_equal(array, again.checkpoint.arrays[name], name)
     for a, b in zip(whole.curve, again.curve, strict=True):
         assert a | {"seconds": 0.0} == b | {"seconds": 0.0}
+
+
+def test_trainings_that_differ_in_their_seed_compile_once():
+    config = Config(num_envs=4, batch_size=4, num_minibatches=2)
+    trainer = trainer_of(Trainer, Lane(BALANCE, SLOT), config)
+    again = hc.tasks.get("balance"), 1.0 * hc.Slot(1)
+    assert trainer_of(Trainer, Lane(*again), config) is trainer
+    heavier = hc.tasks.get("balance", plant=hc.CartPole(m_p=0.2))
+    assert trainer_of(Trainer, Lane(heavier, SLOT), config) is not trainer
+    assert trainer_of(Trainer, Lane(*again), config.replace(tau=0.1)) is not trainer
+    with jax.enable_x64(True):
+        assert trainer_of(Trainer, Lane(*again), config) is not trainer
 
 
 def test_a_broken_lane_is_contained_and_counted():

@@ -15,6 +15,7 @@ import pytest
 
 import hybridctl as hc
 from hybridctl import files
+from hybridctl.cache import cores
 from hybridctl.contests.sums import Sums, sum_up
 from hybridctl.scale import Workers
 from hybridctl.scale.engines import executor_of
@@ -52,6 +53,10 @@ def refuse(shared, part):
 
 def fail_often(shared, part):
     raise MemoryError("no room")
+
+
+def threads(shared, part):
+    return {"value": np.asarray(int(os.environ["NPROC"]))}
 
 
 def doubled(team, parts=range(5)):
@@ -225,7 +230,21 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_kept(tmp_path, monkeypat
     assert doubled(Workers(keep=tmp_path)) == [0, 2, 4, 6, 8] and not room
 
 
+def test_xla_in_a_worker_takes_the_threads_that_openmp_has(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "3"})
+    value, failure = work(Stamp.own(), False, packed(threads, None), 0)
+    assert failure is None and value["value"] == 3
+
+
 # ---------------------------------------------------------------- processes, for real
+
+
+@pytest.mark.slow
+def test_processes_share_the_cores():
+    share = max(cores() // 2, 1)
+    with Workers(2) as team:
+        rows = list(team.map(threads, None, range(2)))
+    assert [int(row["value"]) for row in rows] == [share, share]
 
 
 @pytest.mark.slow
@@ -371,6 +390,8 @@ def test_a_cluster_gives_the_same_table(engine):
     cluster = getattr(hc.scale, engine)(**options)
     try:
         table = hc.compare(TASK, KNOWN, n=N, on=cluster)
+        with Workers(cluster) as team:
+            assert int(next(iter(team.map(threads, None, [0])))["value"]) == 1
     finally:
         cluster.shutdown()
     assert table.to_dict() == alone.to_dict()

@@ -189,11 +189,48 @@ def test_the_cartpole_suite_has_the_tasks_b1_to_b8_with_those_names():
             "does not stand on near",
         ),
         ({"entries": {"a": suites.Entry("1", None, like="b")}}, "like"),  # type: ignore
+        ({"columns": {"lqr": dataclasses.replace(HALF, teacher="no")}}, "teacher of"),
     ],
 )
 def test_a_wrong_suite_is_refused(change, words):
     with pytest.raises(ValueError, match=words):
         dataclasses.replace(tiny(), **change)
+
+
+def test_a_fit_comes_with_its_teacher_of_the_same_seed():
+    suite = suites.get("cartpole", seeds=2).only(("swingup",), ("fit",))
+    assert set(suite.columns) == {"fit", "hybrid", "machine"}
+    hybrid, fit = (
+        {job.seed: job for job in trainings(suite) if job.name == name}
+        for name in ("hybrid", "fit")
+    )
+    assert [fit[seed].teacher for seed in (0, 1)] == [hybrid[0].key, hybrid[1].key]
+    assert not suites.get("cartpole").fits("unknown_plant", "fit")
+
+
+@pytest.mark.slow
+def test_a_fit_follows_the_value_that_its_teacher_learned(tmp_path):
+    short = {"progress": False, "steps": 40_960, "num_evals": 2, "num_eval_envs": 8}
+    columns = {
+        "lqr": suites.Column("reference", "LQR"),
+        "hybrid": suites.Column("template", "value", {"": {"config": "hjb", **short}}),
+        "fit": suites.Column(
+            "template", "fit", {"": {"progress": False, "steps": 0, "hidden": (8, 8)}},
+            template="hybrid", teacher="hybrid",
+        ),
+    }  # fmt: skip
+    entries = {"global": suites.Entry("T1", hc.tasks.get("global", **SHORT))}
+    suite = suites.Suite("taught", entries, columns, against="lqr", n=8, seeds=1)
+    found = suites.run(suite, tmp_path, jobs=1, progress=False)
+    (run,) = found.runs("global", "fit")
+    assert run.taught is not None and np.isfinite(run.taught.error)
+    assert found.rows["global"]["fit"]["decisions"] == [0]
+    columns["fit"] = dataclasses.replace(columns["fit"], teacher="ppo")
+    columns["ppo"] = suites.Column("template", "PPO", {"": {**short, "steps": 4096}})
+    with pytest.raises(Exception, match="has learned no value"):
+        suites.run(
+            dataclasses.replace(suite, columns=columns), tmp_path, 1, progress=False
+        )
 
 
 def test_the_command_line_makes_parts_of_a_suite(tmp_path):

@@ -6,10 +6,10 @@ second while shards of a tenth of a second are done: are all results there, once
 And a driver is killed after some shards, again and again, and goes on from what was
 kept. "overheads": what a shard of nothing costs, and how long it takes until the first
 one has come back. "speed": the machine on `global`, summed up, by two bare processes
-that share the episodes and nothing else, by `on=2`, and by Ray with two workers, in
-turns. "seeds": trainings of the residual by two workers, and by one, one after the
-other. "devices": a program on one device of the host and on four, which share its
-cores.
+of one thread that share the episodes and nothing else, by `on=2`, and by Ray with two
+workers, in turns. "seeds": trainings of the residual by two workers, and by one, one
+after the other. "devices": a program on one device of the host and on four, which
+share its cores.
 
 On a machine that does nothing else: `python -m benchmarks.questions.scale`, or a part
 of it with `--only speed`. Writes benchmarks/results/scale.json.
@@ -248,13 +248,23 @@ def _bare(n: int) -> float:
     runs = [
         subprocess.Popen(
             [sys.executable, "-c", BARE, str(i), "2", str(n)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
+            env={**os.environ, "NPROC": "1"}, encoding="utf-8",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
         for i in range(2)
     ]  # fmt: skip
     for run in runs:
         assert run.stdout is not None and run.stdout.readline() == "ready\n"
-    return _timed(lambda: [run.communicate("go\n") for run in runs])
+    return _timed(lambda: _go(runs))
+
+
+def _go(runs: list[subprocess.Popen]) -> None:
+    """All at once, until the last is done."""
+    for run in runs:
+        assert run.stdin is not None
+        run.stdin.write("go\n")
+        run.stdin.flush()
+    assert not any([run.wait() for run in runs])
 
 
 def nothing(shared: Any, part: int) -> int:

@@ -12,9 +12,9 @@ from jax import Array
 
 from hybridctl.cache import kept_programs
 from hybridctl.controllers.machine import mode_of
+from hybridctl.learn.alike import Alike
 from hybridctl.learn.gymnasium.spaces import observation_limits
 from hybridctl.learn.lane import Decision, Lane
-from hybridctl.loop.known import Known
 from hybridctl.tasks import Box, holds
 
 
@@ -137,26 +137,11 @@ def _starting_at(env: Lane, x0: Array) -> Lane:
     return Lane(task, env.template, env.features, training=env.training)
 
 
-class _Content:
-    """An environment, equal to every other that holds the same numbers."""
-
-    def __init__(self, env: Lane):
-        self.env = env
-        parts = env.task, env.template, env.features
-        self.content = Known(parts), env.training
-
-    def __hash__(self) -> int:
-        return hash(self.content)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content) and self.content == other.content
-
-
 def compiled(env: Lane) -> Compiled:
     """The programs of an environment, shared by all that are equal."""
-    return _compiled(_Content(env))
+    return _compiled(Alike(env))
 
 
 @functools.lru_cache(maxsize=32)
-def _compiled(content: _Content) -> Compiled:
-    return Compiled(content.env)
+def _compiled(alike: Alike) -> Compiled:
+    return Compiled(alike.lane)

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
+from hybridctl.cache import cores
 from hybridctl.checks import count
 
 GUARD = (
@@ -33,8 +34,8 @@ class Local(Executor):
     """So many processes of this machine, spawned when they are first needed.
 
     Each serves a thread of its own, so a process that is lost costs what it was doing
-    and nothing else: the next call starts another one. They leave Ctrl-C to this
-    process, and end with it.
+    and nothing else: the next call starts another one. They share the cores, leave
+    Ctrl-C to this process, and end with it.
 
     Args:
         processes: how many.
@@ -47,6 +48,7 @@ class Local(Executor):
     def __init__(self, processes: int):
         count("processes", processes)
         self._threads = ThreadPoolExecutor(int(processes))
+        self._share = max(cores() // int(processes), 1)
         self._own = _Own()
         self._all: set[_Process] = set()
         self._over = False
@@ -59,7 +61,7 @@ class Local(Executor):
         process = self._own.process
         try:
             if process is None:
-                process = self._own.process = _Process()
+                process = self._own.process = _Process(self._share)
                 self._all.add(process)
                 if self._over:  # meanwhile
                     process.kill()
@@ -85,12 +87,14 @@ class Local(Executor):
 
 
 class _Process:
-    """One process, which answers one call at a time."""
+    """One process, which answers one call at a time, with so many threads."""
 
-    def __init__(self):
+    def __init__(self, threads: int):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(theirs, threads), daemon=True
+        )
         self._process.start()
         theirs.close()
 
@@ -120,8 +124,9 @@ class _Process:
         self._process.join()
 
 
-def _serve(pipe: Any) -> None:
+def _serve(pipe: Any, threads: int) -> None:
     """Answer calls until nobody is left who could ask."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     pipe.send("ready")

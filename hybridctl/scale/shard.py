@@ -1,6 +1,7 @@
 """What a worker is asked: one function of what all shards share and of its own part."""
 
 import functools
+import os
 import pickle
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -98,6 +99,7 @@ def _by_value(job: Job, shared: Any, error: Exception | None = None) -> bytes:
 
 def work(stamp: Stamp, x64: bool, head: bytes, part: Any) -> tuple[Any, Any]:
     """One shard, in a worker: what it gives, or a `Failure`."""
+    _keep_to_share()
     refusal = stamp.refusal(Stamp.own())
     if refusal is not None:
         return None, Failure(refusal, False)
@@ -108,6 +110,15 @@ def work(stamp: Stamp, x64: bool, head: bytes, part: Any) -> tuple[Any, Any]:
     except Exception as error:
         told = f"{type(error).__name__}: {plain(error, 400)}"
         return None, Failure(told, not isinstance(error, ValueError | TypeError))
+
+
+def _keep_to_share() -> None:
+    """XLA takes the threads that OpenMP has, which engines set to a worker's cores.
+
+    It reads their number once, when it is first used.
+    """
+    if "OMP_NUM_THREADS" in os.environ:
+        os.environ.setdefault("NPROC", os.environ["OMP_NUM_THREADS"])
 
 
 @functools.lru_cache(maxsize=4)

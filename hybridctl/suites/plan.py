@@ -57,7 +57,9 @@ class Column:
         settings: of `hc.train`, by title of the entry; "" for all others.
         episodes: how many of the episodes it meets at most; None: all.
         controller: where it is given.
-        fits: on which tasks it makes sense beyond those that it can be built for.
+        template: that is trained; the column's own name by default.
+        teacher: a column whose value, learned with the same seed, it is fitted to.
+        fits: on which tasks it makes sense, of those that it can be built for.
     """
 
     kind: Kind
@@ -65,6 +67,8 @@ class Column:
     settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     episodes: int | None = None
     controller: Controller | None = None
+    template: str = ""
+    teacher: str = ""
     fits: Callable[[Task], bool] = _anywhere
 
     @property
@@ -110,6 +114,8 @@ class Suite:
         require(self.n > 0 and self.seeds > 0, f"n={self.n} and seeds={self.seeds}")
         for title, entry in self.entries.items():
             one_of(f"entry that {title!r} is like", entry.like or title, self.entries)
+        for name, column in self.columns.items():
+            one_of(f"teacher of {name!r}", column.teacher or name, self.columns)
         without = [t for t in self.entries if not self.fits(t, self.against)]
         require(
             not without,
@@ -125,9 +131,13 @@ class Suite:
     def fits(self, title: str, name: str) -> bool:
         """Whether a column can stand on a task."""
         task, column = self.entries[title].task, self.columns[name]
-        if column.kind == "template":
-            return name in strategies.templates(task)
+        if column.learned and self.template(name) not in strategies.templates(task):
+            return False
         return column.fits(task)
+
+    def template(self, name: str) -> str:
+        """Of a learned column."""
+        return self.columns[name].template or name
 
     def episodes(self, title: str, name: str) -> int:
         """How many episodes of a task a column meets."""
@@ -135,7 +145,7 @@ class Suite:
         return min(n, self.columns[name].episodes or n)
 
     def only(self, entries: Any = (), columns: Any = ()) -> "Suite":
-        """A part of the suite; the reference and what policies train on stay.
+        """A part of the suite; the reference, teachers and tasks to train on stay.
 
         Args:
             entries: titles; all where there are none.
@@ -153,6 +163,7 @@ class Suite:
         titles = {*(entries or self.entries)}
         titles |= {like for t in titles if (like := self.entries[t].like)}
         names = {*(columns or self.columns), self.against}
+        names |= {teacher for c in names if (teacher := self.columns[c].teacher)}
         return dataclasses.replace(
             self,
             entries={t: e for t, e in self.entries.items() if t in titles},
@@ -185,7 +196,8 @@ def cartpole(
 ) -> Suite:
     """The cart-pole tasks B1 to B8, with every strategy of the toolkit.
 
-    PPO trains on equally many decisions in every column, the hybrid as its preset says.
+    PPO trains on equally many decisions in every column, the hybrid as its preset says,
+    and the fit on none: it is a small network that follows the hybrid's value.
 
     Args:
         quick: a form for a coffee break: one training seed, few decisions and few
@@ -265,7 +277,14 @@ def _learned(steps: int) -> dict[str, Column]:
     value = "the optimal value of the plant, LQR lock"
     hybrid = {"config": "hjb", "progress": False, "target": float("inf")}
     hybrid |= {"steps": steps} if steps < DECISIONS else {}
-    return {"hybrid": Column("template", value, {"": hybrid}, fits=_fixed)} | learned
+    fit = {"progress": False, "steps": 0, "hidden": (32, 32)}
+    about_fit = "small network fitted to that value, LQR lock"
+    taught = {"template": "hybrid", "teacher": "hybrid", "fits": _fixed}
+    return {
+        "hybrid": Column("template", value, {"": hybrid}),
+        "fit": Column("template", about_fit, {"": fit}, **taught),
+        **learned,
+    }
 
 
 _SUITES: dict[str, Callable[..., Suite]] = {"cartpole": cartpole}

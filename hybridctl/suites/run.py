@@ -53,7 +53,10 @@ def run(
     jobs = cores() if jobs is None else jobs
     require(jobs > 0, f"jobs={jobs} processes; give at least 1")
     shelf = Shelf(folder)
-    phases = [trainings(suite), scorings(suite)]
+    trained = trainings(suite)
+    alone = [job for job in trained if not job.teacher]
+    taught = [job for job in trained if job.teacher]
+    phases = [alone, taught, scorings(suite)]
     missing = [[job for job in phase if not job.done(shelf)] for phase in phases]
     few = jobs == 1 or all(len(phase) < 2 for phase in missing)
     team = Workers.of(on if on is not None else None if few else jobs)

@@ -3,15 +3,20 @@
 import dataclasses
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hybridctl import strategies
-from hybridctl.controllers import Controller
+from hybridctl.checks import require
+from hybridctl.controllers import Controller, Greedy, Value
+from hybridctl.controllers.controller import walk
 from hybridctl.scale.keys import key_of
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.shelf import Shelf
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import evaluate_all
+
+if TYPE_CHECKING:
+    from hybridctl.learn import Run
 
 SCORE_COST, SLOW_COST, START_COST = 4.0, 20.0, 8.0  # [s], to guess the time left
 RATE = 60_000.0  # decisions per second of a training, for the same purpose
@@ -19,7 +24,11 @@ RATE = 60_000.0  # decisions per second of a training, for the same purpose
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """Train one column on one task with one seed."""
+    """Train one column on one task with one seed.
+
+    Attributes:
+        teacher: key of the training whose value teaches; "" if nothing does.
+    """
 
     title: str
     name: str
@@ -27,11 +36,13 @@ class Training:
     template: Controller
     settings: dict[str, Any]
     seed: int
+    teacher: str = ""
 
     @functools.cached_property
     def key(self) -> str:
         """Of the file that keeps it."""
-        return key_of("training", self.task, self.template, self.settings, self.seed)
+        what = self.task, self.template, self.settings, self.seed, self.teacher
+        return key_of("training", *what)
 
     @property
     def cost(self) -> float:
@@ -49,8 +60,22 @@ class Training:
         """Train, and keep the run."""
         from hybridctl.learn import train
 
-        run = train(self.task, self.template, seed=self.seed, **self.settings)
-        Shelf(folder).keep_run(self.key, run)
+        shelf, settings = Shelf(folder), dict(self.settings)
+        if self.teacher:
+            settings["teacher"] = _value_of(shelf.run(self.teacher))
+        run = train(self.task, self.template, seed=self.seed, **settings)
+        shelf.keep_run(self.key, run)
+
+
+def _value_of(run: "Run") -> Value:
+    """What a training has learned of the cost-to-go."""
+    greedy = [node for node in walk(run.policy) if isinstance(node, Greedy)]
+    require(
+        bool(greedy),
+        "the teacher of this column has learned no value; give one that is trained "
+        'with config "hjb"',
+    )
+    return greedy[0].value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,9 +142,12 @@ def trainings(suite: Suite) -> list[Training]:
 def trainings_of(suite: Suite, title: str, name: str) -> list[Training]:
     """The trainings of one cell, one a seed."""
     home = suite.entries[title].like or title
-    task, settings = suite.entries[home].task, suite.columns[name].on(home)
-    parts = (home, name, task, strategies.template(name, task), settings)
-    return [Training(*parts, seed) for seed in range(suite.seeds)]
+    task, column = suite.entries[home].task, suite.columns[name]
+    template = strategies.template(suite.template(name), task)
+    parts = (home, name, task, template, column.on(home))
+    known = trainings_of(suite, home, column.teacher) if column.teacher else []
+    teachers = [job.key for job in known] or [""] * suite.seeds
+    return [Training(*parts, *pair) for pair in enumerate(teachers)]
 
 
 def scorings(suite: Suite) -> list[Scoring]:

@@ -25,7 +25,7 @@ from hybridctl.controllers.value_network import (
 )
 from hybridctl.learn.adam import Adam, cosine
 from hybridctl.learn.checkpoint import Checkpoint, flatten, unflatten
-from hybridctl.learn.chunks import run_in_chunks
+from hybridctl.learn.chunks import Chunked, run_in_chunks, trainer_of
 from hybridctl.learn.config import Config
 from hybridctl.learn.engine import Offer, Take, Totals
 from hybridctl.learn.hjb.fit import Batch, fitted
@@ -79,20 +79,24 @@ def engine(
 ) -> None:
     """Learn the value of the task's plant; see `hybridctl.learn.engine`."""
     check_template(env.task, env.template)
-    told = adapts(env.template)
-    check_known(env.task, not isinstance(env.template, Series), told)
-    problem = optimal_control(env.task, undisturbed=False, estimated=told)
-    problem = cast(problem, "problem")
-    if len(problem.plant.angles) > 1:
+    hidden, told = isinstance(env.template, Series), adapts(env.template)
+    check_known(env.task, not hidden, told)
+    trainer: Trainer = trainer_of(_made, env, config)
+    if len(trainer.problem.plant.angles) > 1:
         warnings.warn(MANY, stacklevel=2)
-    trainer = Trainer(problem, config, env.dt)
     learner = trainer.begin(seed)
     if start is not None:
         learner = unflatten(learner, start.arrays)
     run_in_chunks(trainer, learner, take)
 
 
-class Trainer:
+def _made(env: Lane, config: Config) -> "Trainer":
+    told = adapts(env.template)
+    problem = optimal_control(env.task, undisturbed=False, estimated=told)
+    return Trainer(cast(problem, "problem"), config, env.dt)
+
+
+class Trainer(Chunked):
     """Updates of a value, compiled as few and flat operations.
 
     Args:
@@ -102,6 +106,7 @@ class Trainer:
     """
 
     def __init__(self, problem: OptimalControl, config: Config, dt: float):
+        super().__init__()
         self.problem, self.config, self.dt = problem, config, dt
         self.decision = max(round(DECISION * float(problem.second) / dt), 1) * dt
         self.states = config.num_envs * config.unroll_length  # of an update

@@ -11,7 +11,7 @@ from jax import Array
 from hybridctl.controllers import Policy
 from hybridctl.learn.adam import Adam
 from hybridctl.learn.checkpoint import Checkpoint, flatten, unflatten
-from hybridctl.learn.chunks import run_in_chunks
+from hybridctl.learn.chunks import Chunked, run_in_chunks, trainer_of
 from hybridctl.learn.config import Config
 from hybridctl.learn.devices import crew
 from hybridctl.learn.engine import Offer, Take, Totals
@@ -48,14 +48,14 @@ def engine(
     lane: Lane, config: Config, seed: int, take: Take, start: Checkpoint | None
 ) -> None:
     """Train by PPO; see `hybridctl.learn.engine`."""
-    trainer = Trainer(lane, config)
+    trainer: Trainer = trainer_of(Trainer, lane, config)
     learner = trainer.begin(seed)
     if start is not None:
         learner = unflatten(learner, start.arrays)
     run_in_chunks(trainer, learner, take, trainer.orders)
 
 
-class Trainer:
+class Trainer(Chunked):
     """Updates of actor and critic, compiled as few and flat operations.
 
     Args:
@@ -64,6 +64,7 @@ class Trainer:
     """
 
     def __init__(self, lane: Lane, config: Config):
+        super().__init__()
         self.lane, self.config, self.crew = lane, config, crew(config)
         self.limit = config.episode_length or lane.episode_length
         hidden = config.critic_features is not None or config.recurrent is not None

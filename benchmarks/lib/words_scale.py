@@ -88,10 +88,12 @@ def speed(told: dict[str, Any]) -> list[str]:
 
 def seeds(told: dict[str, Any]) -> list[str]:
     """Trainings side by side."""
+    ratio, seconds = told["ratio"], told["seconds"]
     return [
         f"{told['seeds']} seeds of the residual on `global`, {told['steps']:,} "
-        f"decisions each, are trained by two workers {told['ratio']:.2f} times as "
-        "fast as by one, one after the other."
+        f"decisions each, take two workers {seconds['2']:.0f} s: they are "
+        f"{ratio['1 core']:.2f} times as fast as one worker that has a core, one seed "
+        f"after the other, and {ratio['1']:.2f} times as fast as one that has both."
     ]
 
 

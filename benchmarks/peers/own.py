@@ -1,5 +1,6 @@
 """A round of ours, for `benchmarks/questions/peers.py`: `Env`, and `simulate`."""
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable
@@ -13,17 +14,29 @@ from benchmarks.peers.rounds import serve
 from hybridctl.learn import Env, wrap
 from hybridctl.tasks.evaluate import start_of
 
-KINDS = ("plain", "residual", "machine")
 FORCE = 0.5  # [N], as a constant action
 
 
 def controller(task: Any, kind: str) -> Any:
     """What is in the loop, with a Slot."""
     return {
+        "Euler": lambda: 10.0 * hc.Slot(1),
         "plain": lambda: 10.0 * hc.Slot(1),
         "residual": lambda: hc.reference("lqr", task) + 10.0 * hc.Slot(1),
         "machine": lambda: hc.reference("machine", task) + 10.0 * hc.Slot(1),
     }[kind]()
+
+
+def euler(task: hc.Task) -> hc.Task:
+    """The task with one Euler step a period, which is what Gym's cart-pole takes."""
+    plant, dt = task.plant, task.loop.dt
+
+    def after(x: jax.Array, u: jax.Array) -> jax.Array:
+        return x + dt * plant.ode(jnp.zeros(()), x, u)
+
+    angles = [plant.states[i] for i in plant.angles]
+    stepped = hc.Plant.discrete(after, dt, plant.states, plant.inputs, angles=angles)
+    return dataclasses.replace(task, plant=stepped)
 
 
 def env(task: Any, kind: str, lanes: int, steps: int) -> Callable[[], Any]:
@@ -55,9 +68,11 @@ def simulated(task: Any, kind: str, lanes: int, steps: int) -> Callable[[], Any]
 def main() -> None:
     way, name, kind = sys.argv[1].split()
     task = hc.tasks.get(name)
+    task = euler(task) if kind == "Euler" else task
     make = functools.partial({"Env": env, "simulate": simulated}[way], task, kind)
-    substeps, dt = task.loop.substeps, task.loop.dt
-    serve(make, {"integrator": f"RK4, {substeps} substeps", "dt": dt})
+    steps = f"RK4, {task.loop.substeps} substeps"
+    integrator = "Euler" if kind == "Euler" else steps
+    serve(make, {"integrator": integrator, "dt": task.loop.dt})
 
 
 if __name__ == "__main__":

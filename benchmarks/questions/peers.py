@@ -2,10 +2,11 @@
 
 Steps per second of cart-poles with 1, 64 and 2048 lanes, each in a process of its own
 on one core, all in turns, round by round: `Env` in brax's wrappers and `simulate` with
-its trace, plain, as a residual and with the machine, beside gymnasium's vectorized
-CartPole-v1, gymnax's, brax's inverted_pendulum, MuJoCo Playground's cart-pole under
-MJX, and jaxonomy's RLEnv. A step is a control period of each one's own; integrators
-are in the result. Medians of the rounds.
+its trace, plain, as a residual and with the machine, plain also with an Euler step as
+Gym's cart-pole takes it; beside gymnasium's vectorized CartPole-v1, gymnax's, brax's
+inverted_pendulum, MuJoCo Playground's cart-pole under MJX, and jaxonomy's RLEnv. A step
+is a control period of each one's own; integrators are in the result. Medians of the
+rounds.
 
 On one core: `taskset -c 0 python -m benchmarks.questions.peers`. `make bench-peers`
 installs the others apart from hybridctl and runs this. Writes
@@ -34,7 +35,7 @@ OURS = [
     f"{way} {kind}"
     for way in ("Env balance", "Env global", "simulate balance")
     for kind in ("plain", "residual", "machine")
-]
+] + ["Env balance Euler"]
 THEIRS = [
     "gymnasium", "gymnax", "brax", "playground", "jaxonomy", "jaxonomy machine",
     "jaxonomy sampled",

@@ -7,9 +7,9 @@ And a driver is killed after some shards, again and again, and goes on from what
 kept. "overheads": what a shard of nothing costs, and how long it takes until the first
 one has come back. "speed": the machine on `global`, summed up, by two bare processes
 of one thread that share the episodes and nothing else, by `on=2`, and by Ray with two
-workers, in turns. "seeds": trainings of the residual by two workers, and by one, one
-after the other. "devices": a program on one device of the host and on four, which
-share its cores.
+workers, in turns. "seeds": trainings of the residual by two workers, and one after the
+other by one, which has a core or the whole machine. "devices": a program on one device
+of the host and on four, which share its cores.
 
 On a machine that does nothing else: `python -m benchmarks.questions.scale`, or a part
 of it with `--only speed`. Writes benchmarks/results/scale.json.
@@ -285,17 +285,23 @@ def overheads(name: str) -> dict[str, float]:
 
 
 def seeds(count: int, steps: int) -> dict[str, Any]:
-    """Seconds for trainings by one worker and by two, which come up first."""
+    """Seconds for trainings by two workers, and by one, alone on the machine or a core.
+
+    Workers come up and compile first.
+    """
     task = hc.tasks.get("global")
     size = {"steps": steps, "target": np.inf, "progress": False}
     train = functools.partial(hc.train, task, hc.template("residual", task), **size)
     times: dict[str, float] = {}
-    for name in ("1", "2"):
-        with crowd(name) as team:
+    for name in ("1 core", "1", "2"):
+        if name == "1 core":
+            os.environ["OMP_NUM_THREADS"] = "1"
+        with crowd(name[0]) as team:
             train(seeds=2, on=team)  # compiles
             times[name] = _timed(lambda t=team: train(seeds=count, on=t))
-    ratio = times["1"] / times["2"]
-    return {"seeds": count, "steps": steps, "seconds": times, "ratio": ratio}
+        os.environ.pop("OMP_NUM_THREADS", None)
+    ratios = {name: spent / times["2"] for name, spent in times.items()}
+    return {"seeds": count, "steps": steps, "seconds": times, "ratio": ratios}
 
 
 def devices() -> dict[str, Any]:

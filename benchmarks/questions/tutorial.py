@@ -1,0 +1,69 @@
+"""Where does the tutorial's long run end, by each engine, beside our own preset?
+
+The settings that this package grew out of (preset "seed_long": 20 million decisions,
+2048 environments, a value network of 5 x 256) train pure PPO on `balance` with
+|u| <= 1 N to their end, and so does the preset that is meant for the task, until it
+reaches its target. Each in a process of its own with an empty compilation cache: the
+seconds until it is compiled, those of training and of validating, and how long 128
+episodes last that decided nothing. Writes benchmarks/results/tutorial.json, run by run,
+so that one which is stopped goes on with the next.
+
+On one core, about an hour: `taskset -c 0 python -m benchmarks.questions.tutorial`.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from benchmarks.lib import results
+from benchmarks.lib.about import about
+from benchmarks.questions.learn import process
+
+RESULT = results.path("tutorial")
+RUNS = {  # preset and engine
+    "preset": ("balance", "jax"),
+    "long, jax": ("seed_long", "jax"),
+    "long, brax": ("seed_long", "brax"),
+}
+
+PROCESS = """
+import json, sys
+import hybridctl as hc
+preset, engine = sys.argv[1:]
+task = hc.tasks.get("balance")
+given = {"config": preset, "engine": engine, "progress": False}
+run = hc.train(task, 1.0 * hc.Slot(1), seed=0, **given)
+scores = hc.evaluate(task, run.controller, n=128, seed=11)
+print(json.dumps({
+    "steps": run.steps, "stopped": run.stopped, **run.timing,
+    "length": float(scores.length.mean()),
+    "curve": [[row["steps"], row["length"]] for row in run.curve],
+}))
+"""
+
+
+def measured(name: str) -> dict[str, Any]:
+    """What a run says when it has ended."""
+    with tempfile.TemporaryDirectory() as cache:
+        words = sys.executable, "-c", PROCESS, *RUNS[name]
+        return {"about": about(), **process(*words, cache=Path(cache))}
+
+
+def main(only: tuple[str, ...] = tuple(RUNS)) -> None:
+    """Measure and write the result.
+
+    Args:
+        only: runs; others keep what was measured before.
+    """
+    found = results.known(RESULT)
+    for name in only:
+        found |= {"about": about(), name: measured(name)}
+        results.write(RESULT, found)
+        print(name, {k: v for k, v in found[name].items() if k != "curve"}, flush=True)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

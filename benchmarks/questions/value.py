@@ -3,10 +3,10 @@
 `hc.train(task, hc.template("hybrid", task))`, never stopped early, on the tasks of the
 suite and on plants that are not in it, each training in a process of its own: the first
 seed with an empty compilation cache ("cold"), the others with the cache of the first
-("warm"). Seconds count from the start of the process. On `global` the residual that PPO
-trains stands beside it. What was learned is scored beside the tuned machine, in pairs,
-on held-out episodes. Writes benchmarks/results/value.json; until all is done, or if it
-is interrupted, value.part.json has what there is.
+("warm"). Seconds count from the start of the process. On `global` and on the plants
+that are not in the suite the residual that PPO trains stands beside it. What was
+learned is scored beside the tuned machine, in pairs, on held-out episodes, MPC on the
+first of them. Writes benchmarks/results/value.json, task by task.
 """
 
 import json
@@ -29,7 +29,7 @@ from benchmarks.lib.about import about
 from hybridctl.contests.bounds import bound_of
 
 RESULT = results.path("value")
-PART = results.path("value.part")
+FEW = 32  # episodes that MPC meets
 TASKS = ("balance", "swingup", "global", "weak", "short_track", "push", "noisy")
 
 PROCESS = """
@@ -107,6 +107,11 @@ def trained(name: str, template: str, seed: int, folder: Path) -> dict[str, Any]
 def scored(task: hc.Task, runs: dict[str, list[dict]], n: int) -> dict[str, Any]:
     """Every training beside the machine, on the same episodes."""
     known = {f"{t} {r['seed']}": hc.load(r["path"]) for t in runs for r in runs[t]}
+    return compared(task, known, n)
+
+
+def compared(task: hc.Task, known: dict[str, Any], n: int) -> dict[str, Any]:
+    """Controllers beside the machine."""
     machine = {"machine": hc.reference("machine", task)}
     table = hc.compare(task, machine | known, n=n, seed=0, against="machine")
     rows = table.to_dict()["rows"]
@@ -138,32 +143,36 @@ def answer(name: str, templates: dict[str, int], n: int, show: Callable) -> dict
         rows = scored(named(name), runs, n)
     for run in (run for kind in runs.values() for run in kind):
         del run["path"]
-    return {"n": n, "rows": rows, "trainings": runs}
+    told = {"about": about(), "n": n, "rows": rows, "trainings": runs}
+    if name not in OTHERS:
+        return told
+    show(f"{name}: MPC")
+    task = named(name)
+    return told | {"few": compared(task, {"mpc": hc.reference("mpc", task)}, FEW)}
 
 
 def main(
-    tasks: tuple[str, ...] = TASKS, others: bool = True, seeds: int = 5, n: int = 4096
+    only: tuple[str, ...] = (*TASKS, *OTHERS), seeds: int = 5, n: int = 4096
 ) -> None:
     """Measure and write the result.
 
     Args:
-        tasks: of the suite.
-        others: also on the plants that are not in it, with one seed.
+        only: tasks of the suite, and plants that are not in it, which get one seed;
+            others keep what was measured before.
         seeds: trainings of each task.
         n: episodes of each task.
     """
-    found: dict[str, Any] = {"about": about(), "tasks": {}}
-    names = [*tasks, *(OTHERS if others else ())]
+    found: dict[str, Any] = {"tasks": {}} | results.known(RESULT)
     with Progress() as bar:
-        row = bar.add_task("", total=len(names))
-        for name in names:
+        row = bar.add_task("", total=len(only))
+        for name in only:
             templates = {"hybrid": 1 if name in OTHERS else seeds}
-            templates |= {"residual": 1} if name == "global" else {}
+            templates |= {"residual": 1} if name in ("global", *OTHERS) else {}
             show = lambda text: bar.update(row, description=text)  # noqa: E731
             found["tasks"][name] = answer(name, templates, n, show)
-            results.write(PART, found)
+            found["about"] = about()
+            results.write(RESULT, found)
             bar.advance(row)
-    PART.replace(RESULT)
 
 
 if __name__ == "__main__":

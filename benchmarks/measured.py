@@ -14,7 +14,7 @@ from benchmarks.lib.words_live import live
 from benchmarks.lib.words_peers import peers
 from benchmarks.lib.words_scale import scale
 from benchmarks.lib.words_suite import share_table, suite
-from benchmarks.lib.words_value import headline, optimum, value
+from benchmarks.lib.words_value import optimum, value
 
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "measured.md"
@@ -518,7 +518,7 @@ in `benchmarks/` found and kept in `benchmarks/results`."""
 
 def measured() -> str:
     """The README's table, between its marks."""
-    return "\n\n".join((BEGIN, share_table(), headline(), END))
+    return "\n\n".join((BEGIN, share_table(), END))
 
 
 def main() -> None:

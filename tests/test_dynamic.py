@@ -28,6 +28,19 @@ def test_the_lookahead_is_near_the_optimum():
     assert OPTIMUM * 0.999 <= scores.cost[0] <= 1.01 * OPTIMUM
 
 
+def test_a_value_is_found_once(monkeypatch):
+    found = []
+    monkeypatch.setattr(dynamic, "_on_grid", lambda *_: found.append(1) or VALUE)
+    dynamic._solved.cache_clear()
+    pendulum = lambda **other: hc.tasks.reach(hc.Pendulum(), **other)  # noqa: E731
+    for _ in range(2):
+        hc.reference("dp", pendulum())
+    assert len(found) == 1
+    hc.reference("dp", pendulum(seconds=8.0))
+    assert len(found) == 2
+    dynamic._solved.cache_clear()
+
+
 def test_the_value_is_that_of_the_lock_and_even():
     problem = optimal_control(TASK)
     np.testing.assert_allclose(VALUE(jnp.array([np.pi, 0.0])), 0.0, atol=0.05)

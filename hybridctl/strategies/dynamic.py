@@ -1,10 +1,12 @@
 """The classical answer to a task that is known: dynamic programming on a grid."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,7 @@ from hybridctl.controllers import (
     machine,
 )
 from hybridctl.kinds import checked
+from hybridctl.loop.known import Known
 from hybridctl.plants import Plant
 from hybridctl.plants.scales import natural_units, own_second
 from hybridctl.strategies.model import observing
@@ -29,6 +32,7 @@ from hybridctl.tasks import Task
 NODES = {1: 1e3, 2: 2e4, 3: 2e5, 4: 1.05e6}  # by number of states
 HOLD = 0.08  # own seconds for which an input is held
 SHARES = (0.0, 0.1, 0.3, 0.6, 1.0)  # of the limit that are tried, either way
+KEPT = 8  # values that are there when they are asked for again
 TRIED = 21  # inputs of the lookahead, evenly within the limit
 SPIN, PACE = 9.0, 5.0  # fastest rates of angles and of others on the grid, own units
 POSITION, RATE = 2.3, 4.5  # cells of other states for one of an angle, in own units
@@ -84,13 +88,22 @@ def build_dp(task: Task) -> Controller:
     Behind an EKF where the sensor is noisy or gives no state, and a predictor where
     the input is late.
     """
-    problem, hold = optimal_control(task, undisturbed=False), _hold(task)
-    value = _on_grid(task, problem, None, hold, False)
+    problem, value = _solved(Known(task), bool(jax.config.jax_enable_x64))  # type: ignore[attr-defined]
+    hold = _hold(task)
     tried = _within(problem.limit, np.linspace(-1.0, 1.0, TRIED))
     swing = Greedy(
         task.plant, task.cost, value, problem.limit, task.loop.dt, tried, hold
     )
     return observing(task, _machine(task, swing))
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _solved(known: Known, wide: bool) -> tuple[OptimalControl, GridValue]:
+    """Of a task, once: it takes half a minute."""
+    del wide  # float64 is another value
+    task = known.tree
+    problem = optimal_control(task, undisturbed=False)
+    return problem, _on_grid(task, problem, None, _hold(task), False)
 
 
 def _machine(task: Task, swing: Controller) -> Controller:

@@ -59,6 +59,11 @@ def threads(shared, part):
     return {"value": np.asarray(int(os.environ["NPROC"]))}
 
 
+def _say_nothing_of_threads(monkeypatch):
+    for name in ("OMP_NUM_THREADS", "NPROC"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def doubled(team, parts=range(5)):
     with team:
         return [int(row["value"]) for row in team.map(double, 2, parts)]
@@ -240,7 +245,8 @@ def test_xla_in_a_worker_takes_the_threads_that_openmp_has(monkeypatch):
 
 
 @pytest.mark.slow
-def test_processes_share_the_cores():
+def test_processes_share_the_cores(monkeypatch):
+    _say_nothing_of_threads(monkeypatch)
     share = max(cores() // 2, 1)
     with Workers(2) as team:
         rows = list(team.map(threads, None, range(2)))
@@ -383,7 +389,8 @@ def test_seeds_are_what_a_training_shares():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["ray", "dask"])
-def test_a_cluster_gives_the_same_table(engine):
+def test_a_cluster_gives_the_same_table(engine, monkeypatch):
+    _say_nothing_of_threads(monkeypatch)
     pytest.importorskip("ray" if engine == "ray" else "distributed")
     alone = hc.compare(TASK, KNOWN, n=N)
     options = {"num_cpus": 1} if engine == "ray" else {"workers": 1}

@@ -190,6 +190,7 @@ def test_the_cartpole_suite_has_the_tasks_b1_to_b8_with_those_names():
         ),
         ({"entries": {"a": suites.Entry("1", None, like="b")}}, "like"),  # type: ignore
         ({"columns": {"lqr": dataclasses.replace(HALF, teacher="no")}}, "teacher of"),
+        ({"columns": {"lqr": dataclasses.replace(HALF, teacher="lqr")}}, "not trained"),
     ],
 )
 def test_a_wrong_suite_is_refused(change, words):

@@ -44,7 +44,8 @@ def rows() -> Iterator[tuple[str, ...]]:
         files = ", ".join(f"[{n}.json](results/{n}.json)" for n in names if found[n])
         days = [told.get("about", {}).get("date", "") for told in found.values()]
         place = f"[{script.name}](questions/{script.name})"
-        yield first_line(text), place, files or "printed", max(days, default="")
+        answer = files or ("not yet" if names else "printed")
+        yield first_line(text), place, answer, max(days, default="")
 
 
 def modules(folder: str) -> list[str]:

@@ -5,8 +5,8 @@ The settings that this package grew out of (preset "seed_long": 20 million decis
 |u| <= 1 N to their end, and so does the preset that is meant for the task, until it
 reaches its target. Each in a process of its own with an empty compilation cache: the
 seconds until it is compiled, those of training and of validating, and how long 128
-episodes last that decided nothing. Writes benchmarks/results/tutorial.json, run by run,
-so that one which is stopped goes on with the next.
+episodes last that decided nothing. Writes benchmarks/results/tutorial.json, run by run;
+`--only` names those that are left.
 
 On one core, about an hour: `taskset -c 0 python -m benchmarks.questions.tutorial`.
 """

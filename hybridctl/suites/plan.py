@@ -115,7 +115,13 @@ class Suite:
         for title, entry in self.entries.items():
             one_of(f"entry that {title!r} is like", entry.like or title, self.entries)
         for name, column in self.columns.items():
-            one_of(f"teacher of {name!r}", column.teacher or name, self.columns)
+            teacher = column.teacher or name
+            one_of(f"teacher of {name!r}", teacher, self.columns)
+            require(
+                not column.teacher or self.columns[teacher].learned,
+                f"{teacher!r} teaches {name!r} but is not trained; give a column that "
+                'is, with config "hjb"',
+            )
         without = [t for t in self.entries if not self.fits(t, self.against)]
         require(
             not without,

@@ -37,8 +37,8 @@ def suite() -> str:
         f"the fit on none beyond it, with {result['seeds']} seeds. "
         "J is ∫ x² + 20(1 + cos θ) + ẋ² + θ̇² + 0.1 u² dt over 20 s; a failed episode "
         "is charged 600. An episode succeeds when it settles: the pole comes to rest "
-        "upright in the middle of the track. Bold is the lowest of those whose success is not told from the "
-        "highest.",
+        "upright in the middle of the track. Bold is the lowest of those whose success "
+        "is not told from the highest.",
         share_table(),
         result["verdict"],
         "\n".join(contests(result["tasks"])),

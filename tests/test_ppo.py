@@ -126,6 +126,20 @@ def test_lanes_are_the_episodes_of_an_environment():
     assert len(np.unique(starts, axis=0)) == 8
 
 
+def test_an_action_is_judged_by_the_spread_that_it_was_drawn_from():
+    """Also while the normalizer moves most; its move is no reason to learn."""
+    config = Config(num_envs=4, unroll_length=8, batch_size=4, num_minibatches=2)
+    trainer = Trainer(Lane(BALANCE, SLOT), config.replace(episode_length=12))
+    learner = trainer.begin(3)
+    learner = learner._replace(adam=learner.adam._replace(at=learner.adam.at + 0.1))
+    noise = np.random.default_rng(0).normal(size=trainer.shape).astype("f4")
+    _, batch, obs, kept = jax.jit(trainer._rollout)(learner, noise)
+    z = 0.5 * learner.normalizer(obs, config) + 1.0
+    found = trainer._samples(learner.adam.at, z, batch, noise, kept)
+    again = (found.drawn - found.old.mean) / found.old.scale
+    np.testing.assert_allclose(again, noise.reshape(-1, 1), atol=1e-4)
+
+
 @pytest.mark.slow
 def test_the_value_at_truncation_is_bootstrapped():
     """Ten decisions an episode; V(1) = -0.1 / (1 - γ) is a sum over forty."""

@@ -16,10 +16,10 @@ from hybridctl.learn.config import Config
 from hybridctl.learn.devices import crew
 from hybridctl.learn.engine import Offer, Take, Totals
 from hybridctl.learn.lane import Lane
-from hybridctl.learn.ppo.networks import Networks
+from hybridctl.learn.ppo.networks import Networks, Spread
 from hybridctl.learn.ppo.normalizer import Normalizer
 from hybridctl.learn.ppo.rollout import Batch, Lanes, seeing, unborn, unrolled
-from hybridctl.learn.ppo.update import Samples, Seen, advantages, improved, spread_of
+from hybridctl.learn.ppo.update import Samples, Seen, advantages, improved
 
 MIXES = 32  # orders of a batch, of which every update takes some
 
@@ -147,11 +147,10 @@ class Trainer(Chunked):
         at, normalizer, config = learner.adam.at, learner.normalizer, self.config
         crew = self.crew
 
-        def act(kept: Array, obs: Array, noise: Array) -> tuple[Array, Array]:
+        def act(kept: Array, obs: Array) -> tuple[Array, Spread]:
             z, kept = crew.amid((normalizer(obs, config), kept))
             kept = self.networks.remembered(at, kept, z)
-            kept, spread = crew.own((kept, self.networks.spread(at, z, kept)))
-            return kept, spread.drawn(noise)
+            return crew.own((kept, self.networks.spread(at, z, kept)))
 
         unroll = functools.partial(unrolled, self.lane, self.see, act, self.limit)
         told = lambda lanes, noise: _with(lanes.kept, unroll(lanes, noise))  # noqa: E731
@@ -169,12 +168,12 @@ class Trainer(Chunked):
     ) -> Samples:
         """Every decision, or sequences of them for a memory; not yet judged."""
         own = z[: self.decisions].reshape(*batch.drawn.shape[:2], -1)
-        parts = own, batch.drawn, noise.reshape(batch.drawn.shape), batch.began
-        z, drawn, noise, began = map(self._rows, parts)
+        noise = noise.reshape(batch.drawn.shape)
+        parts = own, batch.began, batch.drawn, noise, batch.spread
+        z, began, drawn, noise, old = jax.tree.map(self._rows, parts)
         value, seen = self.networks.value(at, z), Seen(z)
         if self.networks.kept:
             seen = Seen(z, began, kept.reshape(len(z), -1))
-        old = spread_of(self.networks, at, seen)
         return Samples(seen, drawn, noise, old, value, value, value)
 
     def _rows(self, part: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 
 from hybridctl.learn.lane import Decision, EpisodeState, Lane, blank, put_where
+from hybridctl.learn.ppo.networks import Spread
 
 # Leads to the next episode's key: counted ones are as good as drawn ones, and cost less
 NEXT = np.array([0, 1], np.uint32)
@@ -47,6 +48,7 @@ class Batch(NamedTuple):
     Attributes:
         obs: seen before [m].
         began: whether an episode began with the decision.
+        spread: of the actions, from what was known then.
         drawn: action before tanh [n_a].
         reward: of the decision.
         terminated: whether it ended the episode, but not by its time limit.
@@ -55,6 +57,7 @@ class Batch(NamedTuple):
 
     obs: Array
     began: Array
+    spread: Spread
     drawn: Array
     reward: Array
     terminated: Array
@@ -94,7 +97,7 @@ def unborn(lane: Lane, see: See, keys: np.ndarray, kept: int) -> Lanes:
 def unrolled(
     lane: Lane,
     see: See,
-    act: Callable[[Array, Array, Array], tuple[Array, Array]],
+    act: Callable[[Array, Array], tuple[Array, Spread]],
     limit: int,
     lanes: Lanes,
     noise: Array,
@@ -107,7 +110,7 @@ def unrolled(
     Args:
         lane: one of them.
         see: what is seen of it.
-        act: memory, what is seen and noise to memory and actions before tanh,
+        act: memory and what is seen to memory and a spread of actions,
             [lanes, …] each.
         limit: decisions until an episode is truncated.
         lanes: before.
@@ -126,7 +129,8 @@ def unrolled(
         lanes, cut = carry
         episode, obs = put_where(lanes.over, spare, (lanes.episode, lanes.obs))
         kept = jnp.where(lanes.over[:, None], 0.0, lanes.kept)
-        kept, drawn = act(kept, obs, noise)
+        kept, spread = act(kept, obs)
+        drawn = spread.drawn(noise)
         after = jax.vmap(lane.decide)(episode, jnp.tanh(drawn))
         seen = jax.vmap(see)(after)
         age = jnp.where(lanes.over, 0, lanes.age) + 1
@@ -135,7 +139,8 @@ def unrolled(
         over = terminated | truncated
         told = after.reward, over, after.failed, after.not_finite
         counts = lanes.counts + jnp.stack([part.astype(obs.dtype) for part in told])
-        row = Batch(obs, lanes.over, drawn, after.reward, terminated, truncated)
+        ends = terminated, truncated
+        row = Batch(obs, lanes.over, spread, drawn, after.reward, *ends)
         cut = jnp.where(truncated[:, None], seen, cut)
         return (Lanes(after.episode, seen, age, over, counts, kept), cut), row
 

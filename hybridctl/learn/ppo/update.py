@@ -34,7 +34,7 @@ class Samples(NamedTuple):
         seen: by the networks.
         drawn: actions before tanh [n_a].
         noise: of which they were made [n_a].
-        old: their spread before the update.
+        old: the spread that they were drawn from, before the normalizer moved on.
         value: the critic's estimate before the update.
         advantage: of the action.
         gain: what the critic should have estimated.

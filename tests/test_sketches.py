@@ -185,6 +185,17 @@ def test_the_sketch_for_a_board_holds_the_pole(tmp_path):
 
 def test_the_sketch_for_a_line_is_a_rig(tmp_path):
     program = built("line", WIRE, tmp_path)
+    for _ in range(3):  # a machine that stalls lets any pole fall
+        log, alive, seen = driven(program)
+        if np.nanmax(log["jitter"]) < 0.05:
+            break
+    assert alive and np.nanmax(abs(log["theta"] - np.pi)) < 0.1
+    assert seen[-2:] == [1e-6, 0.0]
+    assert len(log) == 101 and len(seen) > 20
+
+
+def driven(program):
+    """The log of a drive, whether the rig ran after it, and what the rig was told."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     start = ["0", str(np.pi - 0.02), "0", "0"]
     with subprocess.Popen([program, *start], **pipes) as rig:
@@ -193,15 +204,11 @@ def test_the_sketch_for_a_line_is_a_rig(tmp_path):
             pilot = hc.embed(lqr(0.02), dt=0.02)
             log = hc.drive(
                 pilot, line.read, line.write, 0.02, 2.0, safe=[1e-6], most_missing=30,
-                timeout=1.0,
+                timeout=20.0,
             )  # fmt: skip
-            time.sleep(0.05)
-            before = rig.poll()
-            time.sleep(0.2)  # its own watchdog
-        seen = list(map(float, rig.communicate()[0].split()))
-    assert before is None and np.nanmax(abs(log["theta"] - np.pi)) < 0.1
-    assert seen[-2:] == [1e-6, 0.0]
-    assert len(log) == 101 and len(seen) > 20
+            alive = rig.poll() is None
+            time.sleep(0.25)  # its own watchdog
+        return log, alive, list(map(float, rig.communicate()[0].split()))
 
 
 def test_the_node_of_ros_drives(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import hybridctl as hc
+from hybridctl.loop import Actuator
 from hybridctl.strategies import dynamic
 from hybridctl.strategies.optimal import optimal_control
 
@@ -52,11 +53,32 @@ def test_the_value_is_that_of_the_lock_and_even():
     np.testing.assert_allclose(VALUE(near), problem.lock.V(near), atol=0.2)
 
 
+def test_every_input_has_its_own_limit():
+    plant = hc.Plant.from_function(
+        lambda t, x, u: jnp.array([x[2], x[3], u[0], u[1]]),
+        ["p", "q", "dp", "dq"], ["a", "b"],
+    )  # fmt: skip
+    rest = plant.equilibrium(np.zeros(4), np.zeros(2))
+    loop = hc.Loop(dt=0.05, actuator=Actuator(limit=[10.0, 1.0]))
+    cost = hc.tasks.Cost(np.zeros(4), np.ones(4), np.ones(2))
+    start, near_by = hc.tasks.Box(-np.ones(4), np.ones(4)), hc.near(rest, p=0.1)
+    far = hc.beyond(rest, p=3.0)
+    task = hc.tasks.Task("two", plant, loop, rest, start, cost, far, near_by)
+    problem = optimal_control(task)
+    np.testing.assert_array_equal(problem.limit, [10.0, 1.0])
+    lqr = hc.reference("lqr", task)
+    assert float(problem.lock.rho) == pytest.approx(lqr.unsaturated([10.0, 1.0]))
+
+
 def test_what_a_grid_cannot_do_gets_a_sentence():
     design = importlib.import_module("hybridctl.design.value_iteration")
     noisy = hc.tasks.get("noisy")
     with pytest.raises(ValueError, match="cannot know the sensor"):
         hc.value_iteration(noisy)
+    for late in ({"response": 0.2}, {"spread": [0.3, 0.7]}, {"lag": 0.1}, {"delay": 1}):
+        loop = hc.Loop(dt=0.02, actuator=Actuator(limit=3.0, **late))
+        with pytest.raises(ValueError, match="cannot know the late actuator"):
+            hc.value_iteration(hc.tasks.get("swingup", loop=loop))
     with pytest.raises(ValueError, match="give 2 odd numbers from 3"):
         hc.value_iteration(TASK, nodes=(10, 11), progress=False)
     with pytest.raises(ValueError, match="GB, and 2 is the limit"):

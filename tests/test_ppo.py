@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -99,7 +100,7 @@ def test_lanes_are_the_episodes_of_an_environment():
     config = Config(num_envs=4, unroll_length=8, batch_size=4, num_minibatches=2)
     lane = Lane(BALANCE, SLOT)
     trainer = Trainer(lane, config.replace(episode_length=6))
-    assert trainer.shape == (16, 1, 4, 1)
+    assert trainer.shape == (4, 4, 4, 1)
     trainer = Trainer(lane, config.replace(episode_length=12))
     assert trainer.shape == (2, 8, 4, 1)
     noise = np.random.default_rng(0).normal(size=trainer.shape).astype("f4")
@@ -170,6 +171,36 @@ def test_a_training_goes_on_bit_for_bit():
         np.testing.assert_array_equal(array, again.checkpoint.arrays[name], name)
     for a, b in zip(whole.curve, again.curve, strict=True):
         assert a | {"seconds": 0.0} == b | {"seconds": 0.0}
+
+
+@pytest.mark.slow
+def test_what_is_no_whole_number_of_updates_is_gone_on_from_without_a_row_twice():
+    few = TINY | {"num_evals": 2, "progress": False, "target": np.inf}
+    half = hc.train(BALANCE, SLOT, seed=5, **few | {"steps": 5000})
+    again = hc.train(BALANCE, SLOT, resume=half, **few | {"steps": 12_000})
+    assert [row["steps"] for row in again.curve] == [0, 5000, 12_000]
+    assert again.seed == 5 and 0.5 < again.curve[2]["train_reward"] < 1.5
+
+
+def test_what_a_checkpoint_is_of_does_not_change():
+    few = TINY | {"num_evals": 2, "progress": False, "steps": 4096}
+    run = hc.train(BALANCE, SLOT, **few)
+    for name, other in (
+        ("unroll_length", 32), ("activation", "relu"), ("batch_size", 128),
+        ("normalize_observations", False), ("hidden", (8, 8)), ("engine", "brax"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{name}=.* was trained with {name}="):
+            hc.train(BALANCE, SLOT, resume=run, **few | {"steps": 9000, name: other})
+    task = hc.tasks.get("swingup")
+    with pytest.raises(ValueError, match="was trained on 'balance', whose scores"):
+        hc.train(task, SLOT, resume=run, **few | {"steps": 9000})
+
+
+def test_seeds_side_by_side_share_a_trainer():
+    config = Config(num_envs=4, batch_size=4, num_minibatches=2, tau=0.3)
+    make = lambda _: trainer_of(Trainer, Lane(BALANCE, SLOT), config)  # noqa: E731
+    with ThreadPoolExecutor(3) as pool:
+        assert len(set(map(id, pool.map(make, range(3))))) == 1
 
 
 def test_trainings_that_differ_in_their_seed_compile_once():

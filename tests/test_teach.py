@@ -47,6 +47,27 @@ def test_the_clone_of_a_controller_is_kept_and_gone_on_from(tmp_path):
 
 
 @pytest.mark.slow
+def test_what_the_limit_cuts_is_no_mistake():
+    """The base asks for more than the actuator gives: the clone has nothing to add."""
+    swingup = hc.tasks.get("swingup")
+    up, cost = swingup.plant.upright(), swingup.cost
+    Q, R = cost.quadratic
+    limited = hc.lqr(swingup.plant, up, Q, R, swingup.loop.dt, limit=LIMIT)
+    base = hc.lqr(swingup.plant, up, Q, R, swingup.loop.dt)
+    template = base + 0.5 * LIMIT * hc.Slot(1)
+    run = hc.train(swingup, template, teacher=limited, **SMALL)
+    assert run.taught.error < 0.02
+
+
+def test_a_student_and_an_environment_meet_the_starts_a_curriculum_leads_to():
+    boxes = [hc.tasks.Box([-w, 3.0, 0, 0], [w, 3.2, 0, 0]) for w in (0.0, 1.0)]
+    hard = hc.tasks.Curriculum(*boxes, episodes=100)
+    lane = hc.Env(hc.tasks.get("global", train_start=hard), LIMIT * hc.Slot(1))
+    assert lane.begin(0, 0).episode.x[0] == 0.0 != lane.begin(0).episode.x[0]
+    assert lane.reset(0).pipeline_state.x[0] == 0.0
+
+
+@pytest.mark.slow
 def test_a_value_teaches_the_input_that_costs_least():
     """By the LQR's cost-to-go that is the LQR's own."""
     template = LIMIT * hc.Slot(1)

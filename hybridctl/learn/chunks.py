@@ -15,6 +15,7 @@ from hybridctl.learn.lane import Lane
 
 QUICK: Any = {"xla_backend_optimization_level": 1}  # as fast, and compiled in less time
 KEPT = 4  # trainers that wait for another seed
+_making = threading.Lock()  # seeds side by side ask for the same one at once
 
 
 class Chunked:
@@ -61,7 +62,8 @@ def trainer_of(
     make: Callable[[Lane, Config], Chunked], lane: Lane, config: Config
 ) -> Any:
     """A trainer that has compiled already, where an equal one was made before."""
-    return _trainer(make, Alike(lane), config)
+    with _making:
+        return _trainer(make, Alike(lane), config)
 
 
 def run_in_chunks(trainer: Chunked, learner: Any, take: Take, *constants: Any) -> None:

@@ -93,6 +93,8 @@ class Lane(Shown):
             fail(f"expected a Task, got {type(task).__name__}; see hc.tasks.get")
         if not isinstance(template, Controller):
             fail(f"expected a Controller, got {type(template).__name__}")
+        if not isinstance(features, Features | None):
+            fail(f"expected hc.Features, got features={features!r}")
         size, self.every = opening(template)
         require(size > 0, "the template has no Slot for the agent; add 5.0 * Slot(1)")
         refuse_foreign(template)
@@ -132,10 +134,14 @@ class Lane(Shown):
         """Decisions until the task's horizon."""
         return -(-self.task.steps // self.every)
 
-    def begin(self, rng: Any, number: Array | int = 0) -> Decision:
-        """Start the episode of a key (or seed) in a lane that had `number` before."""
-        key, number = as_key(rng), jnp.asarray(number, jnp.int32)
-        many = number if self.training else None
+    def begin(self, rng: Any, number: Array | int | None = None) -> Decision:
+        """Start the episode of a key (or seed) in a lane that had `number` before.
+
+        Without a number it is one of the hardest that a curriculum leads to.
+        """
+        key, many = as_key(rng), number if self.training else None
+        number = jnp.asarray(0 if number is None else number, jnp.int32)
+        many = None if many is None else number
         loop = start_episode(self.task, self._bound, key, self.training, many)
         seen, obs = self._observe(self.features.init(self._tick(loop)), loop)
         zero = jnp.zeros((), loop.x.dtype)

@@ -32,6 +32,7 @@ from hybridctl.tasks.statistics import Interval, student_mean
 
 CANDIDATES, ROUNDS = 3, 3  # of the election at the end, and validations of each
 CLONE = 0  # the first row of a curve that begins with a teacher
+SURE = 0.999  # that what is the best of several by chance does not replace it
 VALIDATION, ELECTION = 1_000_001, 1_000_003
 JUDGEMENT = ELECTION + ROUNDS  # episodes that no decision of a training sees
 CONFIRMATION = 2_000_000  # and those after it, one a validation
@@ -91,6 +92,7 @@ class Session:
         if resume is not None:
             self.policies[resume.best] = resume.policy
         self.checkpoint = None if resume is None else resume.checkpoint
+        self.known = resume is not None  # what our trainers offer first
         self.last = None if resume is None else resume.last
         self.confirmed: float | None = None
         self.spent = self.curve[-1]["seconds"] if self.curve else 0.0
@@ -105,6 +107,7 @@ class Session:
     @kept_programs()
     def run(self, env: Lane) -> Run:
         """Train until the end, the target, Ctrl-C or divergence."""
+        self.began = self.clock = time.perf_counter()
         idle = shortfall(self.config)
         if idle:
             self.bar.say(idle)
@@ -170,7 +173,9 @@ class Session:
         if not _is_finite(offer.policy):
             self.bar.say("diverged: the best policy before that is kept")
             raise Stop("diverged")
-        again = bool(self.curve) and offer.steps <= self.curve[-1]["steps"]
+        first = self.known and self.config.trained_by == "jax"
+        again = first or (bool(self.curve) and offer.steps <= self.curve[-1]["steps"])
+        self.known = False
         if again:  # the first offer of a resumed training is known
             self.totals = offer.totals
         else:
@@ -240,7 +245,7 @@ class Session:
 
         self.best = max(self.policies, key=lambda i: (votes(i), *self._rank(i)))
         if self.taught is not None and CLONE in values:
-            gain = student_mean(values[self.best] - values[CLONE])
+            gain = student_mean(values[self.best] - values[CLONE], SURE)
             self.best = self.best if gain.low > 0 else CLONE
 
     def _values(self, policy: Controller) -> np.ndarray:

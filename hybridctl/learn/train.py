@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any, overload
 
@@ -26,6 +26,7 @@ from hybridctl.learn.session import Keeper, Listener, Session
 from hybridctl.learn.teach.lesson import lesson_of
 from hybridctl.progress import Bars
 from hybridctl.scale.workers import On, Workers
+from hybridctl.strategies.reference import locked
 from hybridctl.tasks import Goal, Task
 
 
@@ -42,13 +43,13 @@ def train(
     algorithm: str | None = None,
     engine: str | None = None,
     steps: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     seeds: int | None = None,
     config: Config | str | None = None,
     features: Features | None = None,
     teacher: Value | Controller | None = None,
     resume: Run | None = None,
-    on_validation: Listener | tuple[Listener, ...] = (),
+    on_validation: Listener | Sequence[Listener] = (),
     progress: bool = True,
     on: On = None,
     devices: int | None = None,
@@ -68,7 +69,8 @@ def train(
         engine: "jax", ours, or "brax"; by default the config's, or ours where it has
             the algorithm.
         steps: decisions at most; the preset's by default. 0: only the teacher's clone.
-        seed: of networks, episodes and exploration.
+        seed: of networks, episodes and exploration; by default 0, or of `resume` its
+            own.
         seeds: train with this many seeds, from `seed` on, side by side.
         config: settings, or a preset's name; by default the preset that is meant
             for the task.
@@ -79,7 +81,9 @@ def train(
             the plant's whole input, a `Foreign` too, to give the same input; on the
             states that it meets itself.
         resume: a run to go on from, up to `steps` decisions in all: of our own trainers
-            bit for bit, of brax's with networks and normalizer alone.
+            bit for bit, of brax's with networks and normalizer alone. Rates that fall
+            do so with the share of `steps` that is done, so with more steps they rise
+            again first.
         on_validation: called with the `Run` so far after every validation; one or
             several, such as an `hc.RunFolder`.
         progress: show a progress bar.
@@ -109,15 +113,15 @@ def train(
         teacher is not None,
     )
     config = asked_for(config, devices)
-    seed, seeds = _checked_seeds(seed, seeds)
-    _check_resume(resume, seeds, config)
+    _check_resume(resume, seeds, task, config)
+    usual = 0 if resume is None else resume.seed
+    seed, seeds = _checked_seeds(usual if seed is None else seed, seeds)
     _check_teacher(teacher, resume, config)
     if on is not None:
         shared = task, template, given
         return _elsewhere(shared, seed, seeds, on, "train" if progress else "")
     template = held(template, config.action_repeat)
-    several = isinstance(on_validation, tuple)
-    listeners = on_validation if several else (on_validation,)
+    listeners = _checked_listeners(on_validation)
     numbers = range(seed, seed + (seeds or 1))
     aimed = _with_goal(task, template, config)
     env = Lane(aimed, template, features)
@@ -203,6 +207,18 @@ def _cancel(waiting: list[Future], sessions: list[Session]) -> list[Future]:
     return [future for future in waiting if not future.cancel()]
 
 
+def _checked_listeners(given: Any) -> tuple[Listener, ...]:
+    """One or several, in a tuple or list."""
+    listeners = tuple(given) if isinstance(given, (tuple, list)) else (given,)
+    for listener in listeners:
+        if not callable(listener):
+            fail(
+                f"on_validation has {listener!r}, expected functions of a Run, such as "
+                "hc.RunFolder(folder)"
+            )
+    return listeners
+
+
 def _checked_seeds(seed: Any, seeds: Any) -> tuple[int, int | None]:
     """Both as Python's whole numbers."""
     whole = isinstance(seed, (int, np.integer)) and seed >= 0
@@ -212,29 +228,41 @@ def _checked_seeds(seed: Any, seeds: Any) -> tuple[int, int | None]:
     return int(seed), None if seeds is None else int(seeds)
 
 
-def _check_resume(resume: Run | None, seeds: int | None, config: Config) -> None:
+def _check_resume(
+    resume: Run | None, seeds: int | None, task: Task, config: Config
+) -> None:
     if resume is None:
         return
     if not isinstance(resume, Run) or resume.checkpoint is None:
         fail("resume takes a Run with a checkpoint, as hc.train returns it")
     require(seeds is None, "resume goes on with one run; leave out seeds")
-    repeat = resume.config.action_repeat
     require(
-        config.action_repeat == repeat,
-        f"action_repeat={config.action_repeat} but the run to resume was trained with "
-        f"action_repeat={repeat}; leave it out, or train anew",
+        task.name == resume.task,
+        f"the run to resume was trained on {resume.task!r}, whose scores are no scores "
+        f"on {task.name!r}; train anew, with teacher=run.controller",
     )
-    made_by = _made_with(resume).trained_by  # type: ignore[union-attr]
-    require(
-        config.trained_by == made_by,
-        f"engine={config.trained_by!r} but the run to resume was trained by "
-        f"engine={made_by!r}; leave it out, or train anew",
-    )
+    before: Any = _made_with(resume)
+    before = before.replace(engine=before.trained_by)
+    for name in _LASTING if config.trained_by == "jax" else _LASTING[:-4]:
+        now, then = getattr(config, name), getattr(before, name)
+        require(
+            now == then,
+            f"{name}={now!r} but the run to resume was trained with {name}={then!r}; "
+            "leave it out, or train anew",
+        )
     done = resume.checkpoint.steps
     require(
         config.steps > done,
         f"steps={config.steps} decisions are already done ({done}); give more steps",
     )
+
+
+# What the networks of a checkpoint are, and of our own trainers how it counts updates
+_LASTING = (
+    "algorithm", "engine", "action_repeat", "hidden", "value_hidden", "activation",
+    "normalize_observations", "critic_features", "recurrent",
+    "num_envs", "unroll_length", "batch_size", "num_minibatches",
+)  # fmt: skip
 
 
 def _made_with(resume: Any) -> Config | None:
@@ -301,14 +329,14 @@ def _made_for(template: Controller) -> str | None:
 
 
 def _with_goal(task: Task, template: Controller, config: Config) -> Task:
-    """The task that trains: with the lock of the template's LQR, if it has one."""
-    if config.lock is None or task.goal is not None:
+    """The task that trains: with its lock, where the template has an LQR."""
+    if config.lock is None or task.goal is not None or task.reward != "cost":
         return task
     known = (node for node in walk(template) if isinstance(node, StateFeedback))
-    lqr = next((node for node in known if node.X is not None), None)
-    if lqr is None:
+    if all(node.X is None for node in known):
         return task
-    limit = task.input_limit
-    return dataclasses.replace(
-        task, goal=Goal(lqr.V, config.lock * lqr.unsaturated(limit))
-    )
+    try:
+        lock = locked(task, config.lock)  # the template's V may have other weights
+    except ValueError:  # it has no LQR of its own
+        return task
+    return dataclasses.replace(task, goal=Goal(lock.V, lock.rho))

@@ -232,6 +232,12 @@ class Actuator(Shown, eqx.Module):
         """Whether an input may act later than in the period that asks for it."""
         return self._pending > 0 or self.lag is not None or self.response is not None
 
+    def time_constant(self, dt: float) -> Array | None:
+        """Of its lag [s]: also of a response below 1, which is one in periods of dt."""
+        if self.response is None or np.any(np.asarray(self.response) >= 1.0):
+            return self.lag
+        return as_float(-dt / np.log1p(-np.asarray(self.response, np.float64)))
+
     @property
     def _pending(self) -> int:
         """How many earlier inputs are still remembered."""

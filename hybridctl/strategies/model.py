@@ -89,8 +89,10 @@ def build_predictor(task: Task, plant: Plant | None = None) -> Predictor | None:
         delay += actuator.delay
     if not delay:
         return None
-    limit, lag = (None, None) if actuator is None else (actuator.limit, actuator.lag)
-    return Predictor(plant or task.plant, task.loop.dt, delay, limit, lag)
+    dt, limit, lag = task.loop.dt, None, None
+    if actuator is not None:
+        limit, lag = actuator.limit, actuator.time_constant(dt)
+    return Predictor(plant or task.plant, dt, delay, limit, lag)
 
 
 def late(task: Task) -> int:

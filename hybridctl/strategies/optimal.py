@@ -145,7 +145,7 @@ def optimal_control(
         x0=cost.x0,
         lock=locked(task),
         failure=task.failure,
-        limit=np.full(task.plant.n_u, task.input_limit),
+        limit=task.input_limits,
         start=task.train_start or task.start,
         wide=wide,
         columns=tuple(states.index(name) for name in limits),
@@ -224,7 +224,7 @@ def unknown_parts(task: Task) -> list[str]:
     """What an observer or predictor has to tell: a sensor's state, a late input."""
     loop: Loop = task.loop
     sensor, actuator = loop.sensor, loop.actuator
-    late = actuator is not None and (bool(actuator.delay) or actuator.lag is not None)
+    late = actuator is not None and actuator.slow
     found = {"sensor": sensor is not None, "late actuator": late}
     return [name for name, there in found.items() if there]
 

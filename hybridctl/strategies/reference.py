@@ -117,7 +117,7 @@ def leaves(
 def locked(task: Task, share: float = 1.0, lqr: StateFeedback | None = None) -> Level:
     """In the level set (a share of it) on which the task's LQR never saturates."""
     lqr = lqr or build_lqr(task)
-    return Level(lqr.V, share * lqr.unsaturated(task.input_limit))
+    return Level(lqr.V, share * lqr.unsaturated(task.input_limits))
 
 
 def build_balance(

@@ -156,6 +156,20 @@ class Task(Shown, eqx.Module):
         return float(np.max(actuator.limit))
 
     @property
+    def input_limits(self) -> np.ndarray:
+        """Largest |input| of every input [n_u]; inf where one has none.
+
+        Raises:
+            ValueError: no input has a limit.
+        """
+        self.input_limit  # noqa: B018  (or its sentence)
+        actuator, plant = self.loop.actuator, self.plant
+        limit = None if actuator is None else actuator.limit
+        if limit is None:
+            limit = [plant.limits.get(name, np.inf) for name in plant.inputs]
+        return np.array(np.broadcast_to(np.asarray(limit, float), plant.n_u))
+
+    @property
     def steps(self) -> int:
         """Control periods in an episode."""
         return steps_of(self.seconds, self.loop.dt)

@@ -63,11 +63,9 @@ def _limits(task: Task) -> dict[str, float]:
 
 def _input_limits(task: Task) -> np.ndarray:
     """Largest |u| that is applied [n_u]."""
-    plant, actuator = task.plant, task.loop.actuator
-    limit = None if actuator is None else actuator.limit
-    if limit is None:
-        limit = [plant.limits.get(name, HUGE) for name in plant.inputs]
-    return np.broadcast_to(np.asarray(limit, np.float64), plant.n_u)
+    if not task.limited:
+        return np.full(task.plant.n_u, HUGE)
+    return np.minimum(task.input_limits, HUGE)
 
 
 def checked_action(value: Any, expected: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -16,10 +16,10 @@ def check_template(task: Task, template: Controller) -> None:
         ValueError: says what a value can fill.
     """
     require(
-        _is_whole(template, task.input_limit, task.plant.n_u),
+        _is_whole(template, task.input_limits),
         'algorithm="hjb" gives the whole input of the plant, but a Slot of this '
         'template gives a part of it; use hc.template("hybrid", task), or '
-        "task.input_limit * Slot(task.plant.n_u) in one mode of a machine",
+        "task.input_limits * Slot(task.plant.n_u) in one mode of a machine",
     )
 
 
@@ -30,20 +30,20 @@ def adapts(template: Controller) -> bool:
     )
 
 
-def _is_whole(node: Controller, limit: float, n_u: int) -> bool:
-    """Whether the only Slot, times the limit, is what the controller gives."""
+def _is_whole(node: Controller, limits: np.ndarray) -> bool:
+    """Whether the only Slot, times the limits [n_u], is what the controller gives."""
     if isinstance(node, Scaled) and isinstance(node.inner, Slot):
-        full = np.allclose(node.scale, limit, rtol=1e-5)
-        return full and node.inner.size == n_u
+        full = np.allclose(node.scale, limits, rtol=1e-5)
+        return full and node.inner.size == len(limits)
     if isinstance(node, Series):
         inside = not action_size(node.observer)
-        return inside and _is_whole(node.inner, limit, n_u)
+        return inside and _is_whole(node.inner, limits)
     if isinstance(node, Adaptive):
-        return _is_whole(node.family.nominal, limit, n_u)
+        return _is_whole(node.family.nominal, limits)
     if isinstance(node, Hold):
-        return _is_whole(node.inner, limit, n_u)
+        return _is_whole(node.inner, limits)
     if isinstance(node, Switch):
         filled = [mode for mode in node.modes if action_size(mode)]
         rest = action_size(node) == sum(map(action_size, filled))
-        return rest and len(filled) == 1 and _is_whole(filled[0], limit, n_u)
+        return rest and len(filled) == 1 and _is_whole(filled[0], limits)
     return False

@@ -74,7 +74,8 @@ class Trainer(Chunked):
         unrolls = config.batch_size * config.num_minibatches // config.num_envs
         length = config.unroll_length
         if length > self.limit:  # at most one time limit in an unroll
-            unrolls, length = unrolls * length, 1
+            part = max(n for n in range(1, self.limit + 1) if length % n == 0)
+            unrolls, length = unrolls * length // part, part
         self.shape = (unrolls, length, config.num_envs, lane.action_size)
         self.decisions = int(np.prod(self.shape[:3]))  # of an update
         self.updates = -(-config.steps // self.decisions)

@@ -172,7 +172,7 @@ class Imitation:
 
     def __init__(self, teacher: Controller, env: Lane):
         task = env.task
-        self.env, self.teacher, self.limit = env, teacher, task.input_limit
+        self.env, self.teacher, self.limit = env, teacher, task.input_limits
         asked = bind(teacher, task.loop.measured(task.plant))
         self.answers = HostedAnswers(asked) if asks(asked) else Answers(asked)
 
@@ -187,6 +187,6 @@ class Imitation:
         return answer
 
     def loss(self, x: Array, u: Array, answer: Array) -> Array:
-        """Mean squared distance, as a share of the limit."""
+        """Mean squared distance, as a share of the limit, of what would be applied."""
         del x
-        return jnp.mean(((u - answer) / self.limit) ** 2)
+        return jnp.mean(((_within(u, self.limit) - answer) / self.limit) ** 2)

@@ -93,10 +93,10 @@ class Student:
         visits, answer = self._meet(self.key)
         theirs = np.asarray(self.lesson.inputs(visits, answer))
         moved = np.einsum("dlij,dlj->dli", visits.gain, visits.action)
-        limit = self.lesson.env.task.input_limit
-        apart = np.clip(visits.base + moved, -limit, limit) - theirs
+        limit = self.lesson.env.task.input_limits
+        apart = (np.clip(visits.base + moved, -limit, limit) - theirs) / limit
         acts = np.any(np.asarray(visits.gain) != 0, (-2, -1))
-        return float(np.sqrt(np.nanmean(apart[acts] ** 2)) / limit)
+        return float(np.sqrt(np.nanmean(apart[acts] ** 2)))
 
     def _room(self, samples: Samples) -> Samples:
         """For those of all rounds."""

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 import hybridctl as hc
+from hybridctl.contests.statistics import rate
 from hybridctl.tasks.statistics import bootstrap_mean, quantile, wilson
 
 TASK = zoo.task("swingup")
@@ -157,3 +158,11 @@ def test_what_a_task_asks_for_comes_first():
         assert heads[1:3] == [first, "%"], heads
         told = " ".join(str(table).split())
         assert f"{first} %: share " in told and "; what this task asks for." in told
+
+
+def test_a_rate_of_several_seeds_knows_no_more_than_its_episodes_tell():
+    met = np.ones((5, 4096), bool)
+    one, five = rate(met[:1]), rate(met)
+    assert five == one and 0.999 < one["low"] < 0.9995 and one["high"] == 1.0
+    met[:2] = False  # seeds that fail tell of seeds
+    assert rate(met)["low"] < 0.1 and rate(met)["high"] == 1.0

@@ -184,3 +184,24 @@ def test_tasks_take_plant_loop_and_fields():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_target_made_by_hand_has_to_know_the_angles():
+    task = hc.tasks.get("swingup")
+    bare = hc.Equilibrium(task.target.x, task.target.u)
+    with pytest.raises(ValueError, match=r"give plant\.equilibrium\(target\.x"):
+        dataclasses.replace(task, target=bare)
+    plant, weights = task.plant, ([1, 10, 1, 1], [0.1])
+    named, made = (hc.lqr(plant, at, *weights, 0.02) for at in (task.target, bare))
+    assert made.angles == named.angles == (1,)
+    assert hc.kalman(plant, bare, 0.02, 0.01, 0.1, outputs=("x", "theta")).angles == (
+        1,
+    )
+
+
+def test_a_cost_that_is_no_number_ends_an_episode():
+    root = lambda x, u: jnp.sqrt(x[0] + 0.04)  # noqa: E731
+    task = hc.tasks.get("balance", cost=root, reward="cost", seconds=0.2)
+    scores = hc.evaluate(task, hc.reference("lqr", hc.tasks.get("balance")), n=64)
+    assert np.isfinite(scores.cost).all() and 0 < (~scores.finite).sum() < 64
+    np.testing.assert_array_equal(scores.failed, ~scores.finite)

@@ -107,7 +107,7 @@ def lqr(
         design = regulator(_problem(plant, equilibrium, Q, R, period, N))
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
     made = StateFeedback(
-        design.K, x0, u0, design.X, limit, equilibrium.angles, period,
+        design.K, x0, u0, design.X, limit, plant.angles, period,
         *names_of(plant),
     )  # fmt: skip
     return made
@@ -140,6 +140,6 @@ def _behind(
     x0, u0 = np.asarray(equilibrium.x), np.asarray(equilibrium.u)
     feedback = AugmentedFeedback(
         made.K, x0, u0, made.X, actuator.delay, share is not None, limit,
-        actuator.limit, equilibrium.angles, dt, *names_of(plant),
+        actuator.limit, plant.angles, dt, *names_of(plant),
     )  # fmt: skip
     return feedback

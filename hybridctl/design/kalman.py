@@ -95,7 +95,7 @@ def kalman(
         told_of = tuple((s.name, s.unit) for s in y) if equation.names else ()
         law = {"C": C, "y0": y0, "outputs": told_of, "turned": turned}
     made = KalmanFilter(
-        A, B, L, x0, u0, columns or (), equilibrium.angles, period(dt),
+        A, B, L, x0, u0, columns or (), plant.angles, period(dt),
         *names_of(plant), **law,
     )  # fmt: skip
     return told(made, plant)

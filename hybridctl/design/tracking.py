@@ -157,7 +157,7 @@ def lqi(
     n = plant.n_x
     inner = IntegralFeedback(
         K[:, :n], K[:, n:], C, equilibrium.x, equilibrium.u, dt, limit,
-        equilibrium.angles, *names_of(plant),
+        plant.angles, *names_of(plant),
     )  # fmt: skip
     return Shift(N_x, names_of(plant)[0]) >> inner
 

@@ -71,7 +71,7 @@ def tvlqr(
         np.vstack([x[:-1], last.x0]),
         np.vstack([u, last.u0]),
         limit,
-        equilibrium.angles,
+        plant.angles,
         dt,
         *names_of(plant),
     )

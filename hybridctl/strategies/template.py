@@ -49,8 +49,14 @@ BRAKE = 5.0  # of the brake mode, in own units: slower by that rate [1/s]
 def build_ppo(task: Task) -> Controller:
     """The agent alone: its action times the input limit, held where it must swing."""
     if _must_stay_up(task):
-        return task.input_limit * Slot(task.plant.n_u)
-    return task.input_limit * _held(task, task.plant.n_u)
+        return _limit(task) * Slot(task.plant.n_u)
+    return _limit(task) * _held(task, task.plant.n_u)
+
+
+def _limit(task: Task) -> Any:
+    """Of the inputs: one number where it is the same for all."""
+    limits = task.input_limits
+    return float(limits[0]) if np.all(limits == limits[0]) else limits
 
 
 def build_hybrid(task: Task) -> Controller:
@@ -64,7 +70,7 @@ def build_hybrid(task: Task) -> Controller:
 
 def _hybrid(task: Task) -> Controller:
     """On a plant that is known, of its state."""
-    agent = task.input_limit * Slot(task.plant.n_u, "hjb")
+    agent = _limit(task) * Slot(task.plant.n_u, "hjb")
     gains = tuned(task, observed=is_hidden(task))
     if _must_stay_up(task):  # at the target all along, so its own LQR is the best
         gains = dataclasses.replace(gains, centre=1.0)
@@ -99,7 +105,7 @@ def build_residual(task: Task) -> Controller:
 
 def build_residual_lqr(task: Task) -> Controller:
     """The agent on top of the LQR, with half of the input limit."""
-    return build_lqr(task) + 0.5 * task.input_limit * Slot(task.plant.n_u)
+    return build_lqr(task) + 0.5 * _limit(task) * Slot(task.plant.n_u)
 
 
 def build_residual_machine(task: Task) -> Controller:

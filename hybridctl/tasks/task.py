@@ -102,6 +102,11 @@ class Task(Shown, eqx.Module):
         one_of("reward", self.reward, REWARDS)
         finite("failure_reward", self.failure_reward)
         finite("failure_cost", self.failure_cost)
+        require(
+            self.target.angles == self.plant.angles,
+            f"target does not know the angles of {type(self.plant).__name__}; give "
+            "plant.equilibrium(target.x, target.u)",
+        )
         positive("seconds", self.seconds)
         not_negative("cost_after", self.cost_after)
         require(
@@ -240,7 +245,7 @@ def judge(task: Task, x: Array, sample: Sample, after: Array) -> Outcome:
 
     The cost is the trapezoidal integral of the running cost over the period. A
     period that ends in a state that is not finite, or so large that its square
-    would not be, is a failure.
+    would not be, or whose cost is not finite, is a failure.
 
     Args:
         task: what counts.
@@ -253,7 +258,7 @@ def judge(task: Task, x: Array, sample: Sample, after: Array) -> Outcome:
     """
     rate = task.cost(x, sample.u) + task.cost(after, sample.u)
     cost = 0.5 * task.loop.dt * rate
-    finite = jnp.asarray(True)
+    finite = jnp.abs(cost) < jnp.inf
     for i in range(len(task.target.x)):
         finite &= jnp.abs(after[i]) < HUGE
     failed = ~finite | holds(task.failure, after)

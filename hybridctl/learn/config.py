@@ -30,6 +30,16 @@ _NOT_NEGATIVE = (
     "min_replay_size",
 )  # fmt: skip
 _OURS = {"final_entropy_cost": 1.0, "critic_features": None, "recurrent": None}
+_UNUSED = {  # what an algorithm would take no notice of
+    "hjb": (
+        "activation", "value_hidden", "discounting", "learning_rate_schedule",
+        "episode_length", "normalize_observations", "clipping_epsilon_value",
+    ),
+    "sac": (
+        "value_hidden", "final_learning_rate", "gae_lambda", "learning_rate_schedule",
+        "clipping_epsilon_value",
+    ),
+}  # fmt: skip
 _FLAGS = ("normalize_advantage", "normalize_observations")
 _CHOICES = {
     "algorithm": ALGORITHMS,
@@ -210,6 +220,15 @@ class Config(Shown):
             target is None or not math.isnan(_number(target)),
             f"target={target!r} is no score",
         )
+        require(self.tau <= 1, f"tau={self.tau!r} is a share; it must be at most 1")
+        slowest, fastest = (
+            self.learning_rate_schedule_min_lr, self.learning_rate_schedule_max_lr
+        )  # fmt: skip
+        require(
+            slowest <= fastest,
+            f"learning_rate_schedule_min_lr={slowest!r} is above "
+            f"learning_rate_schedule_max_lr={fastest!r}; exchange them",
+        )
         for name in ("hidden", "value_hidden"):
             layers = getattr(self, name)
             require(
@@ -258,6 +277,15 @@ class Config(Shown):
                 (self.trained_by, self.algorithm) == ("jax", "ppo") or value == usual,
                 f"{name}={value!r} is for PPO by our own engine; give "
                 'algorithm="ppo", engine="jax", or leave it out',
+            )
+
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in _UNUSED.get(self.algorithm, ()):
+            value = getattr(self, name)
+            require(
+                value == usual[name],
+                f"{name}={value!r} means nothing to algorithm={self.algorithm!r}; "
+                "leave it out",
             )
 
     @property

@@ -117,6 +117,11 @@ def train(
     usual = 0 if resume is None else resume.seed
     seed, seeds = _checked_seeds(usual if seed is None else seed, seeds)
     _check_teacher(teacher, resume, config)
+    require(
+        features is None or config.algorithm != "hjb",
+        'features= are those of a policy; algorithm="hjb" learns a value of the state, '
+        "so leave them out",
+    )
     if on is not None:
         shared = task, template, given
         return _elsewhere(shared, seed, seeds, on, "train" if progress else "")

@@ -204,31 +204,37 @@ class Config(Shown):
                 one_of(name, getattr(self, name), choices)
         for name in (*_POSITIVE, *_POSITIVE_OR_NONE, *_NOT_NEGATIVE):
             self._check(name, getattr(self, name))
-        require(
-            self.algorithm != "ppo"
-            or self.batch_size * self.num_minibatches % self.num_envs == 0,
-            f"batch_size * num_minibatches = {self.batch_size * self.num_minibatches} "
-            f"must be a multiple of num_envs = {self.num_envs}",
-        )
+        self._check_shares()
+        self._check_layers()
+        self._check_engine()
+        self._check_batches()
+
+    def _check_shares(self) -> None:
+        """Refuse shares and ranges that are none."""
         gamma, share, target = self.discounting, self.gae_lambda, self.target
         require(
             gamma is None or 0 < _number(gamma) <= 1,
             f"discounting={gamma!r} must be in (0, 1]",
         )
         require(0 <= _number(share) <= 1, f"gae_lambda={share!r} must be in [0, 1]")
+        require(self.tau <= 1, f"tau={self.tau!r} must be in (0, 1]")
         require(
             target is None or not math.isnan(_number(target)),
             f"target={target!r} is no score",
         )
-        require(self.tau <= 1, f"tau={self.tau!r} is a share; it must be at most 1")
-        slowest, fastest = (
-            self.learning_rate_schedule_min_lr, self.learning_rate_schedule_max_lr
-        )  # fmt: skip
+        slowest = self.learning_rate_schedule_min_lr
+        fastest = self.learning_rate_schedule_max_lr
         require(
             slowest <= fastest,
             f"learning_rate_schedule_min_lr={slowest!r} is above "
             f"learning_rate_schedule_max_lr={fastest!r}; exchange them",
         )
+        for name in _FLAGS:
+            value = getattr(self, name)
+            require(type(value) is bool, f"{name}={value!r} must be True or False")
+
+    def _check_layers(self) -> None:
+        """Refuse widths of which no network can be made."""
         for name in ("hidden", "value_hidden"):
             layers = getattr(self, name)
             require(
@@ -236,18 +242,23 @@ class Config(Shown):
                 f"{name}={layers!r} needs whole numbers above 0, at least one layer, "
                 "as (32, 32)",
             )
-        for name in _FLAGS:
-            value = getattr(self, name)
-            require(type(value) is bool, f"{name}={value!r} must be True or False")
-        self._check_engine()
-        if self.algorithm == "sac":
-            self._check_replay()
+
+    def _check_batches(self) -> None:
+        """Refuse what cannot be shared out evenly."""
+        batch = self.batch_size * self.num_minibatches
+        require(
+            self.algorithm != "ppo" or batch % self.num_envs == 0,
+            f"batch_size * num_minibatches = {batch} "
+            f"must be a multiple of num_envs = {self.num_envs}",
+        )
         states = self.num_envs * self.unroll_length
         require(
             self.algorithm != "hjb" or states % self.batch_size == 0,
             f"num_envs * unroll_length = {states} states of an update must be a "
             f"multiple of batch_size = {self.batch_size}",
         )
+        if self.algorithm == "sac":
+            self._check_replay()
 
     def _check(self, name: str, value: Any) -> None:
         if value is None and name in _POSITIVE_OR_NONE:

@@ -125,9 +125,16 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"rho=-1.0 must be above 0"):
         hc.check_level(PLANT, LQR, LOOP, -1.0)
     with pytest.raises(
-        ValueError, match="no level found: V rises or the loop diverges"
+        ValueError, match="V rises or the loop diverges at once, or seconds=6 are too"
     ):
         hc.region_of_attraction(SCALAR, -1.0 * HOLD, UNIT, V=HOLD.V, **FEW)
+    for number, told in (
+        ({"confidence": 99}, "confidence=99.* must lie between 0 and 1; give 0.99"),
+        ({"samples": 0}, "samples=0; give at least 1"),
+        ({"margin": 1.5}, "margin=1.5 must be a share"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            hc.region_of_attraction(PLANT, 0.9 * LQR, LOOP, **number)
     free = hc.Loop(DT)
     with pytest.raises(ValueError, match=r"no start fails up to V=.*: every level"):
         hc.region_of_attraction(SCALAR, HOLD, free, **FEW)

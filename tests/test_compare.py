@@ -108,6 +108,15 @@ def test_pairs_meet_the_same_starts(table):
     np.testing.assert_array_equal(worst[0].x0, other.x0)
 
 
+def test_episodes_that_are_none_get_a_sentence(table):
+    machine = table.controllers["machine"]
+    with pytest.raises(ValueError, match=r"episode -1 is none: they are counted 0"):
+        hc.contests.replay(table.task, machine, 3, -1)
+    for index in (-1, 64, 0.5):
+        with pytest.raises(ValueError, match=f"no episode {index}; give .* to 63"):
+            table.episode("machine", index)
+
+
 def test_timing_only_where_asked(table):
     assert table.to_dict()["rows"]["lqr"]["step_us"] is None
     timed = hc.compare(TASK, {"lqr": hc.reference("lqr", TASK)}, n=4, timing=True)

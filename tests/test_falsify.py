@@ -211,6 +211,8 @@ def test_bad_requests(found, tmp_path):
         hc.falsify(TASK, LQR, start={"angle": (0, 1)})
     with pytest.raises(ValueError, match=r"theta=\(2, 1\): expected \(low, high\)"):
         hc.falsify(TASK, LQR, start={"theta": (2, 1)})
+    with pytest.raises(ValueError, match=r"m_p=-1\.0 must be above 0"):
+        hc.falsify(TASK, LQR, plant={"m_p": (-1, 2)}, budget=16)
     with pytest.raises(ValueError, match="nothing to perturb"):
         hc.falsify(TASK, LQR, start={}, plant=0, push=0)
     with pytest.raises(ValueError, match="budget=8 is less than population=16"):

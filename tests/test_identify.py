@@ -9,6 +9,7 @@ import pytest
 
 import hybridctl as hc
 from hybridctl import cli
+from hybridctl.design.identification.recorded import Recorded
 from hybridctl.design.identification.solution import ljung_box
 from hybridctl.loop.units import FACTORS
 
@@ -86,6 +87,36 @@ def test_uneven_times_are_made_even():
     assert log.between(0.0, 0.3).even() == log.between(0.0, 0.3)
 
 
+def test_angles_are_interpolated_the_short_way_round():
+    t, true = np.array([0.0, 0.1, 0.21, 0.3]), np.array([3.0, 3.1, 3.21, 3.3])
+    log = hc.Log({"t": t, "theta": np.angle(np.exp(1j * true))})
+    even = log.resampled(0.01, angles=["theta", "phi"])
+    jumps = np.diff(even["theta"])
+    np.testing.assert_allclose(jumps[jumps < -1], -2 * np.pi + 0.01)
+    np.testing.assert_allclose(even.unwound(["theta"])["theta"], 3.0 + even.t)
+    np.testing.assert_array_equal(log.resampled(0.3, angles=["theta"]).t, [0.0, 0.3])
+    steady = hc.Log({"t": t, "theta": true})
+    assert steady.resampled(0.01) == steady.resampled(0.01, angles=["theta"])
+
+
+def test_a_fit_sees_no_jump_where_the_clock_is_uneven():
+    t = np.array([0.0, 0.1, 0.21, 0.3, 0.4])
+    theta = np.angle(np.exp(1j * (3.0 + t)))
+    log = hc.Log({"t": t, "theta": theta, "torque": 0 * t})
+    with pytest.warns(UserWarning, match="resampled"):
+        seen = Recorded.by(hc.Pendulum(), [log], None).logs[0]
+    np.testing.assert_allclose(seen["theta"], 3.0 + seen.t)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [("s", 1), ("sec", 1), ("msec", 1e-3), ("milliseconds", 1e-3), ("h", 3600)],
+)
+def test_times_are_told_in_seconds(unit, factor):
+    log = hc.Log({"t": [0.0, 2.0], "x": [0.0, 1.0]}, {"t": unit})
+    assert log.t[1] == 2.0 * factor
+
+
 @pytest.mark.parametrize(
     ("columns", "units", "message"),
     [
@@ -103,6 +134,8 @@ def test_uneven_times_are_made_even():
             {"y": "m"},
             r"units are given for \['y'\]",
         ),
+        ({"t": [0.0, 1.0], "x": [1.0, 2.0]}, {"t": "fortnight"}, "no known unit of t"),
+        ({"t": [0.0, 1.0], "x": [1.0, 2.0]}, {"t": "mm"}, "no known unit of time"),
         ({"t": [0.0, 1.0], "x": [1.0, 2.0]}, {"x": 2.0}, r"as \(0.1, \"m\"\)"),
     ],
 )
@@ -160,7 +193,7 @@ def changed(log, **columns):
         (lambda log: changed(log, x=np.nan * log.t), "x is missing in 100.0%"),
         (lambda log: hc.Log(log.to_dict(), {"theta": "m"}), "theta is in m in the log"),
         (lambda log: log.between(0.0, 0.03), "a log of 2 rows is too short"),
-        (lambda log: log.resampled(0.05), r"give log.resampled\(0.02\)"),
+        (lambda log: log.resampled(0.05), r"resampled\(0.02, angles=.'theta'"),
     ],
 )
 def test_a_log_that_cannot_be_fitted_gets_a_sentence(change, message):

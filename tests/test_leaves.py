@@ -248,6 +248,10 @@ BAD = {
         {"loop": with_(disturbance=hc.Disturbance([1.0] * 3, [0, 1]))},
         "at 2 times",
     ),
+    "own noise": (
+        {"loop": with_(disturbance=hc.Disturbance(noise=[0.1, 0.2])), "key": 0},
+        r"Disturbance.noise=.*\(1,\)",
+    ),
     "plant": ({"plant": jax.tree.map(lambda v: np.stack([v] * 3), PLANT)}, "jax.vmap"),
 }
 

@@ -394,6 +394,14 @@ def test_noise_on_the_input_is_white_with_its_deviation():
     assert abs(np.corrcoef(d[1:], d[:-1])[0, 1]) < 4 / math.sqrt(4000)
 
 
+def test_noise_of_each_input_is_its_own():
+    """And that of a single one is as if it had been told as a number."""
+    one, alone = (push(hc.Disturbance(noise=v), 40, KEY) for v in ([0.5], 0.5))
+    assert one.shape == (40, 1) and one.tobytes() == alone.tobytes()
+    both = push(hc.Disturbance(noise=[0.5, 0.5]), 2000, KEY)
+    assert abs(np.corrcoef(both.T)[0, 1]) < 4 / math.sqrt(2000)
+
+
 def test_no_push_is_no_disturbance():
     nothing = hc.Disturbance()
     assert not nothing.random
@@ -445,6 +453,10 @@ def test_two_controllers_with_one_key_meet_the_same_pushes():
         (lambda: hc.Disturbance(1.0, at=-1.0), "at=.*-1.* must not be negative"),
         (lambda: hc.Disturbance(1.0, every=0.0), "every=0.0 must be above 0"),
         (lambda: hc.Disturbance(noise=-1.0), "noise=-1.0 must be above 0"),
+        (
+            lambda: hc.Disturbance(1.0, random_size="no"),
+            "random_size='no' must be True or False",
+        ),
         (lambda: hc.Disturbance(force=math.nan), "force=nan is not finite"),
     ],
 )

@@ -220,6 +220,70 @@ def test_what_is_kept_is_not_done_again(tmp_path, monkeypatch):
     )
 
 
+OWN = """
+import hybridctl as hc
+from helper import drag
+
+GAIN = {"a": 1.0}
+
+class Rig(hc.Pendulum):
+    factor = 2.0
+
+    def ode(self, t, x, u):
+        inner = lambda v: 3.0 * v
+        return inner(super().ode(t, x, u)) * self.factor * GAIN["a"] + drag(x)
+
+def falls(t, x, u):
+    return x[::-1] + {1.0, 2.0, 3.0}.pop() * 0
+"""
+HELPER = "def drag(x):\n    return 0.1 * x\n"
+TELL = """
+import own
+import hybridctl as hc
+from hybridctl.scale.keys import key_of
+made = hc.Plant.from_function(own.falls, states=["a", "b"], inputs=["u"])
+print(key_of(own.Rig()), key_of(made))
+"""
+
+
+def keys_of_own(folder, monkeypatch, own=OWN, helper=HELPER):
+    """Keys of a plant of the user's, and of one made of a function."""
+    folder.mkdir()
+    (folder / "own.py").write_text(own, encoding="utf-8")
+    (folder / "helper.py").write_text(helper, encoding="utf-8")
+    for name in ("own", "helper"):
+        sys.modules.pop(name, None)
+    told = []
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(folder)
+        exec(TELL, {"print": lambda *keys: told.extend(keys)})
+    return told
+
+
+def test_what_is_kept_is_of_the_code_that_users_have_now(tmp_path, monkeypatch):
+    changes = (
+        {},
+        {"own": f"# moved\n{OWN}"},
+        {"own": OWN.replace("3.0 * v", "30.0 * v").replace("[::-1]", "[::1]")},
+        {"own": OWN.replace("factor = 2.0", "factor = 4.0")},
+        {"own": OWN.replace('"a": 1.0', '"a": 5.0')},
+        {"helper": HELPER.replace("0.1", "0.7")},
+    )
+    told = [
+        keys_of_own(tmp_path / str(i), monkeypatch, **change)
+        for i, change in enumerate(changes)
+    ]
+    rigs, functions = zip(*told, strict=True)
+    assert rigs[0] == rigs[1] and len(set(rigs)) == 5
+    assert len(set(functions)) == 2 and functions[2] != functions[0]
+    paths = os.pathsep.join((str(tmp_path / "0"), str(ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-c", TELL], capture_output=True, check=True,
+        env=os.environ | {"PYTHONPATH": paths}, encoding="utf-8",
+    )  # fmt: skip
+    assert done.stdout.split() == told[0]
+
+
 def test_a_full_disk_is_told_and_costs_nothing_that_was_kept(tmp_path, monkeypatch):
     write, room = files.write, [True, False]
 

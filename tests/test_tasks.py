@@ -177,6 +177,11 @@ def test_tasks_take_plant_loop_and_fields():
         (lambda: hc.tasks.get("balance", reward="fun"), "unknown reward 'fun'"),
         (lambda: Vary(("m_c",), [1.0], [2.0], ("cubic",)), "unknown warp 'cubic'"),
         (lambda: Vary(("m_c",), [1.0, 2.0], [2.0]), "needs 1 values"),
+        (lambda: Vary(("L",), [0.3], [0.1]), "L varies from low=0.3 to high=0.1"),
+        (
+            lambda: hc.tasks.get("balance", vary=Vary(("m_p",), [-0.3], [0.3])),
+            "m_p=-0.3 must be above 0",
+        ),
         (lambda: hc.reference("pid", hc.tasks.get("balance")), "unknown reference"),
         (lambda: hc.template("magic", hc.tasks.get("balance")), "unknown template"),
     ],

@@ -31,7 +31,9 @@ def identify(command: options.Identify) -> None:
     plant = _plant(command.plant, guess)
     require(bool(command.log), "give at least one log, as hybridctl identify LOG.csv")
     names = _pairs("names", command.names)
-    logs = [Log.from_csv(path, names=names).even(plant.inputs) for path in command.log]
+    angles = [plant.states[i] for i in plant.angles]
+    read = [Log.from_csv(path, names=names) for path in command.log]
+    logs = [log.even(plant.inputs, angles) for log in read]
     known = None if command.limit is None else Actuator(limit=command.limit)
     loop = Loop(logs[0].dt, actuator=known)
     parameters = command.parameters or _numbers(plant)

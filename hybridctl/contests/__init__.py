@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from hybridctl.contests.bounds import Bound as Bound
     from hybridctl.contests.bounds import bound_of as bound_of
     from hybridctl.contests.compare import compare as compare
+    from hybridctl.contests.falsify.counterexample import (
+        Counterexample as Counterexample,
+    )
+    from hybridctl.contests.falsify.falsify import Falsified as Falsified
     from hybridctl.contests.falsify.falsify import falsify as falsify
+    from hybridctl.contests.over import Grid as Grid
     from hybridctl.contests.over import compare_over as compare_over
     from hybridctl.contests.realaigym.performance import (
         RealAIGymScores as RealAIGymScores,

@@ -14,7 +14,7 @@ from hybridctl.checks import finite, one_of, require
 from hybridctl.contests.parameters import scaled
 from hybridctl.contests.table import check_named, write_json
 from hybridctl.controllers import Controller
-from hybridctl.controllers.controller import walk
+from hybridctl.controllers.controller import check_again
 from hybridctl.describe import Shown, plain_data
 from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
@@ -209,8 +209,7 @@ def _tasks(task: Task, axes: Mapping[str, Any]) -> tuple[Task, dict[str, float]]
     build, nominal = scaled(task, axes)
     cells = np.array(list(itertools.product(*axes.values())))
     for cell in cells:
-        for part in walk(build(dict(zip(axes, cell, strict=True)))):
-            getattr(part, "__check_init__", lambda: None)()
+        check_again(build(dict(zip(axes, cell, strict=True))))
     return build(dict(zip(axes, cells.T, strict=True))), nominal
 
 

@@ -162,8 +162,18 @@ class Table(Shown):
         return float(np.quantile(cost, q, method="inverted_cdf"))
 
     def episode(self, name: str, index: int) -> Episode:
-        """One episode, simulated again."""
+        """One episode, simulated again.
+
+        Raises:
+            ValueError: an unknown name, or an index of no episode of this controller.
+        """
         one_of("controller", name, self.controllers)
+        known = self.scores.get(name)
+        n = self.n if known is None else len(known.cost)
+        require(
+            isinstance(index, (int, np.integer)) and 0 <= index < n,
+            f"{name} has no episode {index!r}; give a whole number from 0 to {n - 1}",
+        )
         key = episode_keys(self.seed, 1, index)[0]
         trace = play(self.task, self.controllers[name], key)
         x0 = np.asarray(trace.x[0])

@@ -249,6 +249,17 @@ def walk(node: Any, stop: Callable[[Any], bool] = lambda node: False) -> Iterato
             yield from walk(child, stop)
 
 
+def check_again(tree: Any) -> None:
+    """Let every part of a tree look at its numbers, which were put in from outside.
+
+    Raises:
+        ValueError: what a part refuses.
+    """
+    for part in walk(tree):
+        for kind in type(part).__mro__:
+            vars(kind).get("__check_init__", lambda part: None)(part)
+
+
 def inside(node: Any) -> list[Any]:
     """What a node holds, modules in its tuples and dicts too, one module down."""
     found = [c for c in children(node) if c is not node]

@@ -116,7 +116,8 @@ def region_of_attraction(
         set that fails. Angles are wrapped, so no level reaches beyond ±π.
 
     Raises:
-        ValueError: no V, an unknown limit, parts that do not fit, or no level at all.
+        ValueError: no V, an unknown limit, parts that do not fit, no level at all, or
+            samples, a confidence or a margin that mean nothing.
 
     Source: E. Najafi, R. Babuška, G. A. D. Lopes, "A fast sampling method for
     estimating the domain of attraction", Nonlinear Dynamics 86 (2016); C. J. Clopper,
@@ -133,6 +134,8 @@ def region_of_attraction(
         the share that fails is below 0.0053 with 99 % confidence.
         >>> catch = hc.level(found)
     """
+    _check_numbers(samples, confidence)
+    require(0 <= margin < 1, f"margin={margin} must be a share from 0 to below 1")
     with Workers.of(on) as team:
         parts = V, limits, invariant, seconds, seed, team
         trials = Trials(plant, controller, loop, *parts)
@@ -199,6 +202,7 @@ def check_level(
         >>> check_level(plant, lqr, loop, 9.0, samples=1000).holds
         False
     """
+    _check_numbers(samples, confidence)
     with Workers.of(on) as team:
         parts = V, limits, invariant, seconds, seed, team
         trials = Trials(plant, controller, loop, *parts)
@@ -208,14 +212,21 @@ def check_level(
         return _verify(trials, float(rho), samples, confidence, 1 - confidence)
 
 
+def _check_numbers(samples: int, confidence: float) -> None:
+    """Refuse what would make no bound."""
+    require(samples > 0, f"samples={samples}; give at least 1")
+    require(
+        0 < confidence < 1,
+        f"confidence={confidence} must lie between 0 and 1; give 0.99 for 99 %",
+    )
+
+
 def _verify(
     trials: Trials, rho: float, samples: int, confidence: float, error: float
 ) -> Attraction:
     """Fresh starts, and the bound on failures that errs with this probability."""
     from scipy.special import betaincinv
 
-    require(samples > 0, f"samples={samples}; give at least 1")
-    require(0 < confidence < 1, f"confidence={confidence} must lie between 0 and 1")
     bad = trials.failing(trials.draw(samples), rho)
     n, sizes = len(bad), np.sum(bad**2, 1)
     bound = 1.0 if n == samples else float(betaincinv(n + 1, samples - n, 1 - error))

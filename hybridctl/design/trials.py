@@ -99,9 +99,12 @@ class Trials:
     @property
     def cause(self) -> str:
         """What it may be that no level holds."""
+        short = f"seconds={self.seconds:g} are too short"
         if self.invariant:
-            return "V rises or the loop diverges at once; try invariant=False"
-        return "the loop does not converge; look at one simulation from nearby"
+            why = f"V rises or the loop diverges at once, or {short}"
+            return f"{why}; try invariant=False, or longer seconds"
+        cure = "give longer seconds, or look at one simulation from nearby"
+        return f"the loop does not converge, or {short}; {cure}"
 
     def draw(self, n: int) -> NDArray:
         """Uniform points z of the unit ball, [n, n_x]."""

@@ -19,7 +19,7 @@ from hybridctl.loop.loop import Loop, begin, step
 from hybridctl.loop.parts import Disturbance
 from hybridctl.plants import Plant
 from hybridctl.plants.flow import Moved
-from hybridctl.ports import Ports, words
+from hybridctl.ports import Ports, Signals, words
 
 SENSOR = "noise", "bias", "resolution", "drop"  # fields with a number for all or each
 ACTUATOR = "limit", "lag", "step", "response", "dead_zone", "gain"
@@ -139,7 +139,7 @@ def _check_sizes(loop: Loop, plant: Plant) -> None:
                 f"number or ({n},): {words(names)}",
             )
     if loop.disturbance is not None:
-        _check_pushes(loop.disturbance)
+        _check_pushes(loop.disturbance, given.u)
 
 
 def _shape(part: Any, field: str) -> tuple[int, ...]:
@@ -148,8 +148,14 @@ def _shape(part: Any, field: str) -> tuple[int, ...]:
     return () if value is None else np.shape(value)
 
 
-def _check_pushes(push: Disturbance) -> None:
-    """One size, duration and period for all pushes, or one for each."""
+def _check_pushes(push: Disturbance, inputs: Signals | None) -> None:
+    """One size, duration and period for all pushes, or one for each; so with noise."""
+    noise, n = _shape(push, "noise"), len(inputs or ())
+    require(
+        noise in ((), (n,)),
+        f"{type(push).__name__}(noise=...) has shape {noise}, expected one number or "
+        f"({n},): {words(inputs)}",
+    )
     times = _shape(push, "at")
     for name in ("force", "duration", "every"):
         given = _shape(push, name)

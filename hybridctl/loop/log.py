@@ -150,13 +150,20 @@ class Log(Shown):
             self.t[inside], {n: r[inside] for n, r in self._signals.items()}
         )
 
-    def resampled(self, dt: float | None = None, held: Sequence[str] = ()) -> "Log":
+    def resampled(
+        self,
+        dt: float | None = None,
+        held: Sequence[str] = (),
+        angles: Sequence[str] = (),
+    ) -> "Log":
         """The same at even times.
 
         Args:
             dt: the new period [s]; by default the usual one.
             held: names of signals that stay until the next row, as inputs do; others
                 are interpolated linearly.
+            angles: names of signals that may jump by a turn, as from π to -π [rad]:
+                they are interpolated the short way round.
 
         Returns:
             A log that begins when this one does. Where a number is lost, or a row and
@@ -172,6 +179,10 @@ class Log(Shown):
             name: row[last] if name in held else np.interp(t, self.t, row)
             for name, row in self._signals.items()
         }
+        turning = [name for name in angles if name in signals and name not in held]
+        for name, row in self._unwound(turning).items():
+            turns = row - self[name]  # they stay those of the row before
+            signals[name] = np.interp(t, self.t, row) - turns[last]
         after = np.minimum(last + 1, len(self.t) - 1)
         gap = (self.t[after] - self.t[last] > GAP * self.dt) & (
             t > self.t[last] + 1e-9 * dt
@@ -180,8 +191,13 @@ class Log(Shown):
             signals[name] = np.where(gap & (name not in held), np.nan, signals[name])
         return self._with(t, signals)
 
-    def even(self, held: Sequence[str] = ()) -> "Log":
-        """This log where its clock is even, else `resampled`, with a warning."""
+    def even(self, held: Sequence[str] = (), angles: Sequence[str] = ()) -> "Log":
+        """This log where its clock is even, else `resampled`, with a warning.
+
+        Args:
+            held: names of signals that stay until the next row, as inputs do.
+            angles: names of signals that may jump by a turn.
+        """
         if self.uneven <= EVEN:
             return self
         warnings.warn(
@@ -189,7 +205,7 @@ class Log(Shown):
             "s; it is resampled to even times",
             stacklevel=3,
         )
-        return self.resampled(held=held)
+        return self.resampled(held=held, angles=angles)
 
     def unwound(self, names: Iterable[str]) -> "Log":
         """The same, with angles that go on beyond ±π [rad] instead of jumping.
@@ -197,13 +213,15 @@ class Log(Shown):
         Args:
             names: of the angles; what was lost of them stays so.
         """
-        columns = self.to_dict()
-        for name in names:
-            row = columns[name].copy()
+        return Log(self.to_dict() | self._unwound(names), self.units)
+
+    def _unwound(self, names: Iterable[str]) -> dict[str, NDArray[np.float64]]:
+        """Rows of angles that go on beyond ±π."""
+        rows = {name: self[name].copy() for name in names}
+        for row in rows.values():
             seen = np.isfinite(row)
             row[seen] = np.unwrap(row[seen])
-            columns[name] = row
-        return Log(columns, self.units)
+        return rows
 
     def _with(self, t: Any, signals: Mapping[str, Any]) -> "Log":
         return Log({"t": t, **signals}, self.units)

@@ -296,12 +296,16 @@ class Disturbance(Shown, eqx.Module):
         duration: length of a push [s].
         every: repeat the pushes with this period [s]; None: once.
         random_size: scale every push by a draw from U(-1, 1) (of the episode's key).
-        noise: standard deviation of white noise on the input, scalar or [n_u]; None:
-            none.
+        noise: standard deviation of white noise on the input: scalar, one noise that
+            all inputs share, or [n_u], each its own; None: none.
 
     An impulse of J [N s] is a force J / duration; see `Disturbance.impulse`. A push
     lasts whole control periods, at least one, with its force scaled so that the
     impulse is the one asked for.
+
+    Raises:
+        ValueError: a number that is not finite, a time before 0, a duration, period or
+            noise not above 0, or a random_size that is neither True nor False.
     """
 
     force: Array | None = eqx.field(converter=optional_float, default=None)
@@ -313,6 +317,10 @@ class Disturbance(Shown, eqx.Module):
 
     def __check_init__(self):
         finite("force", self.force)
+        require(
+            isinstance(self.random_size, (bool, np.bool_)),
+            f"random_size={self.random_size!r} must be True or False",
+        )
         positive("duration", self.duration)
         not_negative("at", self.at)
         for name in ("every", "noise"):
@@ -332,12 +340,12 @@ class Disturbance(Shown, eqx.Module):
         return self.random_size or self.noise is not None
 
     def __call__(self, key: Array | None, k: Array, dt: float) -> Array:
-        """What is added to every input in period k, scalar."""
+        """What is added in period k: scalar, to every input, or [n_u]."""
         total = jnp.zeros(())
         if self.force is not None:
             total = self._pushes(key, k, dt)
         if self.noise is not None:
-            unit = jax.random.normal(noise_key(key, k, ACTUATOR))
+            unit = jax.random.normal(noise_key(key, k, ACTUATOR), np.shape(self.noise))
             total = total + self.noise * unit
         return total
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from hybridctl.checks import fail, number
+from hybridctl.checks import fail, number, plain
 
 TURN = 2.0 * math.pi
 FACTORS = {
@@ -11,8 +11,17 @@ FACTORS = {
     "°": (math.pi / 180.0, "rad"),
     "rev": (TURN, "rad"),
     "turn": (TURN, "rad"),
+    "degree": (math.pi / 180.0, "rad"),
+    "degrees": (math.pi / 180.0, "rad"),
+    "mrad": (1e-3, "rad"),
+    "radian": (1.0, "rad"),
+    "radians": (1.0, "rad"),
     "deg/s": (math.pi / 180.0, "rad/s"),
     "°/s": (math.pi / 180.0, "rad/s"),
+    "deg/sec": (math.pi / 180.0, "rad/s"),
+    "degrees/s": (math.pi / 180.0, "rad/s"),
+    "rad/sec": (1.0, "rad/s"),
+    "mrad/s": (1e-3, "rad/s"),
     "rpm": (TURN / 60.0, "rad/s"),
     "rev/s": (TURN, "rad/s"),
     "km": (1e3, "m"),
@@ -32,11 +41,12 @@ FACTORS = {
     "g": (1e-3, "kg"),
     "mV": (1e-3, "V"),
     "mA": (1e-3, "A"),
-    "min": (60.0, "s"),
-    "ms": (1e-3, "s"),
-    "us": (1e-6, "s"),
-    "µs": (1e-6, "s"),
-    "ns": (1e-9, "s"),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), (3600.0, "s")),
+    **dict.fromkeys(("min", "minute", "minutes"), (60.0, "s")),
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), (1.0, "s")),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), (1e-3, "s")),
+    **dict.fromkeys(("us", "µs", "usec", "microsecond", "microseconds"), (1e-6, "s")),
+    **dict.fromkeys(("ns", "nsec", "nanosecond", "nanoseconds"), (1e-9, "s")),
 }
 
 
@@ -49,8 +59,21 @@ def told_in(name: str, unit: Any) -> tuple[float, str]:
             encoder; a unit that is not in the table is one of the toolkit's own.
 
     Raises:
-        ValueError: counts without a factor, or anything else.
+        ValueError: counts without a factor, anything else, or times "t" in what
+            cannot be told in seconds.
     """
+    factor, known = _told(name, unit)
+    if name == "t" and known not in ("s", ""):
+        times = ", ".join(text for text, (_, base) in FACTORS.items() if base == "s")
+        fail(
+            f"the times are in {plain(repr(unit), 80)}, which is no known unit of "
+            f"time; give one of s, {times}, or its size: "
+            'units={"t": (0.01, "s")}'
+        )
+    return factor, known
+
+
+def _told(name: str, unit: Any) -> tuple[float, str]:
     if isinstance(unit, str):
         if unit.strip().lower() in ("count", "counts", "tick", "ticks"):
             fail(

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, finite, one_of, require, shape
+from hybridctl.checks import as_float, finite, is_concrete, one_of, require, shape
 from hybridctl.describe import Shown
 from hybridctl.kinds import as_row
 from hybridctl.plants.plant import Labelled, Parametrized, Plant
@@ -33,6 +33,10 @@ class Vary(Shown, eqx.Module):
         low: smallest values, shape [n].
         high: largest values, shape [n].
         warps: linear, log or square for each; linear by default.
+
+    Raises:
+        ValueError: as many names as there are not values, a low that exceeds its high,
+            what is not finite, or an unknown warp.
     """
 
     names: tuple[str, ...] = eqx.field(static=True, converter=as_row)
@@ -50,6 +54,13 @@ class Vary(Shown, eqx.Module):
         shape("high", self.high, np.shape(self.low))
         finite("low", self.low)
         finite("high", self.high)
+        if is_concrete(self.low, self.high):
+            ends = zip(self.names, self.low, self.high, strict=True)
+            for name, low, high in ends:
+                require(
+                    bool(low <= high),
+                    f"{name} varies from low={low:g} to high={high:g}; exchange them",
+                )
         for warp in self.warps:
             one_of("warp", warp, _WARPS)
 
@@ -64,6 +75,14 @@ class Vary(Shown, eqx.Module):
         for i, (name, warp) in enumerate(zip(self.names, warps, strict=True)):
             plant = _replaced(plant, name, self._value(i, warp, u[i]))
         return plant
+
+    def ends(self, plant: Plant) -> tuple[Plant, Plant]:
+        """The plant with all smallest values, and with all largest ones."""
+        self._check_names(plant)
+        least = most = plant
+        for name, low, high in zip(self.names, self.low, self.high, strict=True):
+            least, most = _replaced(least, name, low), _replaced(most, name, high)
+        return least, most
 
     def of(self, plant: Plant) -> Array:
         """The values [n] that a plant has of these parameters."""

@@ -85,7 +85,15 @@ class Scores(NamedTuple):
 
 
 def episode_keys(seed: int, n: int, first: int = 0) -> Array:
-    """Keys of n evaluation episodes: the same for every controller. [n, 2]."""
+    """Keys of n evaluation episodes: the same for every controller. [n, 2].
+
+    Raises:
+        ValueError: the first one has no number that is whole and at least 0.
+    """
+    require(
+        isinstance(first, (int, np.integer)) and bool(first >= 0),
+        f"episode {first!r} is none: they are counted 0, 1, 2, …; give one of these",
+    )
     rounds, start = divmod(first, 2**32)
     return _keys(as_key(seed), np.uint32(start), np.uint32(rounds), n)
 
@@ -333,6 +341,9 @@ def replay(task: Task, controller: Controller, seed: int, index: int) -> Trace:
 
     Returns:
         Its trace over the whole horizon, beyond a failure too.
+
+    Raises:
+        ValueError: the controller does not fit the task, or an index below 0.
     """
     check_pair(task, controller)
     return play(task, controller, episode_keys(seed, 1, index)[0])

@@ -11,6 +11,7 @@ from jax import Array
 from hybridctl.checks import (
     as_float,
     finite,
+    is_concrete,
     is_tracer,
     not_negative,
     one_of,
@@ -19,6 +20,7 @@ from hybridctl.checks import (
     require,
 )
 from hybridctl.controllers import Controller, Guard, Quadratic, Tick
+from hybridctl.controllers.controller import check_again
 from hybridctl.controllers.guards import Near, Not
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, real_number
@@ -113,6 +115,9 @@ class Task(Shown, eqx.Module):
             self.cost_after < self.seconds,
             f"cost_after={self.cost_after} leaves nothing of {self.seconds} s to count",
         )
+        if self.vary is not None and is_concrete(self.plant, self.vary):
+            for plant in self.vary.ends(self.plant):
+                check_again(plant)
 
     @property
     def criterion(self) -> str:

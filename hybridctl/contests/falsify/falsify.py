@@ -11,6 +11,7 @@ from hybridctl.checks import count, require
 from hybridctl.contests.falsify.counterexample import Counterexample
 from hybridctl.contests.falsify.perturbation import (
     Space,
+    check_ends,
     delay_of,
     plant_axes,
     push_axes,
@@ -143,7 +144,8 @@ def falsify(
         A `Falsified`; its counterexamples can be replayed and saved.
 
     Raises:
-        ValueError: an unknown name, a crossed or empty range, a budget of less than
+        ValueError: an unknown name, a crossed or empty range, a range with an end that
+            the plant refuses, a budget of less than
             a population for each delay, or a controller that does not fit.
 
     Source: R. Y. Rubinstein, D. P. Kroese, *The Cross-Entropy Method* (2004).
@@ -162,6 +164,7 @@ def falsify(
     axes = (*start_axes(task, start), *plant_axes(task, plant), *push_axes(task, push))
     count("population", population)
     _check(delays, axes, budget, population)
+    check_ends(task, axes)
     space = Space(task, axes, delays)
     team, danger = Workers.of(on), objective or margins(task)
     search = FailureSearch(space, controller, population, seed, broken, danger, team)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import fail, is_number, require
 from hybridctl.contests.parameters import setter
+from hybridctl.controllers.controller import check_again
 from hybridctl.loop import Actuator, Disturbance, Loop
 from hybridctl.plants.scales import own_second
 from hybridctl.tasks import Box, Curriculum, Either, Start, Task
@@ -117,6 +118,18 @@ def plant_axes(task: Task, given: Mapping[str, Any] | float | None) -> list[Axis
     own = {n: v for n, v in parameters(task.plant).items() if v and share}
     ends = {n: sorted(((1 - share) * v, (1 + share) * v)) for n, v in own.items()}
     return [axis("plant", n, row, own[n]) for n, row in ends.items()]
+
+
+def check_ends(task: Task, axes: Sequence[Axis]) -> None:
+    """Refuse ranges in which no such plant is.
+
+    Raises:
+        ValueError: what the plant refuses at an end of its ranges.
+    """
+    own = [a for a in axes if a.kind == "plant"]
+    build = setter(task.plant, [a.name for a in own])[0]
+    check_again(build({a.name: a.low for a in own}))
+    check_again(build({a.name: a.high for a in own}))
 
 
 def parameters(plant: Any) -> dict[str, float]:

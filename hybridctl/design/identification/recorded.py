@@ -40,13 +40,15 @@ class Recorded(NamedTuple):
         Raises:
             ValueError: what a log lacks, with the cure.
         """
-        logs = [log.even(plant.inputs) for log in logs]
+        turning = _turning(plant, loop)
+        logs = [log.even(plant.inputs, turning) for log in logs]
         loop = loop or Loop(plant.steps_every or logs[0].dt)
         for log in logs:
             require(
                 abs(log.dt / loop.dt - 1.0) < 1e-3,
                 f"this log has a row every {log.dt:g} s, but dt={loop.dt:g} s; give "
-                f"log.resampled({loop.dt:g}), or the loop of the rig",
+                f"log.resampled({loop.dt:g}{_told(turning, log)}), or the loop of the "
+                "rig",
             )
             require(
                 len(log) >= LEAST,
@@ -62,6 +64,20 @@ class Recorded(NamedTuple):
         angles = [signal.name for signal in signals if signal.angle]
         steady = tuple(log.unwound(angles) for log in logs)
         return Recorded(plant, loop, steady, outputs, turns)
+
+
+def _turning(plant: Plant, loop: Loop | None) -> list[str]:
+    """Names of what may jump by a turn: angles of the plant and of the sensor."""
+    own = [plant.states[i] for i in plant.angles]
+    if loop is None or loop.sensor is None:
+        return own
+    return own + [s.name for s in loop.measured(plant) if s.angle and s.name not in own]
+
+
+def _told(turning: Sequence[str], log: Log) -> str:
+    """How `resampled` is told of the angles that a log has."""
+    names = [name for name in turning if name in log.names]
+    return f", angles={names}" if names else ""
 
 
 def _sensor(plant: Plant, logs: Sequence[Log]) -> Sensor:

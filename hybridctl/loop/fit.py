@@ -139,7 +139,7 @@ def _check_sizes(loop: Loop, plant: Plant) -> None:
                 f"number or ({n},): {words(names)}",
             )
     if loop.disturbance is not None:
-        _check_pushes(loop.disturbance, given.u)
+        _check_pushes(loop.disturbance, plant.ports.u)
 
 
 def _shape(part: Any, field: str) -> tuple[int, ...]:

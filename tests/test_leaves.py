@@ -249,7 +249,12 @@ BAD = {
         "at 2 times",
     ),
     "own noise": (
-        {"loop": with_(disturbance=hc.Disturbance(noise=[0.1, 0.2])), "key": 0},
+        {
+            "loop": with_(
+                actuator=hc.Actuator(1.0), disturbance=hc.Disturbance(noise=[0.1, 0.2])
+            ),
+            "key": 0,
+        },
         r"Disturbance.noise=.*\(1,\)",
     ),
     "plant": ({"plant": jax.tree.map(lambda v: np.stack([v] * 3), PLANT)}, "jax.vmap"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -64,5 +65,7 @@ def _lines(value: Any, path: str, seen: dict[int, Any]) -> Iterator[bytes]:
     elif callable(value) and "<" not in getattr(value, "__qualname__", "<"):
         yield f"{value.__module__}.{value.__qualname__}".encode()
         yield from code_of(value, seen)
+        if isinstance(value, types.MethodType):
+            yield from _lines(value.__self__, f"{path}.__self__", seen)
     else:
         fail(f"no key for {path}: {type(value).__name__}; give a name to a function")

@@ -90,8 +90,8 @@ def _code(code: Any, known: Mapping[str, Any], seen: dict) -> Iterator[bytes]:
     for name in code.co_names:
         value = known.get(name)
         if isinstance(value, types.ModuleType) and _of_user(value.__name__):
-            for inner in filter(vars(value).__contains__, code.co_names):
-                yield from _value(vars(value)[inner], seen)
+            for inner in code.co_names:
+                yield from _value(vars(value).get(inner), seen)
         elif name in known:
             yield from _value(value, seen)
 

@@ -1,6 +1,7 @@
 """Checks on user input: each failure is one sentence with the cure in it."""
 
 import difflib
+import operator
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
@@ -298,6 +299,28 @@ def shape(name: str, value: Any, expected: tuple[int, ...]) -> None:
 def row(name: str, value: Any) -> None:
     """Refuse a single number where there is one for each entry."""
     require(np.ndim(value) > 0, f"{name} is one number; give a list, one for each")
+
+
+def place(name: str, value: Any) -> int:
+    """A whole number of at least 0, also one of NumPy's, as Python's own."""
+    whole = not isinstance(value, (bool, np.bool_)) and hasattr(value, "__index__")
+    try:
+        found = operator.index(value) if whole else -1
+    except TypeError:  # an array of several, or of what is no whole number
+        found = -1
+    require(found >= 0, f"{name}={value!r} must be a whole number, 0 or more")
+    return found
+
+
+def places(name: str, value: Any, n: int, things: str) -> None:
+    """Refuse anything but whole numbers that count things from 0 to n - 1."""
+    for place in value:
+        ok = isinstance(place, (int, np.integer)) and not isinstance(place, bool)
+        require(
+            ok and 0 <= place < n,
+            f"{name}={plain(repr(value), 80)} must be places of {things}, whole "
+            f"numbers from 0 to {n - 1}",
+        )
 
 
 def one_of(name: str, value: Any, known: Iterable[str]) -> None:

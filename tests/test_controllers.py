@@ -410,6 +410,24 @@ def test_an_agent_decides_on_an_edge():
         hc.chosen(0.5)
 
 
+@pytest.mark.parametrize(
+    "controller",
+    [
+        hc.PID(1.0, dt=DT, column=2),
+        hc.Mix(hc.controllers.Hat([0.0, 1.0], column=2), [hc.Constant([0.0])] * 2),
+        hc.machine(
+            {"a": hc.Constant([1.0]), "b": hc.Constant([2.0])},
+            {("a", "b"): ~(hc.near(UP, theta=0.1) & hc.near(UP, dx=5.0))},
+        ),
+    ],
+)
+def test_a_place_that_is_not_measured_is_refused(controller):
+    with pytest.raises(
+        ValueError, match="measurement 2, counted from 0, and is given 2"
+    ):
+        hc.simulate(hc.Pendulum(), controller, [0.0, 0.0], 0.1, DT)
+
+
 def test_chosen_columns_come_in_their_order():
     features = hc.Features(4, columns=(3, 1), angles=(1,))
     assert features.names(PLANT.states) == ("dtheta", "sin theta", "cos theta")

@@ -129,6 +129,11 @@ class Demands(Guard):
     def __check_init__(self):
         positive("limit", self.limit)
 
+    @property
+    def n_y(self) -> int:
+        """As many as the feedback takes."""
+        return np.shape(self.feedback.x0)[-1]
+
     def __call__(self, tick: Tick, age: Array) -> Array:
         """Whether the feedback would saturate."""
         del age

@@ -9,9 +9,18 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, as_int, fail, finite, positive, require
-from hybridctl.controllers.controller import Controller, Tick
-from hybridctl.controllers.error import deviation, total
+from hybridctl.checks import (
+    as_float,
+    as_int,
+    fail,
+    finite,
+    place,
+    places,
+    positive,
+    require,
+)
+from hybridctl.controllers.controller import Controller, Tick, children
+from hybridctl.controllers.error import deviation, seen, total
 from hybridctl.describe import Shown, told
 from hybridctl.kinds import check_fields, check_fields_first, checked
 from hybridctl.plants import Equilibrium
@@ -28,6 +37,12 @@ class Guard(Shown, eqx.Module):
 
     def __check_init__(self):
         check_fields(self)
+
+    @property
+    def n_y(self) -> int:
+        """Measurements that it needs at least, as far as it tells."""
+        parts = [part for part in children(self) if isinstance(part, Guard)]
+        return max((part.n_y for part in parts), default=0)
 
     @abc.abstractmethod
     def __call__(self, tick: Tick, age: Array) -> Array:
@@ -100,12 +115,20 @@ class Near(Guard):
             and np.shape(self.centre)[-1:] == np.shape(self.tolerance)[-1:] == (n,),
             f"a guard on {n} columns needs {n} centres and tolerances",
         )
+        for column in self.columns:
+            place("columns", column)
+        places("angles", self.angles, n, "columns")
         positive("tolerance", self.tolerance)
+
+    @property
+    def n_y(self) -> int:
+        """Up to the last of its columns."""
+        return max(self.columns) + 1
 
     def __call__(self, tick: Tick, age: Array) -> Array:
         """Whether y is near the centre."""
         del age
-        y = [tick.y[c] for c in self.columns]
+        y = seen("a guard", tick.y, self.columns)
         errors = deviation(y, self.centre, self.angles)
         inside = jnp.asarray(True)
         for i, e in enumerate(errors):
@@ -145,6 +168,11 @@ class Level(Guard):
 
     def __check_init__(self):
         positive("rho", self.rho)
+
+    @property
+    def n_y(self) -> int:
+        """As many as V takes."""
+        return np.shape(self.V.x0)[-1]
 
     def __call__(self, tick: Tick, age: Array) -> Array:
         """Whether V is below rho."""

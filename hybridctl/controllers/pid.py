@@ -16,7 +16,7 @@ from hybridctl.checks import (
 )
 from hybridctl.controllers.bind import bind, seeing
 from hybridctl.controllers.controller import Controller, State, Tick
-from hybridctl.controllers.error import wrap
+from hybridctl.controllers.error import seen, wrap
 from hybridctl.controllers.feedback import within
 from hybridctl.kinds import real_number
 from hybridctl.ports import Ports, Signal, Signals, find, unnamed
@@ -182,7 +182,7 @@ class PID(Controller):
             f"this PID controls {self.measures!r}, and is given {n_y} measurements by "
             "number; run it by simulate, or give column= a number",
         )
-        error = self.setpoint - tick.y[self.column]
+        error = self.setpoint - seen("PID(column=...)", tick.y, [self.column])[0]
         if self.follow and tick.r is not None:
             error = error + tick.r[0]
         return wrap(error) if self.angle else error

@@ -301,14 +301,23 @@ def row(name: str, value: Any) -> None:
     require(np.ndim(value) > 0, f"{name} is one number; give a list, one for each")
 
 
-def place(name: str, value: Any) -> int:
+def seeds(value: Any) -> None:
+    """Refuse anything but a seed of episodes: another would be one of these again."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    require(
+        whole and bool(0 <= value < 2**32),
+        f"seed={plain(repr(value), 80)} must be a whole number from 0 to 2**32 - 1",
+    )
+
+
+def place(name: str, value: Any, kind: str = "a whole number") -> int:
     """A whole number of at least 0, also one of NumPy's, as Python's own."""
     whole = not isinstance(value, (bool, np.bool_)) and hasattr(value, "__index__")
     try:
         found = operator.index(value) if whole else -1
     except TypeError:  # an array of several, or of what is no whole number
         found = -1
-    require(found >= 0, f"{name}={value!r} must be a whole number, 0 or more")
+    require(found >= 0, f"{name}={value!r} must be {kind}, 0 or more")
     return found
 
 
@@ -336,7 +345,8 @@ def one_of(name: str, value: Any, known: Iterable[str]) -> None:
 
 def count(name: str, value: Any) -> None:
     """Refuse anything but a whole number above zero."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     require(
-        isinstance(value, (int, np.integer)) and bool(value > 0),
+        whole and bool(value > 0),
         f"{name}={value!r} must be a whole number above 0",
     )

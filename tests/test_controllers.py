@@ -11,6 +11,7 @@ import hybridctl as hc
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.machine import mode_of
 from hybridctl.controllers.trial import output_of
+from hybridctl.loop.fit import check_fit
 
 pytestmark = pytest.mark.numeric
 
@@ -713,6 +714,19 @@ def test_the_first_mode_is_free_at_any_time():
     assert modes(hc.machine(AB, edges, dwell=4), ys) == "aaabbbbaa"
 
 
+@pytest.mark.parametrize(
+    ("guard", "options"), [(hc.after(0.2, DT), {}), (ALWAYS, {"dwell": 0.1, "dt": DT})]
+)
+def test_seconds_that_became_ticks_hold_for_their_period(guard, options):
+    machine = hc.machine(AB, {("a", "b"): guard & ~ALWAYS}, **options)
+    for dt, every in ((0.01, 1), (DT, 2)):
+        held = hc.Hold(machine, every)
+        with pytest.raises(ValueError, match=r"was designed for dt=0\.02"):
+            check_fit(hc.Pendulum(), held, hc.Loop(dt))
+    check_fit(hc.Pendulum(), hc.Hold(machine, 2), hc.Loop(0.01))
+    assert hc.after(5).dt is hc.machine(AB, {}, dwell=3, dt=DT).supervisor.dt is None
+
+
 def test_dwell_in_seconds_becomes_ticks():
     assert int(hc.machine(AB, THERE_AND_BACK, 0.06, dt=DT).supervisor.dwell) == 3
     with_lqr = {"a": hc.Constant([0.0]), "b": 2.0 * LQR}
@@ -798,6 +812,11 @@ def test_a_switch_takes_any_supervisor():
         (lambda: hc.machine({}, {}), "a machine needs at least one mode, got none"),
         (lambda: hc.machine(AB, {}, start="z"), "start 'z' is no mode"),
         (lambda: hc.machine(AB, {}, dwell=0.1), "dwell=0.1 s needs dt to become ticks"),
+        (lambda: hc.after(0.1, dt=-DT), "dt=-0.02 must be above 0"),
+        (lambda: hc.after(0.1, dt=0), "dt=0 must be above 0"),
+        (lambda: hc.after(float("inf"), dt=DT), "after=inf is not finite"),
+        (lambda: hc.after("1", dt=DT), "after='1' is not a number"),
+        (lambda: hc.after(True), "after=1.0 s needs dt"),
         (lambda: hc.machine(AB, {}, dwell=-1), "dwell=-1 ticks must not be negative"),
         (
             lambda: hc.machine({"a": lambda y: y}, {}),

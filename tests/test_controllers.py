@@ -151,6 +151,13 @@ def test_feedback_of_nan_is_nan():
         (K1, {"limit": 0.0}, "limit=0.0 must be above 0"),
         (K1, {"limit": -1.0}, "limit=-1.0 must be above 0"),
         (K1, {"limit": np.inf}, "limit=inf is not finite"),
+        (
+            K1,
+            {"X": np.ones(2)},
+            r"X has shape \(2,\), expected \(4, 4\) = \[n_x, n_x\]",
+        ),
+        (K1, {"angles": (5,)}, r"angles=\(5,\) must be places of coordinates"),
+        (K1, {"dt": -DT}, "dt=-0.02 must be above 0"),
         (K1, {"X": np.full((4, 4), np.nan)}, r"X=(.|\n)* is not finite"),
     ],
 )

@@ -314,7 +314,10 @@ class Disturbance(Shown, eqx.Module):
         size: float, at: float = 1.0, duration: float = 0.1, **options: Any
     ) -> "Disturbance":
         """A push of `size` [N s] spread evenly over `duration` [s]."""
-        return Disturbance(size / duration, at, duration, **options)
+        finite("size", size)
+        positive("duration", duration)
+        force = as_float(size) / as_float(duration)
+        return Disturbance(force, at, duration, **options)
 
     @property
     def random(self) -> bool:

@@ -349,8 +349,9 @@ def ticks(name: str, time: float, dt: float | None) -> int:
 
 def counted_by(time: float, dt: float | None) -> float | None:
     """The period [s] by which a time became ticks; None where it was ticks."""
-    told = isinstance(time, (int, np.integer)) or dt is None
-    return None if told else float(dt)
+    if dt is None or isinstance(time, (int, np.integer)):
+        return None
+    return float(dt)
 
 
 def timed(guards: Any) -> tuple[Designed, ...]:

@@ -133,8 +133,8 @@ class Beside(Start):
     @property
     def n_x(self) -> int | None:
         """Those of both."""
-        sizes = self.a.n_x, self.b.n_x
-        return None if sizes[0] is None or sizes[1] is None else sum(sizes)
+        a, b = self.a.n_x, self.b.n_x
+        return None if a is None or b is None else a + b
 
     def __call__(self, key: Array) -> Array:
         """A draw."""

@@ -134,6 +134,7 @@ class Fenced(eqx.Module):
     def __check_init__(self):
         positive("bounds", self.bounds)
         shape("bounds", self.bounds, (len(self.columns),))
+        places("columns", self.columns, np.shape(self.inner.q)[-1], "states")
         if self.weight is not None:
             positive("weight", self.weight)
         elif is_concrete(self.inner.q):

@@ -14,7 +14,16 @@ from jaxtyping import Bool, Float, Int
 
 from hybridctl import ports
 from hybridctl.cache import kept_programs
-from hybridctl.checks import as_key, cast, fail, on_numbers, require, seeds, split
+from hybridctl.checks import (
+    as_key,
+    cast,
+    fail,
+    on_numbers,
+    place,
+    require,
+    seeds,
+    split,
+)
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.bind import bind
@@ -363,6 +372,8 @@ def replay(task: Task, controller: Controller, seed: int, index: int) -> Trace:
         Its trace over the whole horizon, beyond a failure too.
     """
     check_pair(task, controller)
+    seeds(seed)
+    place("index", index)
     return play(task, controller, episode_keys(seed, 1, index)[0])
 
 

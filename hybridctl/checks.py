@@ -1,6 +1,7 @@
 """Checks on user input: each failure is one sentence with the cure in it."""
 
 import difflib
+import operator
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
@@ -300,6 +301,38 @@ def row(name: str, value: Any) -> None:
     require(np.ndim(value) > 0, f"{name} is one number; give a list, one for each")
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def seeds(value: Any) -> None:
+    """Refuse anything but a seed of episodes: another would be one of these again."""
+    require(
+        _is_whole(value) and bool(0 <= value < 2**32),
+        f"seed={plain(repr(value), 80)} must be a whole number from 0 to 2**32 - 1",
+    )
+
+
+def place(name: str, value: Any, kind: str = "a whole number") -> int:
+    """A whole number of at least 0, also one of NumPy's, as Python's own."""
+    try:
+        found = -1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:  # an array of several, or of what is no whole number
+        found = -1
+    require(found >= 0, f"{name}={value!r} must be {kind}, 0 or more")
+    return found
+
+
+def places(name: str, value: Any, n: int, things: str) -> None:
+    """Refuse anything but whole numbers that count things from 0 to n - 1."""
+    fits = lambda entry: _is_whole(entry) and bool(0 <= entry < n)  # noqa: E731
+    require(
+        isinstance(value, Iterable) and all(map(fits, value)),
+        f"{name}={plain(repr(value), 80)} must be places of {things}, whole numbers "
+        f"from 0 to {n - 1}",
+    )
+
+
 def one_of(name: str, value: Any, known: Iterable[str]) -> None:
     """Refuse a name that is not in the list, and say the list."""
     names = sorted(known)
@@ -314,6 +347,6 @@ def one_of(name: str, value: Any, known: Iterable[str]) -> None:
 def count(name: str, value: Any) -> None:
     """Refuse anything but a whole number above zero."""
     require(
-        isinstance(value, (int, np.integer)) and bool(value > 0),
+        _is_whole(value) and bool(value > 0),
         f"{name}={value!r} must be a whole number above 0",
     )

@@ -123,6 +123,9 @@ def test_timing_only_where_asked(table):
     assert timed.to_dict()["rows"]["lqr"]["step_us"] > 0
 
 
+NONE = {"a": hc.Constant([0.0])}
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -133,6 +136,20 @@ def test_timing_only_where_asked(table):
             "unknown controller 'b'; choose one of: a",
         ),
         (lambda: hc.compare(TASK, {"a": hc.Constant([0.0])}, n=0), "n=0"),
+        (lambda: hc.compare(TASK, NONE, n=True), "n=True must be a whole number"),
+        (lambda: hc.compare(TASK, NONE, n="2"), "n='2' must be a whole number"),
+        (lambda: hc.compare_over(TASK, NONE, L=[1], n=2.5), "n=2.5 must be a whole"),
+        *(
+            (lambda f=f, seed=seed: f(TASK, NONE, n=2, seed=seed), f"seed={seed} must")
+            for f in (
+                hc.compare,
+                lambda *args, **options: hc.compare_over(*args, L=[1], **options),
+                lambda task, one, **options: hc.evaluate(task, one["a"], **options),
+            )
+            for seed in (None, -1, 2**32)
+        ),
+        (lambda: hc.contests.replay(TASK, NONE["a"], -1, 0), "seed=-1 must be"),
+        (lambda: hc.contests.replay(TASK, NONE["a"], 0, -1), "index=-1 must be"),
         (lambda: hc.evaluate("swingup", hc.Constant([0.0])), "expected a Task"),
         (
             lambda: hc.evaluate(

@@ -11,6 +11,7 @@ import hybridctl as hc
 from hybridctl.controllers.error import wrap
 from hybridctl.controllers.machine import mode_of
 from hybridctl.controllers.trial import output_of
+from hybridctl.loop.fit import check_fit
 
 pytestmark = pytest.mark.numeric
 
@@ -150,6 +151,13 @@ def test_feedback_of_nan_is_nan():
         (K1, {"limit": 0.0}, "limit=0.0 must be above 0"),
         (K1, {"limit": -1.0}, "limit=-1.0 must be above 0"),
         (K1, {"limit": np.inf}, "limit=inf is not finite"),
+        (
+            K1,
+            {"X": np.ones(2)},
+            r"X has shape \(2,\), expected \(4, 4\) = \[n_x, n_x\]",
+        ),
+        (K1, {"angles": (5,)}, r"angles=\(5,\) must be places of coordinates"),
+        (K1, {"dt": -DT}, "dt=-0.02 must be above 0"),
         (K1, {"X": np.full((4, 4), np.nan)}, r"X=(.|\n)* is not finite"),
     ],
 )
@@ -408,6 +416,24 @@ def test_an_agent_decides_on_an_edge():
     assert run(hc.fill(template, high), [0, 0])[1].tolist() == [1, 1]
     with pytest.raises(ValueError, match="chosen takes a Controller such as Slot"):
         hc.chosen(0.5)
+
+
+@pytest.mark.parametrize(
+    "controller",
+    [
+        hc.PID(1.0, dt=DT, column=2),
+        hc.Mix(hc.controllers.Hat([0.0, 1.0], column=2), [hc.Constant([0.0])] * 2),
+        hc.machine(
+            {"a": hc.Constant([1.0]), "b": hc.Constant([2.0])},
+            {("a", "b"): ~(hc.near(UP, theta=0.1) & hc.near(UP, dx=5.0))},
+        ),
+    ],
+)
+def test_a_place_that_is_not_measured_is_refused(controller):
+    with pytest.raises(
+        ValueError, match="measurement 2, counted from 0, and is given 2"
+    ):
+        hc.simulate(hc.Pendulum(), controller, [0.0, 0.0], 0.1, DT)
 
 
 def test_chosen_columns_come_in_their_order():
@@ -695,6 +721,19 @@ def test_the_first_mode_is_free_at_any_time():
     assert modes(hc.machine(AB, edges, dwell=4), ys) == "aaabbbbaa"
 
 
+@pytest.mark.parametrize(
+    ("guard", "options"), [(hc.after(0.2, DT), {}), (ALWAYS, {"dwell": 0.1, "dt": DT})]
+)
+def test_seconds_that_became_ticks_hold_for_their_period(guard, options):
+    machine = hc.machine(AB, {("a", "b"): guard & ~ALWAYS}, **options)
+    for dt, every in ((0.01, 1), (DT, 2)):
+        held = hc.Hold(machine, every)
+        with pytest.raises(ValueError, match=r"was designed for dt=0\.02"):
+            check_fit(hc.Pendulum(), held, hc.Loop(dt))
+    check_fit(hc.Pendulum(), hc.Hold(machine, 2), hc.Loop(0.01))
+    assert hc.after(5).dt is hc.machine(AB, {}, dwell=3, dt=DT).supervisor.dt is None
+
+
 def test_dwell_in_seconds_becomes_ticks():
     assert int(hc.machine(AB, THERE_AND_BACK, 0.06, dt=DT).supervisor.dwell) == 3
     with_lqr = {"a": hc.Constant([0.0]), "b": 2.0 * LQR}
@@ -780,6 +819,11 @@ def test_a_switch_takes_any_supervisor():
         (lambda: hc.machine({}, {}), "a machine needs at least one mode, got none"),
         (lambda: hc.machine(AB, {}, start="z"), "start 'z' is no mode"),
         (lambda: hc.machine(AB, {}, dwell=0.1), "dwell=0.1 s needs dt to become ticks"),
+        (lambda: hc.after(0.1, dt=-DT), "dt=-0.02 must be above 0"),
+        (lambda: hc.after(0.1, dt=0), "dt=0 must be above 0"),
+        (lambda: hc.after(float("inf"), dt=DT), "after=inf is not finite"),
+        (lambda: hc.after("1", dt=DT), "after='1' is not a number"),
+        (lambda: hc.after(True), "after=1.0 s needs dt"),
         (lambda: hc.machine(AB, {}, dwell=-1), "dwell=-1 ticks must not be negative"),
         (
             lambda: hc.machine({"a": lambda y: y}, {}),

@@ -542,7 +542,7 @@ UNSAVED = {
     ),
     "endless": (endless(), "levels of parts"),
     "deep": (deep(DEPTH + 1), "levels of parts"),
-    "nan": (Constant([np.nan]), "not finite"),
+    "nan": (Constant(jnp.array([jnp.nan])), "not finite"),
     "does not run": (Hold(Constant([1.0]), 10**30), "does not run: OverflowError"),
     "too many parts": (Holder(fixed=("x" * 2**20,)), "too many parts"),
 }

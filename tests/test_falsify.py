@@ -233,6 +233,26 @@ def test_bad_requests(found, tmp_path):
         found.bound()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"broken": lambda s: True},
+            r"gives bool of shape \(\) for 16 episodes",
+        ),
+        ({"objective": lambda s: s.cost[:2]}, r"objective gives .* for 16 episodes"),
+        ({"broken": 1}, "broken=1 is no function of Scores"),
+        ({"delay": 2}, "what should be several is an int"),
+        ({"delay": [True]}, "delay=True must be a whole number of periods"),
+        ({"seed": -1}, "seed=-1 must be a whole number from 0"),
+        ({"budget": 32.0}, "budget=32.0 must be a whole number"),
+    ],
+)
+def test_what_is_no_search_gets_a_sentence(options, message):
+    with pytest.raises(ValueError, match=message):
+        hc.falsify(TASK, LQR, **({"budget": 32} | options))
+
+
 # ---------------------------------------------------------------- grids
 
 

@@ -288,6 +288,9 @@ def test_the_step_response_ends_where_the_loop_rests():
     assert end == pytest.approx(1 / LQR.K[0, 0], rel=1e-2)
     with pytest.raises(ValueError, match="choose one of: dist"):
         hc.step_response(LOOP, "force")
+    for seconds, message in ((np.inf, "seconds=inf is not"), (-1.0, "must be above 0")):
+        with pytest.raises(ValueError, match=message):
+            hc.step_response(LOOP, seconds=seconds)
 
 
 # ----------------------------------------------------------------- controllers

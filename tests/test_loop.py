@@ -449,6 +449,13 @@ def test_two_controllers_with_one_key_meet_the_same_pushes():
         (lambda: hc.Actuator(spread=1.0), "spread=1.0 must be a list of shares"),
         (lambda: hc.Actuator(delay=-1), "delay=-1 must be a whole number of periods"),
         (lambda: hc.Actuator(delay=0.02), "delay=0.02 must be a whole number"),
+        (lambda: hc.Actuator(delay=True), "delay=True must be a whole number of per"),
+        (lambda: hc.Sensor(delay=np.ones(2, int)), "delay=.* must be a whole number"),
+        (lambda: hc.Disturbance.impulse(1.0, duration=0), "duration=0 must be above 0"),
+        (lambda: hc.Disturbance.impulse(1.0, duration="1"), "duration='1' is not a nu"),
+        (lambda: hc.Disturbance.impulse("1"), "size='1' is not a number"),
+        (lambda: hc.Constant([math.nan]), "u=.* is not finite"),
+        (lambda: hc.CartPole().equilibrium([0, math.nan, 0, 0]), "x=.* is not finite"),
         (lambda: hc.Disturbance(1.0, duration=0.0), "duration=0.0 must be above 0"),
         (lambda: hc.Disturbance(1.0, at=-1.0), "at=.*-1.* must not be negative"),
         (lambda: hc.Disturbance(1.0, every=0.0), "every=0.0 must be above 0"),
@@ -701,6 +708,35 @@ def test_settling_needs_every_named_state():
         trace.settling_time(UP)
     with pytest.raises(ValueError, match="no state 'phi'"):
         trace.settling_time(UP, phi=0.1)
+
+
+def test_a_signal_or_a_tolerance_that_is_none_is_a_sentence():
+    trace, short = by_hand(T1), hc.Pendulum().upright()
+    for name in (slice(0, 2), ("x", "theta"), True, None):
+        with pytest.raises(ValueError, match=r"give the name of one signal, as in tr"):
+            trace[name]
+    for target, bound, sentence in (
+        ([0.0], 1.0, "target is a list; expected an Equilibrium; give plant.upright"),
+        (short, 1.0, r"target is a state of shape \(2,\), the trace has 4 states"),
+        (UP, "a", "theta='a' is not a number"),
+        (UP, -1.0, "theta=-1.0 must not be negative"),
+        (UP, math.nan, "theta=nan is not finite"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            trace.settling_time(target, theta=bound)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    one = np.int64(1)
+    for part in (hc.Sensor(delay=one), hc.Actuator(delay=one)):
+        assert type(part.delay) is int and part.delay == 1
+    assert type(hc.PID(1.0, dt=DT, column=one).column) is int
+
+
+@pytest.mark.parametrize("loop", [0.02, {"dt": 0.02}])
+def test_what_is_no_loop_is_refused(plant, lqr, loop):
+    with pytest.raises(ValueError, match=r"loop is a \w+.* expected a Loop or None"):
+        hc.simulate(plant, lqr, START, 1.0, loop=loop)
 
 
 def test_signals_by_name():

@@ -17,6 +17,12 @@ from hybridctl.names import TASKS
 from hybridctl.strategies.reference import tuned
 from hybridctl.tasks import Box, Cost, Either, Vary, holds, judge, registry
 
+FAR = hc.beyond(hc.DoubleCartPole().upright(), dtheta2=1.0)
+
+
+def cost(n_x, n_u):
+    return Cost(np.zeros(n_x), np.ones(n_x), np.ones(n_u))
+
 
 def draws(start, n=4000):
     keys = jax.random.split(jax.random.PRNGKey(0), n)
@@ -173,6 +179,26 @@ def test_tasks_take_plant_loop_and_fields():
         (lambda: Box([np.nan], [0.0]), "not finite"),
         (lambda: Cost([0.0], [-1.0], [1.0]), "q=.* must not be negative"),
         (lambda: Cost([0.0], [1.0, 2.0], [1.0]), "q has shape"),
+        (lambda: Cost([np.nan], [1.0], [1.0]), "x0=.* is not finite"),
+        (lambda: Cost(0.0, 1.0, 0.1), "x0 is one number; give a list"),
+        (lambda: Cost([0.0], [1.0], [1.0], angles=1), "expected a list"),
+        (lambda: Cost([0.0], [1.0], [1.0], (9,)), r"angles=\(9,\) must be places of"),
+        (lambda: Cost([0.0], [1.0], [1.0], ("theta",)), "must be places of states"),
+        (lambda: hc.tasks.get("balance", cost=cost(4, 2)), "r .* 2 weights, .* 1 inp"),
+        (lambda: hc.tasks.get("balance", cost=cost(2, 1)), "q .* 2 weights, .* 4 sta"),
+        (lambda: hc.tasks.get("balance", cost=cost(5, 1)), "q .* 5 weights, .* 4 sta"),
+        (lambda: hc.tasks.get("balance", failure=FAR), "failure looks at 6 states"),
+        (lambda: hc.tasks.get("balance", settled=~FAR), "settled looks at 6 states"),
+        (lambda: hc.tasks.get("balance", start=Box([0], [1])), "start gives 1 states"),
+        (
+            lambda: Either(Box([0], [1]), Box([0], [1]), 1.5),
+            "share=1.5 must not exceed",
+        ),
+        (
+            lambda: Either(Box([0], [1]), Box([0], [1]), np.nan),
+            "share=nan is not finite",
+        ),
+        (lambda: Either(Box([0], [1]), Box([0, 1], [1, 1])), "give 1 and 2 states"),
         (lambda: hc.tasks.get("balance", seconds=-1), "seconds=-1.0 must be above 0"),
         (lambda: hc.tasks.get("balance", reward="fun"), "unknown reward 'fun'"),
         (lambda: Vary(("m_c",), [1.0], [2.0], ("cubic",)), "unknown warp 'cubic'"),

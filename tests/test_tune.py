@@ -98,3 +98,27 @@ def test_bad_requests():
         hc.tune(TASK, pd, {"p": (1.0, 2.0, 9.0)}, 20, population=10)
     with pytest.raises(ValueError, match="no parameters to tune; name at least one"):
         hc.tune(TASK, pd, {}, 20, population=10)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": None}, "seed=None must be a whole number from 0"),
+        ({"seed": -1}, "seed=-1 must be a whole number from 0"),
+        ({"seed": 2**32}, "seed=4294967296 must be a whole number from 0"),
+        ({"episodes": 2.5}, "episodes=2.5 must be a whole number"),
+        ({"budget": "10"}, "budget='10' must be a whole number"),
+        ({"population": 5.0}, "population=5.0 must be a whole number"),
+        ({"objective": None}, "objective=None is no function of Scores"),
+        (
+            {"objective": lambda s: s.cost.mean()},
+            r"shape \(\) for 2 episodes, .* \[2\]",
+        ),
+        ({"objective": lambda s: s.cost[:1]}, r"shape \(1,\) for 2 episodes"),
+        ({"parameters": ["p"]}, "parameters is a list; expected a dict"),
+    ],
+)
+def test_what_is_no_request_gets_a_sentence(options, message):
+    usual = {"parameters": RANGES, "budget": 10, "episodes": 2, "population": 5}
+    with pytest.raises(ValueError, match=message):
+        hc.tune(TASK, pd, **(usual | options), progress=False)

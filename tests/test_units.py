@@ -407,6 +407,8 @@ def test_a_fence_is_as_much_steeper_than_its_cost_in_every_unit():
     assert told_fence.residuals(1e3 * x, np.zeros(1))[-1] == pytest.approx(60.0)
     with pytest.raises(ValueError, match="no weight in the cost; give weight"):
         hc.tasks.Fenced(hc.tasks.Cost(np.zeros(4), 0 * Q, [R]), (0,), [1.0])
+    with pytest.raises(ValueError, match=r"columns=\(4,\) must be places of states"):
+        hc.tasks.Fenced(cost, (4,), [1.0])
 
 
 def test_times_that_nobody_gave_are_the_plants_own():

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import jax
 
-from hybridctl.checks import one_of
+from hybridctl.checks import count, one_of, seeds
 from hybridctl.contests.sums import LIMIT, NotKept, sum_up
 from hybridctl.contests.table import Table, check_named
 from hybridctl.controllers import Controller
@@ -56,6 +56,8 @@ def compare(
         0.0
     """
     check_named(controllers)
+    count("n", n)
+    seeds(seed)
     against = next(iter(controllers)) if against is None else against
     one_of("controller", against, controllers)
     for controller in controllers.values():

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import finite, one_of, require
+from hybridctl.checks import count, finite, one_of, require, seeds
 from hybridctl.contests.parameters import scaled
 from hybridctl.contests.table import check_named, write_json
 from hybridctl.controllers import Controller
@@ -170,7 +170,8 @@ def compare_over(
                  8      0
     """
     check_named(controllers)
-    require(n > 0, f"n={n} episodes; give at least 1")
+    count("n", n)
+    seeds(seed)
     for controller in controllers.values():
         check_pair(task, controller)
     axes = _axes(task, values)

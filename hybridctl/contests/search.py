@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import count, fail, one_of, require
+from hybridctl.checks import seeds as check_seed
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.learn import Config, train
@@ -134,6 +135,7 @@ def search(
     """
     count("budget", budget)
     count("seeds", seeds)
+    check_seed(seed)
     for name in (*space, *settings):
         one_of("setting", name, KNOWN)
     require(bool(space), "nothing to search for; give a setting a range")

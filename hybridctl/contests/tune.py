@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import count, fail, plain, require, seeds
 from hybridctl.contests.parameters import setter
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
+from hybridctl.kinds import check_kind
 from hybridctl.progress import track
 from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
-from hybridctl.tasks.evaluate import check_pair, evaluate_all
+from hybridctl.tasks.evaluate import check_pair, evaluate_all, per_episode
 from hybridctl.tasks.statistics import Interval, bootstrap_mean
 
 Values = dict[str, float]
@@ -119,6 +120,16 @@ def tune(
         >>> found.tried, found.score <= found.start
         (20, True)
     """
+    for name, value in (("episodes", episodes), ("population", population)):
+        count(name, value)
+    count("budget", budget)
+    seeds(seed)
+    check_kind("parameters", parameters, Mapping[str, Any])
+    require(
+        callable(objective),
+        f"objective={plain(repr(objective), 60)} is no function of Scores; give one, "
+        "as lambda scores: scores.cost",
+    )
     team = Workers.of(on)
     search = Search(task, template, parameters, episodes, seed, objective, team)
     require(
@@ -126,8 +137,8 @@ def tune(
         f"budget={budget} gives less than two rounds of population={population} (at "
         "least 5); raise the budget or lower the population",
     )
-    count = budget // population
-    rounds = track(range(count), "tuning", count, progress)
+    many = budget // population
+    rounds = track(range(many), "tuning", many, progress)
     with team:
         history = tuple(search.round(population) for _ in rounds)
         return search.result(history)
@@ -188,7 +199,7 @@ class Search:
         """Objective of each point and episode, [len(points), n]; at most `WORST`."""
         tried = [self.controller(point) for point in points]
         found = evaluate_all(self.task, tried, n, seed, self.team)
-        values = np.stack([self.objective(scores) for scores in found])
+        values = np.stack([per_episode("objective", self.objective, s) for s in found])
         return np.where(np.isfinite(values), values, WORST)
 
     def result(self, history: tuple[float, ...]) -> Tuning:

@@ -30,6 +30,8 @@ class Constant(Controller):
             f"Constant takes an input of shape [n_u], got shape {np.shape(self.u)}; "
             "write Constant([0.0]) for one input",
         )
+        if not isinstance(self.u, Array):  # an action that was computed may be NaN
+            finite("u", self.u)
 
     def init(self, tick: Tick) -> State:
         """No memory."""

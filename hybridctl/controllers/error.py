@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hybridctl.checks import require
+
 
 def wrap(angle: Array) -> Array:
     """Angle to (-π, π] by whole turns; an angle within is left bit for bit."""
@@ -19,6 +21,21 @@ def total(parts: Sequence[Array]) -> Array:
     return functools.reduce(operator.add, parts)
 
 
+def seen(who: str, y: Array | Sequence[Array], places: Sequence[int]) -> list[Array]:
+    """Entries of a measurement y; one that y lacks is refused, where JAX clamps.
+
+    Raises:
+        ValueError: y is shorter.
+    """
+    most = max(places, default=-1)
+    require(
+        most < len(y),
+        f"{who} looks at measurement {most}, counted from 0, and is given {len(y)}; "
+        "choose one that is measured, or take a plant or sensor that gives it",
+    )
+    return [y[place] for place in places]
+
+
 def deviation(
     y: Array | Sequence[Array], x0: Array, angles: Sequence[int]
 ) -> list[Array]:
@@ -26,5 +43,6 @@ def deviation(
 
     A list, because scalars fuse into one loop under vmap where vectors do not.
     """
-    errors = [y[i] - x0[i] for i in range(len(x0))]
+    row = seen("an error from a state", y, range(len(x0)))
+    errors = [row[i] - x0[i] for i in range(len(x0))]
     return [wrap(e) if i in angles else e for i, e in enumerate(errors)]

@@ -8,7 +8,15 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, finite, optional_float, positive, require, row
+from hybridctl.checks import (
+    as_float,
+    finite,
+    optional_float,
+    places,
+    positive,
+    require,
+    row,
+)
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.guards import Guard, Quadratic
@@ -30,7 +38,8 @@ class StateFeedback(Controller):
         inputs: names and units of u, where known.
 
     Raises:
-        ValueError: shapes do not fit, or a value is not finite.
+        ValueError: shapes do not fit, a value is not finite, an angle is no place of a
+            coordinate, or dt is not positive.
 
     Example:
         >>> StateFeedback([[1.0, 2.0]], x0=[0.0, 0.0], u0=[0.0]).K
@@ -58,6 +67,16 @@ class StateFeedback(Controller):
             f"K has shape {np.shape(self.K)}, expected {expected} = [n_u, n_x] "
             "from u0 and x0",
         )
+        if self.X is not None:
+            n_x = expected[-1]
+            require(
+                np.shape(self.X)[-2:] == (n_x, n_x),
+                f"X has shape {np.shape(self.X)}, expected {(n_x, n_x)} = [n_x, n_x]; "
+                "leave it out where the cost-to-go is not known",
+            )
+        places("angles", self.angles, expected[-1], "coordinates")
+        if self.dt is not None:
+            positive("dt", self.dt)
         for name in ("K", "x0", "u0", "X"):
             finite(name, getattr(self, name))
         if self.limit is not None:
@@ -128,6 +147,11 @@ class Demands(Guard):
 
     def __check_init__(self):
         positive("limit", self.limit)
+
+    @property
+    def n_y(self) -> int:
+        """As many as the feedback takes."""
+        return np.shape(self.feedback.x0)[-1]
 
     def __call__(self, tick: Tick, age: Array) -> Array:
         """Whether the feedback would saturate."""

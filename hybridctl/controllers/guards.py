@@ -9,12 +9,23 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, as_int, fail, finite, positive, require
-from hybridctl.controllers.controller import Controller, Tick
-from hybridctl.controllers.error import deviation, total
+from hybridctl.checks import (
+    as_float,
+    as_int,
+    fail,
+    finite,
+    number,
+    place,
+    places,
+    positive,
+    require,
+)
+from hybridctl.controllers.controller import Controller, Tick, children, walk
+from hybridctl.controllers.error import deviation, seen, total
 from hybridctl.describe import Shown, told
 from hybridctl.kinds import check_fields, check_fields_first, checked
 from hybridctl.plants import Equilibrium
+from hybridctl.ports import Designed
 
 
 class Guard(Shown, eqx.Module):
@@ -28,6 +39,12 @@ class Guard(Shown, eqx.Module):
 
     def __check_init__(self):
         check_fields(self)
+
+    @property
+    def n_y(self) -> int:
+        """Measurements that it needs at least, as far as it tells."""
+        parts = [part for part in children(self) if isinstance(part, Guard)]
+        return max((part.n_y for part in parts), default=0)
 
     @abc.abstractmethod
     def __call__(self, tick: Tick, age: Array) -> Array:
@@ -100,12 +117,20 @@ class Near(Guard):
             and np.shape(self.centre)[-1:] == np.shape(self.tolerance)[-1:] == (n,),
             f"a guard on {n} columns needs {n} centres and tolerances",
         )
+        for column in self.columns:
+            place("columns", column)
+        places("angles", self.angles, n, "columns")
         positive("tolerance", self.tolerance)
+
+    @property
+    def n_y(self) -> int:
+        """Up to the last of its columns."""
+        return max(self.columns) + 1
 
     def __call__(self, tick: Tick, age: Array) -> Array:
         """Whether y is near the centre."""
         del age
-        y = [tick.y[c] for c in self.columns]
+        y = seen("a guard", tick.y, self.columns)
         errors = deviation(y, self.centre, self.angles)
         inside = jnp.asarray(True)
         for i, e in enumerate(errors):
@@ -146,6 +171,11 @@ class Level(Guard):
     def __check_init__(self):
         positive("rho", self.rho)
 
+    @property
+    def n_y(self) -> int:
+        """As many as V takes."""
+        return np.shape(self.V.x0)[-1]
+
     def __call__(self, tick: Tick, age: Array) -> Array:
         """Whether V is below rho."""
         del age
@@ -153,9 +183,15 @@ class Level(Guard):
 
 
 class After(Guard):
-    """At least this many ticks since the mode was entered."""
+    """At least this many ticks since the mode was entered.
+
+    Args:
+        ticks: scalar.
+        dt: control period [s] by which seconds became ticks; None: any.
+    """
 
     ticks: Array = eqx.field(converter=as_int)
+    dt: float | None = eqx.field(static=True, default=None)
 
     def __call__(self, tick: Tick, age: Array) -> Array:
         """Whether the time is over."""
@@ -285,20 +321,41 @@ def after(time: float, dt: float | None = None) -> Guard:
 
     Args:
         time: ticks (int), or time [s].
-        dt: control period [s], where the time is in seconds.
+        dt: control period [s], where the time is in seconds; another is refused then.
+
+    Raises:
+        ValueError: no such time, or seconds without a period.
     """
-    return After(ticks("after", time, dt))
+    return After(ticks("after", time, dt), counted_by(time, dt))
 
 
 def ticks(name: str, time: float, dt: float | None) -> int:
     """Whole ticks from a number of ticks (int), or from seconds and dt."""
-    if isinstance(time, (int, np.integer)):
+    if dt is not None:
+        positive("dt", dt)
+    if isinstance(time, (int, np.integer)) and not isinstance(time, bool):
         require(time >= 0, f"{name}={time} ticks must not be negative")
         return int(time)
+    time = number(name, time)
     require(
         dt is not None,
         f"{name}={time} s needs dt to become ticks; give {name} as a whole number of "
         f"ticks, or add dt",
     )
     require(time >= 0, f"{name}={time} s must not be negative")
+    finite(name, time)
     return round(time / float(dt or 1))
+
+
+def counted_by(time: float, dt: float | None) -> float | None:
+    """The period [s] by which a time became ticks; None where it was ticks."""
+    if dt is None or isinstance(time, (int, np.integer)):
+        return None
+    return float(dt)
+
+
+def timed(guards: Any) -> tuple[Designed, ...]:
+    """The guards, or parts of guards, whose seconds became ticks by a period."""
+    parts = walk(guards, lambda part: isinstance(part, Controller))
+    times = [g.dt for g in parts if isinstance(g, After) and g.dt is not None]
+    return tuple(Designed("After", dt) for dt in times)

@@ -10,10 +10,10 @@ from jax import Array
 
 from hybridctl.checks import as_int, require
 from hybridctl.controllers.controller import Controller, State, Tick, beside, children
-from hybridctl.controllers.guards import Guard, ticks
+from hybridctl.controllers.guards import Guard, counted_by, ticks, timed
 from hybridctl.kinds import as_row, checked
 from hybridctl.plants.signals import names as unique
-from hybridctl.ports import Ports, Signal, merged, of
+from hybridctl.ports import Designed, Ports, Signal, merged, of
 
 
 class SwitchState(eqx.Module):
@@ -132,6 +132,7 @@ class StateMachine(Controller):
         targets: index of the mode that each edge enters.
         dwell: ticks that an entered mode is kept at least, scalar.
         start: index of the first mode; it may be left at once.
+        dt: control period [s] by which a dwell in seconds became ticks; None: any.
     """
 
     guards: tuple[Guard, ...] = eqx.field(converter=as_row)
@@ -139,12 +140,16 @@ class StateMachine(Controller):
     targets: tuple[int, ...] = eqx.field(static=True, converter=as_row)
     dwell: Array = eqx.field(converter=as_int, default=0)
     start: int = eqx.field(static=True, default=0)
+    dt: float | None = eqx.field(static=True, default=None)
 
     @property
     def ports(self) -> Ports:
         """What its guards' controllers take; the index of a mode comes out."""
         inside = [c for c in children(self.guards) if isinstance(c, Controller)]
-        return merged(*inside).but(u=(Signal("mode"),))
+        known = merged(*inside)
+        own = () if self.dt is None else (Designed("dwell", self.dt),)
+        designed = (*known.designed, *own, *timed(self.guards))
+        return known.but(u=(Signal("mode"),), designed=designed)
 
     def init(self, tick: Tick) -> State:
         """In the first mode, free to leave it."""
@@ -214,6 +219,7 @@ def machine(
         [names.index(target) for _, target, _ in rows],
         ticks("dwell", dwell, known_dt),
         names.index(first),
+        counted_by(dwell, dt),
     )
     return Switch(supervisor, modes)
 

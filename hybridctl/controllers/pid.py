@@ -11,16 +11,18 @@ from hybridctl.checks import (
     finite,
     not_negative,
     optional_float,
+    place,
     positive,
     require,
 )
 from hybridctl.controllers.bind import bind, seeing
 from hybridctl.controllers.controller import Controller, State, Tick
-from hybridctl.controllers.error import wrap
+from hybridctl.controllers.error import seen, wrap
 from hybridctl.controllers.feedback import within
 from hybridctl.kinds import real_number
 from hybridctl.ports import Ports, Signal, Signals, find, unnamed
 
+NUMBER = "the number of a measurement"
 SLACK = 1e-6  # share of an input that is rounding
 
 
@@ -120,7 +122,8 @@ class PID(Controller):
         require(values[0] is not None, "a PID needs kp; give kp=")
         self.kp, self.ki, self.kd = values
         self.dt, self.measures = dt, name
-        self.column = 0 if name or isinstance(column, str) else column
+        by_name = bool(name) or isinstance(column, str)
+        self.column = 0 if by_name else place("column", column, NUMBER)
         self.setpoint, self.u0, self.filter, self.unwind = setpoint, u0, filter, unwind
         self.slack, self.limit, self.angle, self.follow = slack, limit, angle, follow
 
@@ -133,10 +136,6 @@ class PID(Controller):
         for name in ("filter", "unwind", "limit"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
-        require(
-            isinstance(self.column, int) and self.column >= 0,
-            f"column={self.column!r} must be the number of a measurement, 0 or more",
-        )
 
     @property
     def ports(self) -> Ports:
@@ -182,7 +181,7 @@ class PID(Controller):
             f"this PID controls {self.measures!r}, and is given {n_y} measurements by "
             "number; run it by simulate, or give column= a number",
         )
-        error = self.setpoint - tick.y[self.column]
+        error = self.setpoint - seen("PID(column=...)", tick.y, [self.column])[0]
         if self.follow and tick.r is not None:
             error = error + tick.r[0]
         return wrap(error) if self.angle else error

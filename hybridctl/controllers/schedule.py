@@ -10,10 +10,18 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, fail, finite, is_concrete, one_of, require
+from hybridctl.checks import (
+    as_float,
+    fail,
+    finite,
+    is_concrete,
+    one_of,
+    place,
+    require,
+)
 from hybridctl.controllers.combine import Mix
 from hybridctl.controllers.controller import Controller, State, Tick
-from hybridctl.controllers.error import wrap
+from hybridctl.controllers.error import seen, wrap
 from hybridctl.controllers.follow import reference
 from hybridctl.kinds import check_kind
 from hybridctl.plants import Equilibrium, Plant
@@ -57,6 +65,7 @@ class Hat(Controller):
             rising = bool(np.all(np.diff(np.asarray(self.points)) > 0))
             require(rising, f"the points {self.points} do not increase; sort them")
         one_of("source", self.source, SOURCES)
+        place("column", self.column)
 
     @property
     def n_r(self) -> int:
@@ -74,8 +83,8 @@ class Hat(Controller):
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Weights [n]."""
-        seen = tick.y if self.source == "y" else reference(tick, self.n_r)
-        p, s = self.points, seen[self.column]
+        row = tick.y if self.source == "y" else reference(tick, self.n_r)
+        p, s = self.points, seen("Hat(column=...)", row, [self.column])[0]
         if self.angle:
             middle = 0.5 * (p[0] + p[-1])
             s = middle + wrap(s - middle)

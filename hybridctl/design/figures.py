@@ -14,6 +14,7 @@ from hybridctl.describe.style import COLOURS, STYLE
 from hybridctl.design.closedloop import LinearLoop
 from hybridctl.design.margins import Margins, frequencies, margins_of
 from hybridctl.kinds import checked
+from hybridctl.loop.fit import steps_of
 
 FAINT: Any = {"color": "0.6", "linewidth": 0.8, "linestyle": "--", "zorder": 1}
 CURVE: Any = {"color": COLOURS[0]}
@@ -116,6 +117,9 @@ def step_response(
 
     Returns:
         The matplotlib figure.
+
+    Raises:
+        ValueError: an unknown input, or no such time.
     """
     import control
 
@@ -191,7 +195,7 @@ def _points(axis: Any, z: Any, mark: str, label: str, colour: str) -> None:
 
 def _periods(linear: LinearLoop, seconds: float | None) -> int:
     if seconds is not None:
-        return max(1, round(seconds / linear.dt))
+        return steps_of(seconds, linear.dt, len(linear.poles))
     slowest = min(float(np.abs(linear.poles[0])), 0.999)
     return int(np.clip(-6 / np.log(slowest), 50, 5000))
 

@@ -13,6 +13,7 @@ from hybridctl.checks import (
     finite,
     not_negative,
     optional_float,
+    place,
     positive,
     require,
     share,
@@ -40,12 +41,9 @@ def noise_key(key: Array | None, k: Array, stream: Any) -> Array:
     return jax.random.fold_in(jax.random.fold_in(key, k), stream)
 
 
-def whole_periods(delay: Any) -> None:
-    """Refuse a delay that is no whole number of periods."""
-    require(
-        isinstance(delay, int) and delay >= 0,
-        f"delay={delay!r} must be a whole number of periods, 0 or more",
-    )
+def whole_periods(delay: Any) -> int:
+    """A delay as Python's own whole number of periods."""
+    return place("delay", delay, "a whole number of periods")
 
 
 class Sensor(Shown, eqx.Module):
@@ -91,7 +89,7 @@ class Sensor(Shown, eqx.Module):
     )
     angles: tuple[str, ...] = eqx.field(static=True, converter=as_row, default=())
     resolution: Array | None = eqx.field(converter=optional_float, default=None)
-    delay: int = eqx.field(static=True, default=0)
+    delay: int = eqx.field(static=True, converter=whole_periods, default=0)
     drop: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):
@@ -102,7 +100,6 @@ class Sensor(Shown, eqx.Module):
             positive("resolution", self.resolution)
         if self.drop is not None:
             share("drop", self.drop)
-        whole_periods(self.delay)
         self._equation.check("Sensor")
 
     @property
@@ -204,7 +201,7 @@ class Actuator(Shown, eqx.Module):
     """
 
     limit: Array | None = eqx.field(converter=optional_float, default=None)
-    delay: int = eqx.field(static=True, default=0)
+    delay: int = eqx.field(static=True, converter=whole_periods, default=0)
     lag: Array | None = eqx.field(converter=optional_float, default=None)
     step: Array | None = eqx.field(converter=optional_float, default=None)
     spread: Array | None = eqx.field(converter=optional_float, default=None)
@@ -218,7 +215,6 @@ class Actuator(Shown, eqx.Module):
                 positive(name, getattr(self, name))
         if self.dead_zone is not None:
             not_negative("dead_zone", self.dead_zone)
-        whole_periods(self.delay)
         require(
             self.lag is None or self.response is None,
             f"lag={self.lag} is a response of 1 - exp(-dt / lag), and response="
@@ -332,7 +328,10 @@ class Disturbance(Shown, eqx.Module):
         size: float, at: float = 1.0, duration: float = 0.1, **options: Any
     ) -> "Disturbance":
         """A push of `size` [N s] spread evenly over `duration` [s]."""
-        return Disturbance(size / duration, at, duration, **options)
+        finite("size", size)
+        positive("duration", duration)
+        force = as_float(size) / as_float(duration)
+        return Disturbance(force, at, duration, **options)
 
     @property
     def random(self) -> bool:

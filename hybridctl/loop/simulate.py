@@ -23,6 +23,7 @@ from hybridctl.controllers import Controller
 from hybridctl.controllers.bind import bind
 from hybridctl.controllers.foreign import asks
 from hybridctl.controllers.trial import count
+from hybridctl.kinds import check_kind
 from hybridctl.loop import host
 from hybridctl.loop.events import settle_chatter
 from hybridctl.loop.fit import check_fit, explain, steps_of
@@ -183,8 +184,9 @@ def one_loop(loop: Loop | None, dt: float | None) -> Loop:
     """The loop that is meant by a loop, a control period [s], or both.
 
     Raises:
-        ValueError: they differ.
+        ValueError: they differ, or what is no loop.
     """
+    check_kind("loop", loop, Loop | None)
     if loop is None:
         return Loop(0.02 if dt is None else dt)
     require(

@@ -7,8 +7,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, not_negative, number, require
 from hybridctl.describe import Shown, plain_data
+from hybridctl.kinds import check_kind
 from hybridctl.loop.plot import plot_trace
 from hybridctl.loop.record import fields_of
 from hybridctl.plants import Equilibrium
@@ -56,8 +57,13 @@ class Trace(Shown, eqx.Module):
 
     def __getitem__(self, name: str | int | np.integer) -> Any:
         """A signal by its name, or one trace of a batch by its number."""
-        if isinstance(name, (int, np.integer)):
+        if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
             return self._lane(name)
+        if not isinstance(name, str):
+            fail(
+                f"trace[{name!r}]: give the name of one signal, as in "
+                f"trace[{self.states[0]!r}], or the number of one trace of a batch"
+            )
         if name in self.states:
             return self.x[..., self.states.index(name)]
         if name in self.inputs:
@@ -118,12 +124,14 @@ class Trace(Shown, eqx.Module):
             The time, inf where the trace does not end settled.
 
         Raises:
-            ValueError: no state, or an unknown one.
+            ValueError: no state, an unknown one, a tolerance below 0, or a target of
+                another plant.
         """
         self._single()
         require(bool(tolerance), f"name at least one state: {', '.join(self.states)}")
         inside = np.ones(len(self.t), bool)
         for name, bound in tolerance.items():
+            not_negative(name, number(name, bound))
             error = self.error(name, target)
             inside &= np.abs(error) <= bound
         out = np.flatnonzero(~inside)
@@ -134,6 +142,13 @@ class Trace(Shown, eqx.Module):
 
     def error(self, name: str, target: Equilibrium) -> np.ndarray:
         """Deviation of a state from an equilibrium, angles wrapped to ±π, [T+1]."""
+        check_kind("target", target, Equilibrium)
+        n, given = len(self.states), np.shape(target.x)
+        require(
+            given == (n,),
+            f"target is a state of shape {given}, the trace has {n} states; give an "
+            "equilibrium of its plant",
+        )
         require(name in self.states, f"no state {name!r}; there are {self.states}")
         i = self.states.index(name)
         error = np.asarray(self.x[..., i], np.float64) - float(target.x[i])

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, shape
+from hybridctl.checks import as_float, finite, shape
 from hybridctl.describe import told
 from hybridctl.kinds import check_fields, check_fields_first
 from hybridctl.lazy import load
@@ -131,11 +131,13 @@ class Plant(Joined, Dynamics):
             The equilibrium; whether the plant rests there is seen by `linearize`.
 
         Raises:
-            ValueError: a shape does not fit.
+            ValueError: a shape does not fit, or a number is not finite.
         """
         u = np.zeros(self.n_u) if u is None else u
         shape("x", x, (self.n_x,))
         shape("u", u, (self.n_u,))
+        finite("x", x)
+        finite("u", u)
         return told(Equilibrium(x, u, self.states, self.angles), self)
 
     def rest(self, near: Any = None, **held: float) -> Equilibrium:

@@ -10,11 +10,14 @@ from jaxtyping import Float
 
 from hybridctl.checks import (
     as_float,
+    finite,
     is_concrete,
     not_negative,
     optional_float,
+    places,
     positive,
     require,
+    row,
     shape,
 )
 from hybridctl.controllers.error import total
@@ -32,20 +35,46 @@ class Cost(Shown, eqx.Module):
         q: state weights, shape [n_x].
         r: input weights, shape [n_u].
         angles: which states are angles.
+
+    Raises:
+        ValueError: sizes that do not fit, a weight below 0, a number that is not
+            finite, or an angle that is no place of a state.
     """
 
     x0: Float[Array, " n_x"] = eqx.field(converter=as_float)
     q: Float[Array, " n_x"] = eqx.field(converter=as_float)
     r: Float[Array, " n_u"] = eqx.field(converter=as_float)
-    angles: tuple[int, ...] = eqx.field(static=True, default=())
+    angles: tuple[int, ...] = eqx.field(static=True, converter=as_row, default=())
 
     def __check_init__(self):
+        for name in ("x0", "q", "r"):
+            row(name, getattr(self, name))
+        finite("x0", self.x0)
+        places("angles", self.angles, np.shape(self.x0)[-1], "states")
         require(
             np.shape(self.x0) == np.shape(self.q),
             f"q has shape {np.shape(self.q)}, expected {np.shape(self.x0)} as x0",
         )
         not_negative("q", self.q)
         not_negative("r", self.r)
+
+    def check(self, n_x: int, n_u: int) -> None:
+        """Refuse a plant of other sizes, where entries would be left out or repeated.
+
+        Args:
+            n_x: states of the plant.
+            n_u: inputs of the plant.
+
+        Raises:
+            ValueError: q or r has another length.
+        """
+        for name, n, of in (("q", n_x, "states"), ("r", n_u, "inputs")):
+            given = np.shape(getattr(self, name))[-1]
+            require(
+                given == n,
+                f"{name} of the Cost has {given} weights, the plant has {n} {of}; "
+                f"give one for each",
+            )
 
     @property
     def quadratic(self) -> tuple[np.ndarray, np.ndarray]:
@@ -105,6 +134,7 @@ class Fenced(eqx.Module):
     def __check_init__(self):
         positive("bounds", self.bounds)
         shape("bounds", self.bounds, (len(self.columns),))
+        places("columns", self.columns, np.shape(self.inner.q)[-1], "states")
         if self.weight is not None:
             positive("weight", self.weight)
         elif is_concrete(self.inner.q):

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,7 +14,16 @@ from jaxtyping import Bool, Float, Int
 
 from hybridctl import ports
 from hybridctl.cache import kept_programs
-from hybridctl.checks import as_key, cast, fail, on_numbers, require, split
+from hybridctl.checks import (
+    as_key,
+    cast,
+    fail,
+    on_numbers,
+    place,
+    require,
+    seeds,
+    split,
+)
 from hybridctl.checks import count as whole
 from hybridctl.controllers import Controller, Slot
 from hybridctl.controllers.bind import bind
@@ -144,6 +153,7 @@ def evaluate(
         True
     """
     check_pair(task, controller)
+    seeds(seed)
     with Workers.of(on) as team:
         return score_all(task, {"": controller}, n, seed, team, devices)[""]
 
@@ -293,6 +303,33 @@ def _score_tasks(shared: tuple, part: tuple[int, Task, Any]) -> dict[str, np.nda
     return {name: row[:some] for name, row in arrays_of(scores).items()}
 
 
+def per_episode(
+    name: str, function: Callable[[Scores], Any], scores: Scores, rows: bool = False
+) -> np.ndarray:
+    """What a function of anybody's says of every episode.
+
+    Args:
+        name: of the function, for the sentence.
+        function: of scores.
+        scores: of N episodes.
+        rows: whether it may also give some numbers for each, [N, k].
+
+    Returns:
+        Numbers [N], or [N, k].
+
+    Raises:
+        ValueError: another shape, or no real numbers.
+    """
+    found, n = np.asarray(function(scores)), len(scores.cost)
+    fits = found.shape == (n,) or (rows and found.ndim == 2 and len(found) == n)
+    require(
+        fits and found.dtype.kind in "biuf",
+        f"{name} gives {found.dtype} of shape {found.shape} for {n} episodes, expected "
+        f"one number each, [{n}]; leave out a mean, as in lambda scores: scores.cost",
+    )
+    return found
+
+
 def _alike(controllers: Sequence[Controller]) -> bool:
     """Whether controllers differ in nothing but the numbers in them."""
     parts = map(split, controllers)
@@ -346,6 +383,8 @@ def replay(task: Task, controller: Controller, seed: int, index: int) -> Trace:
         ValueError: the controller does not fit the task, or an index below 0.
     """
     check_pair(task, controller)
+    seeds(seed)
+    place("index", index)
     return play(task, controller, episode_keys(seed, 1, index)[0])
 
 

@@ -16,7 +16,9 @@ from hybridctl.checks import (
     is_concrete,
     positive,
     require,
+    row,
     shape,
+    share,
 )
 from hybridctl.describe import Shown
 from hybridctl.kinds import check_fields, check_fields_first
@@ -36,6 +38,11 @@ class Start(Shown, eqx.Module):
     def __check_init__(self):
         check_fields(self)
 
+    @property
+    def n_x(self) -> int | None:
+        """States that it gives; None where it does not tell."""
+        return None
+
     @abc.abstractmethod
     def __call__(self, key: Array) -> Array:
         """A start x0 [n_x]."""
@@ -53,12 +60,18 @@ class Box(Start):
     high: Float[Array, " n_x"] = eqx.field(converter=as_float)
 
     def __check_init__(self):
+        row("low", self.low)
         shape("high", self.high, np.shape(self.low))
         finite("low", self.low)
         finite("high", self.high)
         if is_concrete(self.low, self.high):
             ok = np.all(np.asarray(self.low) <= np.asarray(self.high))
             require(bool(ok), f"low={self.low} exceeds high={self.high}; swap them")
+
+    @property
+    def n_x(self) -> int | None:
+        """As many as a corner has."""
+        return np.shape(self.low)[-1]
 
     @staticmethod
     def around(centre: Any, half: Any) -> "Box":
@@ -87,6 +100,19 @@ class Either(Start):
     b: Start
     share: Array = eqx.field(converter=as_float, default=0.5)
 
+    def __check_init__(self):
+        share("share", self.share)
+        sizes = self.a.n_x, self.b.n_x
+        require(
+            None in sizes or sizes[0] == sizes[1],
+            f"the two starts give {sizes[0]} and {sizes[1]} states; make them as many",
+        )
+
+    @property
+    def n_x(self) -> int | None:
+        """As many as either gives."""
+        return self.b.n_x if self.a.n_x is None else self.a.n_x
+
     def __call__(self, key: Array) -> Array:
         """A draw."""
         first = jax.random.uniform(jax.random.fold_in(key, CHOICE)) < self.share
@@ -103,6 +129,12 @@ class Beside(Start):
 
     a: Start
     b: Start
+
+    @property
+    def n_x(self) -> int | None:
+        """Those of both."""
+        a, b = self.a.n_x, self.b.n_x
+        return None if a is None or b is None else a + b
 
     def __call__(self, key: Array) -> Array:
         """A draw."""
@@ -125,6 +157,11 @@ class Curriculum(Start):
 
     def __check_init__(self):
         positive("episodes", self.episodes)
+
+    @property
+    def n_x(self) -> int | None:
+        """Those of the hard starts."""
+        return self.hard.n_x
 
     def __call__(self, key: Array) -> Array:
         """A hard start."""

@@ -29,6 +29,7 @@ from hybridctl.loop.fit import steps_of
 from hybridctl.loop.loop import Sample
 from hybridctl.plants import Equilibrium, Plant
 from hybridctl.plants.vary import Vary
+from hybridctl.tasks.cost import Cost
 from hybridctl.tasks.hints import Hints
 from hybridctl.tasks.start import Curriculum, Start
 
@@ -101,6 +102,9 @@ class Task(Shown, eqx.Module):
             f"cost of Task is {plain(repr(self.cost), 60)}; expected a Cost, or "
             "another object that is called with x and u",
         )
+        if isinstance(self.cost, Cost):
+            self.cost.check(self.plant.n_x, self.plant.n_u)
+        self._check_sizes()
         one_of("reward", self.reward, REWARDS)
         finite("failure_reward", self.failure_reward)
         finite("failure_cost", self.failure_cost)
@@ -118,6 +122,24 @@ class Task(Shown, eqx.Module):
         if self.vary is not None and is_concrete(self.plant, self.vary):
             for plant in self.vary.ends(self.plant):
                 check_again(plant)
+
+    def _check_sizes(self) -> None:
+        """Guards and starts of this plant's states, and of no other's."""
+        n_x = self.plant.n_x
+        for name in ("failure", "settled"):
+            needed = getattr(self, name).n_y
+            require(
+                needed <= n_x,
+                f"{name} looks at {needed} states, the plant has {n_x}: "
+                f"{', '.join(self.plant.states)}; make the guard for this plant",
+            )
+        for name in ("start", "train_start"):
+            given = getattr(self, name) and getattr(self, name).n_x
+            require(
+                given in (None, n_x),
+                f"{name} gives {given} states, the plant has {n_x}: "
+                f"{', '.join(self.plant.states)}; give one number for each",
+            )
 
     @property
     def criterion(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hybridctl.checks import count, require
+from hybridctl.checks import count, plain, require, seeds
 from hybridctl.contests.falsify.counterexample import Counterexample
 from hybridctl.contests.falsify.perturbation import (
     Space,
@@ -21,6 +21,8 @@ from hybridctl.contests.falsify.search import FailureSearch, margins, unsuccessf
 from hybridctl.contests.table import write_json
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
+from hybridctl.kinds import as_row
+from hybridctl.loop.parts import whole_periods
 from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair
@@ -160,9 +162,13 @@ def falsify(
         breaks at 0.53 rad
     """
     check_pair(task, controller)
-    delays = (delay_of(task.loop),) if delay is None else tuple(delay)
+    seeds(seed)
+    _check_functions(broken=broken, objective=objective)
+    own = (delay_of(task.loop),) if delay is None else as_row(delay)
+    delays = tuple(whole_periods(late) for late in own)
     axes = (*start_axes(task, start), *plant_axes(task, plant), *push_axes(task, push))
     count("population", population)
+    count("budget", budget)
     _check(delays, axes, budget, population)
     check_ends(task, axes)
     space = Space(task, axes, delays)
@@ -180,12 +186,16 @@ def falsify(
     )  # fmt: skip
 
 
-def _check(delays: tuple, axes: tuple, budget: int, population: int) -> None:
-    for late in delays:
+def _check_functions(**given: Any) -> None:
+    for name, function in given.items():
         require(
-            isinstance(late, int) and late >= 0,
-            f"delay={late!r} must be a whole number of periods, 0 or more",
+            function is None or callable(function),
+            f"{name}={plain(repr(function), 60)} is no function of Scores; give one, "
+            "as lambda scores: scores.failed",
         )
+
+
+def _check(delays: tuple, axes: tuple, budget: int, population: int) -> None:
     require(bool(axes), "nothing to perturb; give a start, plant or push a range")
     require(
         budget >= population * len(delays) > 0,

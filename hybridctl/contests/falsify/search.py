@@ -13,7 +13,7 @@ from hybridctl.contests.falsify.perturbation import Space
 from hybridctl.controllers import Controller
 from hybridctl.scale import Workers
 from hybridctl.tasks import Scores, Task
-from hybridctl.tasks.evaluate import evaluate_tasks
+from hybridctl.tasks.evaluate import evaluate_tasks, per_episode
 
 FIRST = 2  # rounds that are drawn evenly before any is aimed
 EVEN = 8  # one in so many of an aimed round is still drawn evenly
@@ -166,10 +166,11 @@ class FailureSearch:
         parts = tasks, self.controller, keys[:, None]
         raw = evaluate_tasks(*parts, margins=True, team=self.team)
         scores = jax.tree.map(lambda v: v[:, 0], raw)
-        broken = np.asarray(self.broken(scores), bool)
+        broken = per_episode("broken", self.broken, scores).astype(bool)
         self._keep(z, delay, keys, scores, np.flatnonzero(broken))
         self.evaluations, self.left = self.evaluations + len(z), self.left - 1
-        danger = np.nan_to_num(np.asarray(self.danger(scores), np.float64))
+        danger = per_episode("objective", self.danger, scores, rows=True)
+        danger = np.nan_to_num(danger.astype(np.float64))
         return z, danger.reshape(len(z), -1), broken
 
     def _keep(

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from hybridctl.checks import one_of, require
+from hybridctl.checks import one_of, require, seeds
 from hybridctl.contests.realaigym.imperfect import Part, loops, nominal, parts
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
@@ -140,6 +140,7 @@ def robustness(
     require(len(only) > 0, "no parts to run; leave `only` out to run all")
     for name in only:
         one_of("part", name, PARTS)
+    seeds(seed)
     plant = plant or CartPole()
     limit = plant.limits["force"] if limit is None else limit
     known, task = parts(plant, limit, dt, seed), nominal(plant, limit, dt)

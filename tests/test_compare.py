@@ -149,7 +149,7 @@ NONE = {"a": hc.Constant([0.0])}
             for seed in (None, -1, 2**32)
         ),
         (lambda: hc.contests.replay(TASK, NONE["a"], -1, 0), "seed=-1 must be"),
-        (lambda: hc.contests.replay(TASK, NONE["a"], 0, -1), "index=-1 must be"),
+        (lambda: hc.contests.replay(TASK, NONE["a"], 0, -1), "episode -1 is none"),
         (lambda: hc.evaluate("swingup", hc.Constant([0.0])), "expected a Task"),
         (
             lambda: hc.evaluate(

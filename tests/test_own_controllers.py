@@ -183,7 +183,8 @@ STRANGERS = {
     "show/figures/live_curve.py": "the shell of a notebook",
     "show/figures/training.py": "runs, whose room imports brax",
     "show/report/provenance.py": "runs, whose room imports brax",
-    "contests/over.py": "modules, of which some check themselves",
+    "scale/keys.py": "values that may be anybody's",
+    "scale/own_code.py": "what users wrote, which may be anything",
     "runs/checkpoint_file.py": "a task or the name of one",
     "deploy/embed.py": "measurements that may be lists, a million times",
 }

@@ -19,7 +19,6 @@ from hybridctl.checks import (
     cast,
     fail,
     on_numbers,
-    place,
     require,
     seeds,
     split,
@@ -384,7 +383,6 @@ def replay(task: Task, controller: Controller, seed: int, index: int) -> Trace:
     """
     check_pair(task, controller)
     seeds(seed)
-    place("index", index)
     return play(task, controller, episode_keys(seed, 1, index)[0])
 
 

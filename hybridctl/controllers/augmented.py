@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from hybridctl.checks import as_float, finite, optional_float, positive, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
@@ -96,7 +97,7 @@ class AugmentedFeedback(Controller):
         n = len(self.x0)
         return Quadratic(self.X[:n, :n], self.x0, self.angles)
 
-    def unsaturated(self, limit: float) -> float:
+    def unsaturated(self, limit: ArrayLike) -> float:
         """Largest rho for which no start with V < rho ever demands more than ±limit.
 
         Known behind a delay; the lag is inverted, and what that demands V does not see.

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from hybridctl.checks import (
     as_float,
@@ -98,7 +99,7 @@ class StateFeedback(Controller):
         )
         return Quadratic(self.X, self.x0, self.angles)
 
-    def unsaturated(self, limit: float) -> float:
+    def unsaturated(self, limit: ArrayLike) -> float:
         """Largest rho for which no state with V < rho demands more than ±limit.
 
         On V = rho the largest |K e|² is rho K X⁻¹ Kᵀ, so rho = limit² / (K X⁻¹ Kᵀ).
@@ -131,7 +132,7 @@ def within(u: Array, limit: Array | None) -> Array:
     return u if limit is None else jnp.clip(u, -limit, limit)
 
 
-def unsaturated(K: Array, P: Array, u0: Array, limit: float) -> float:
+def unsaturated(K: Array, P: Array, u0: Array, limit: ArrayLike) -> float:
     """Largest rho for which |u0 - K z| <= limit wherever z'Pz < rho."""
     gain, room = np.asarray(K), np.broadcast_to(limit, len(K)) - np.abs(np.asarray(u0))
     reach = np.einsum("ji,ij->j", gain, np.linalg.solve(np.asarray(P), gain.T))

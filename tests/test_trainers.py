@@ -197,11 +197,15 @@ def test_a_run_goes_on_from_its_checkpoint(told):
     assert counts[1] > counts[0] > 0
     with pytest.raises(ValueError, match="already done"):
         hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, progress=False, **TINY)
-    wider = more | {"hidden": (16, 16), "steps": 20_000}
-    with pytest.raises(ValueError, match=r"was trained with hidden=\(32, 32\)"):
-        hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, progress=False, **wider)
-    with pytest.raises(ValueError, match="was trained with engine='jax'; leave it out"):
-        hc.train(BALANCE, 1.0 * hc.Slot(1), resume=again, engine="brax", steps=20_000)
+    far = more | {"steps": 20_000, "progress": False, "resume": again}
+    for name, other in (
+        ("hidden", (16, 16)), ("activation", "relu"), ("normalize_observations", False),
+        ("unroll_length", 32), ("batch_size", 128), ("engine", "brax"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{name}=.* was trained with {name}="):
+            hc.train(BALANCE, 1.0 * hc.Slot(1), **far | {name: other})
+    with pytest.raises(ValueError, match="was trained on 'balance', whose scores"):
+        hc.train(hc.tasks.get("swingup"), 1.0 * hc.Slot(1), **far)
 
 
 def test_the_lock_of_a_training_is_in_the_unit_of_the_task_s_cost():

@@ -222,6 +222,10 @@ def test_the_lock_of_a_training_is_in_the_unit_of_the_task_s_cost():
     alive = hc.reference("lqr", BALANCE) + Slot(1)
     assert _with_goal(BALANCE, alive, config) is BALANCE
     assert _with_goal(task, 1.0 * Slot(1), config) is task
+    own_cost = hc.tasks.get("swingup", cost=lambda x, u: jnp.sum(x**2))
+    with pytest.raises(ValueError, match="which tells no weights of an LQR"):
+        hc.reference("lqr", own_cost)
+    assert _with_goal(own_cost, alive, config) is own_cost
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from hybridctl.design import linearize
 from hybridctl.design.feedback import lqr as design_lqr
 from hybridctl.plants import CartPole, MechanicalPlant, own_units
 from hybridctl.plants.scales import coordinate_units
-from hybridctl.tasks import MachineGains, Task
+from hybridctl.tasks import Cost, MachineGains, Task
 from hybridctl.tasks.gains import BY_PLANT, GAINS
 
 
@@ -49,11 +49,21 @@ def tuned(task: Task, observed: bool = False) -> MachineGains:
 
 def build_lqr(task: Task) -> StateFeedback:
     """Sampled-data LQR about the task's target for the task's own cost."""
-    return _lqr(task, task.cost.quadratic[0])
+    return _lqr(task, _weights(task)[0])
+
+
+def _weights(task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Q and R of the task's cost near its target."""
+    if not isinstance(task.cost, Cost):
+        fail(
+            f"the cost of {task.name!r} is a {type(task.cost).__name__}, which tells "
+            "no weights of an LQR; give the task an hc.tasks.Cost, or design by hc.lqr"
+        )
+    return task.cost.quadratic
 
 
 def _lqr(task: Task, Q: Any) -> StateFeedback:
-    _, R = task.cost.quadratic
+    _, R = _weights(task)
     limit = task.input_limit if task.limited else None
     return design_lqr(task.plant, task.target, Q, R, task.loop.dt, limit=limit)
 
@@ -132,7 +142,7 @@ def build_balance(
     (driven,), lqr = mechanical(task).actuated, lqr or build_lqr(task)
     if driven in task.plant.angles:
         return lqr
-    weights = np.array(task.cost.quadratic[0])
+    weights = np.array(_weights(task)[0])
     weights[driven] *= (gains or tuned(task)).centre
     modes = {"catch": lqr, "centre": _lqr(task, weights)}
     enter, leave = locked(task, 2.0, lqr), ~locked(task, 4.0, lqr)

@@ -248,7 +248,7 @@ def _check_resume(
     )
     before: Any = _made_with(resume)
     before = before.replace(engine=before.trained_by)
-    for name in _LASTING if config.trained_by == "jax" else _LASTING[:-4]:
+    for name in (*_NETWORKS, *(_UPDATES if config.trained_by == "jax" else ())):
         now, then = getattr(config, name), getattr(before, name)
         require(
             now == then,
@@ -262,12 +262,12 @@ def _check_resume(
     )
 
 
-# What the networks of a checkpoint are, and of our own trainers how it counts updates
-_LASTING = (
+_NETWORKS = (  # what a checkpoint's are
     "algorithm", "engine", "action_repeat", "hidden", "value_hidden", "activation",
     "normalize_observations", "critic_features", "recurrent",
-    "num_envs", "unroll_length", "batch_size", "num_minibatches",
 )  # fmt: skip
+# by which our own trainers count
+_UPDATES = "num_envs", "unroll_length", "batch_size", "num_minibatches"
 
 
 def _made_with(resume: Any) -> Config | None:

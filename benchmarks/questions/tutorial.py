@@ -58,11 +58,10 @@ def main(only: tuple[str, ...] = tuple(RUNS)) -> None:
     Args:
         only: runs; others keep what was measured before.
     """
-    found = results.known(RESULT)
     for name in only:
-        found |= {"about": about(), name: measured(name)}
-        results.write(RESULT, found)
-        print(name, {k: v for k, v in found[name].items() if k != "curve"}, flush=True)
+        row = measured(name)
+        results.write(RESULT, results.known(RESULT) | {"about": about(), name: row})
+        print(name, {k: v for k, v in row.items() if k != "curve"}, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ The settings that this package grew out of (preset "seed_long": 20 million decis
 |u| <= 1 N to their end, and so does the preset that is meant for the task, until it
 reaches its target. Each in a process of its own with an empty compilation cache: the
 seconds until it is compiled, those of training and of validating, and how long 128
-episodes last that decided nothing. Writes benchmarks/results/tutorial.json, run by run;
-`--only` names those that are left.
+episodes last that decided nothing. What a long run takes to compile, four updates of it
+tell. Writes benchmarks/results/tutorial.json, run by run; `--only` names those that are
+left.
 
 On one core, about an hour: `taskset -c 0 python -m benchmarks.questions.tutorial`.
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -23,18 +25,21 @@ from benchmarks.lib.about import about
 from benchmarks.questions.learn import process
 
 RESULT = results.path("tutorial")
-RUNS = {  # preset and engine
-    "preset": ("balance", "jax"),
-    "long, jax": ("seed_long", "jax"),
-    "long, brax": ("seed_long", "brax"),
+FIRST = {"steps": 655_360, "num_evals": 5}  # four updates, each validated
+RUNS: dict[str, tuple[str, str, dict[str, int]]] = {  # preset, engine and settings
+    "preset": ("balance", "jax", {}),
+    "long, jax": ("seed_long", "jax", {}),
+    "long, brax": ("seed_long", "brax", {}),
+    "first, jax": ("seed_long", "jax", FIRST),
+    "first, brax": ("seed_long", "brax", FIRST),
 }
 
 PROCESS = """
 import json, sys
 import hybridctl as hc
-preset, engine = sys.argv[1:]
+preset, engine, settings = sys.argv[1:]
 task = hc.tasks.get("balance")
-given = {"config": preset, "engine": engine, "progress": False}
+given = {"config": preset, "engine": engine, "progress": False, **json.loads(settings)}
 run = hc.train(task, 1.0 * hc.Slot(1), seed=0, **given)
 scores = hc.evaluate(task, run.controller, n=128, seed=11)
 print(json.dumps({
@@ -48,7 +53,8 @@ print(json.dumps({
 def measured(name: str) -> dict[str, Any]:
     """What a run says when it has ended."""
     with tempfile.TemporaryDirectory() as cache:
-        words = sys.executable, "-c", PROCESS, *RUNS[name]
+        preset, engine, settings = RUNS[name]
+        words = sys.executable, "-c", PROCESS, preset, engine, json.dumps(settings)
         return {"about": about(), **process(*words, cache=Path(cache))}
 
 

@@ -330,18 +330,22 @@ class Session:
 
     def timing(self) -> dict[str, float]:
         """Seconds: compiling is what the first rounds took longer than the later."""
-        later = self.train_seconds[2:] or [0.0]
-        usual, check = float(np.median(later)), float(np.median(self.eval_seconds))
-        train = usual * (len(self.train_seconds) - 1)
-        evaluation = check * len(self.eval_seconds)
-        spent = sum(self.train_seconds) + sum(self.eval_seconds)
+        before, rounds = self.train_seconds[:1], self.train_seconds[1:]
+        (more, train), (first, check) = map(_parted, (rounds, self.eval_seconds))
         return {
             "import": self.import_seconds,
-            "compile": max(spent - train - evaluation, 0.0),
+            "compile": sum(before) + more + first,
             "train": train,
-            "eval": evaluation,
+            "eval": check,
             "total": time.perf_counter() - self.began,
         }
+
+
+def _parted(seconds: list[float]) -> tuple[float, float]:
+    """What the first of equal rounds took longer than usual, and all the rest."""
+    usual = float(np.median(seconds[1:] or [0.0]))
+    more = max(seconds[0] - usual, 0.0) if seconds else 0.0
+    return more, sum(seconds) - more
 
 
 def values_of(task: Task, scores: Scores) -> np.ndarray:

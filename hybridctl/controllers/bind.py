@@ -13,8 +13,9 @@ from hybridctl.controllers.adaptive import Adaptive
 from hybridctl.controllers.controller import Controller, Series, State, Tick
 from hybridctl.controllers.fill import Filled
 from hybridctl.controllers.foreign import Foreign
+from hybridctl.controllers.guards import Near
 from hybridctl.plants import Plant
-from hybridctl.ports import Names, Ports, Signals, find, known, named, of
+from hybridctl.ports import Names, Ports, Signal, Signals, find, known, named, of
 
 
 class Seeing(Controller):
@@ -108,6 +109,20 @@ def _(part: Plant, y: Signals) -> Plant:
     """Controllers in a diagram meet what they are wired to."""
     del y
     return part
+
+
+@bind.register
+def _(part: Near, y: Signals) -> Near:
+    """Columns by the names of their states, where those are measured at all."""
+    place = {signal.name: i for i, signal in enumerate(y)}
+    order = [place.get(name, i) for i, name in enumerate(part.states)]
+    at_home = order == list(range(len(y)))  # or a model that calls its states otherwise
+    if at_home or not any(name in place for name in part.states):
+        return part
+    own = tuple(Signal(part.states[column]) for column in part.columns)
+    names = tuple(signal.name for signal in y)
+    columns = find("a guard", own, y)
+    return dataclasses.replace(part, columns=columns, states=names)
 
 
 @bind.register

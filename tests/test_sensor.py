@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import hybridctl as hc
+from hybridctl.controllers.trial import blank_tick, output_of
 from hybridctl.loop.loop import begin, step
 from hybridctl.strategies.model import late
 
@@ -111,6 +112,9 @@ def test_a_late_observer_takes_an_observer():
     for wrong in ({"dt": 0.0, "cutoff": 1.0}, {"dt": 0.02, "cutoff": -1.0}):
         with pytest.raises(ValueError, match="must be above 0"):
             hc.Differentiate(**wrong)
+    turning = hc.Differentiate(0.02, cutoff=1.0, angles=(2,))
+    with pytest.raises(ValueError, match="looks at measurement 2, counted from 0, and"):
+        output_of(turning, blank_tick(2))
 
 
 def encoders(task, **options):

@@ -138,6 +138,8 @@ def test_a_guard_finds_its_states():
     machine = hc.machine(pids, {("x", "theta"): guard})
     assert bind(machine, y).supervisor.guards[0].columns == (0,)
     assert bind(guard, PLANT.ports.y) is guard
+    blend = hc.schedule(PLANT, list(pids.values()), theta=[3.0, 3.3])
+    assert bind(blend, y).weights.column == 0
     assert bind(guard, tuple(s._replace(name=s.name.upper()) for s in y)) is guard
     with pytest.raises(ValueError, match="a guard takes 'theta', but what is measured"):
         bind(guard, with_(hc.Sensor(outputs=["x", "dtheta"])).measured(PLANT))

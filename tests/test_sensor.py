@@ -117,6 +117,28 @@ def test_a_late_observer_takes_an_observer():
         output_of(turning, blank_tick(2))
 
 
+class Clock(hc.Controller):
+    """It tells what it is told: the time, and the input."""
+
+    ports = hc.ports.Ports(dt=0.1)
+
+    def init(self, tick):
+        return ()
+
+    def step(self, state, tick):
+        return state, jnp.append(tick.u_applied, tick.t)
+
+
+def test_a_late_observer_lives_in_the_time_of_what_it_sees():
+    late, told = hc.Late(Clock(), 2), []
+    memory = late.init(blank_tick(1))
+    for k in range(4):
+        now = blank_tick(1).but(t=jnp.float32(0.1 * k), u_applied=jnp.ones(1) * k)
+        memory, seen = late.step(memory, now)
+        told.append(seen)
+    np.testing.assert_allclose(told[2:], [[0, 0], [1, 0.1]], atol=1e-6)
+
+
 def encoders(task, **options):
     """A task with counted positions."""
     sensor = hc.Sensor(outputs=["x", "theta"], resolution=[1e-4, COUNT], **options)

@@ -89,6 +89,7 @@ def test_periods_that_begin_late_do_not_drift():
         ({"resolution": 0.0}, "resolution"),
         ({"delay": 1.5}, "delay=1.5 must be a whole number of periods"),
         ({"delay": -1}, "delay=-1 must be a whole number of periods"),
+        ({"units": ["m"]}, r"units=\['m'\] are no units by name; give a dict"),
         ({"drop": 1.5}, "drop=1.5 must not exceed 1"),
         ({"drop": -0.1}, "drop"),
     ],

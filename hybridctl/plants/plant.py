@@ -90,7 +90,8 @@ class Plant(Joined, Dynamics):
     ) -> Any:
         """This plant as a system of python-control, in float64.
 
-        Outputs are the states; states and inputs carry the plant's names.
+        Outputs are what it gives, its states if it says nothing else; all carry the
+        plant's names.
 
         Args:
             equilibrium: linearize there: ė = A e + B v with e = x - x₀, v = u - u₀.

@@ -27,13 +27,7 @@ from hybridctl.plants import Plant
 from hybridctl.plants.outputs import Function, Outputs, function_of, pairs
 from hybridctl.ports import Ports, Signals, signals
 
-SENSOR, ACTUATOR, PUSH, LOST, LATE = (
-    1,
-    2,
-    3,
-    4,
-    5,
-)  # streams of randomness within one period
+SENSOR, ACTUATOR, PUSH, LOST, LATE = range(1, 6)  # streams of randomness in a period
 
 
 def noise_key(key: Array | None, k: Array, stream: Any) -> Array:

@@ -121,6 +121,13 @@ def test_a_late_sensor_is_reckoned_with():
     assert len(seen) == 6
 
 
+def test_a_drive_is_looked_for_without_its_plant():
+    unknowns = Unknowns(("actuator.gain",), ("theta",))
+    assert unknowns.guess(hc.Pendulum(), hc.Loop(0.1)).tolist() == [1.0]
+    with pytest.raises(ValueError, match=r"actuator.gain=array.* is not a number"):
+        unknowns.guess(hc.Pendulum(), hc.Loop(0.1, actuator=hc.Actuator(gain=[1, 2])))
+
+
 def test_inputs_matter_as_long_as_a_known_drive_remembers():
     none = np.zeros(0)
     drive = hc.Actuator(delay=1, response=0.5)

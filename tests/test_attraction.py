@@ -118,6 +118,8 @@ def test_what_must_not_rise_is_asked_only_where_it_can_fall():
 def test_refusals():
     with pytest.raises(ValueError, match=r"Scaled has no cost-to-go; give V, for"):
         hc.check_level(PLANT, 0.9 * LQR, LOOP, 1.0)
+    with pytest.raises(ValueError, match=r"V\.x0 has shape \(1,\), expected \(4,\)"):
+        hc.check_level(PLANT, LQR, LOOP, 1.0, V=HOLD.V)
     with pytest.raises(ValueError, match=r"no state 'y'; the states are x, theta"):
         hc.check_level(PLANT, LQR, LOOP, 1.0, limits={"y": 1.0})
     with pytest.raises(ValueError, match=r"rho=200: angles turn beyond π above rho="):

@@ -330,6 +330,8 @@ def test_mix_weighs():
 def test_bad_mixes_are_refused():
     with pytest.raises(ValueError, match="got 3 weights for 1 controllers"):
         hc.Mix([1.0, 2.0, 3.0], [LQR])
+    with pytest.raises(ValueError, match="got 2 weights for 1 controllers"):
+        hc.Mix(hc.Slot(2), [LQR])
     with pytest.raises(ValueError, match="at least one controller"):
         hc.Mix([], [])
 
@@ -430,9 +432,8 @@ def test_an_agent_decides_on_an_edge():
     ],
 )
 def test_a_place_that_is_not_measured_is_refused(controller):
-    with pytest.raises(
-        ValueError, match="measurement 2, counted from 0, and is given 2"
-    ):
+    by_number, by_name = "measurement 2, counted from 0, and is given 2", "takes 'dx'"
+    with pytest.raises(ValueError, match=f"{by_number}|{by_name}"):
         hc.simulate(hc.Pendulum(), controller, [0.0, 0.0], 0.1, DT)
 
 
@@ -831,6 +832,18 @@ def test_a_switch_takes_any_supervisor():
         ),
         (lambda: hc.Switch(Y, []), "a Switch needs at least one mode, got none"),
         (lambda: hc.Switch(Y, AB.values(), ["a"]), "1 names for 2 modes"),
+        (
+            lambda: hc.Switch(hc.StateMachine([ALWAYS], [0], [5]), AB),
+            r"modes of edges=\(0, 5, 0\) must be places of modes, whole numbers from",
+        ),
+        (
+            lambda: hc.StateMachine([ALWAYS], [0, 1], [1]),
+            "a StateMachine has 1 guards, 2 sources and 1 targets; give one of each",
+        ),
+        (
+            lambda: hc.Switch(hc.Hold(hc.Argmax(hc.Slot(3)), 5), AB),
+            "Argmax chooses among 3 outputs, and there are 2 modes: a, b; give an",
+        ),
     ],
 )
 def test_bad_machines_are_refused(make, sentence):

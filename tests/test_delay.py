@@ -152,6 +152,8 @@ def test_refusals():
         hc.lqr(PLANT, UP, *COST, 0.01, loop=loop_of(2))
     with pytest.raises(ValueError, match=r"K has shape \(1, 4\), expected \(1, 6\)"):
         hc.AugmentedFeedback(NAIVE.K, UP.x, UP.u, np.eye(6), delay=2)
+    with pytest.raises(ValueError, match=r"u0=\[nan\] is not finite"):
+        hc.AugmentedFeedback(NAIVE.K, UP.x, [np.nan], np.eye(4))
     made = hc.lqr(PLANT, UP, *COST, DT, loop=loop_of(2))
     with pytest.raises(ValueError, match=r"dt=0.01 but this AugmentedFeedback was"):
         hc.simulate(PLANT, made, UP.x, 1.0, dt=0.01)

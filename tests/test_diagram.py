@@ -61,6 +61,12 @@ BAD = {
     "C takes 1 numbers, and P are 4": {"wires": rewired(C="P")},
     "e takes several things; wire each: e.r, e.y": {"wires": rewired(e="set")},
     "there is no P.y": {"wires": rewired(e_y="P.y[4]")},
+    r"C takes 1 numbers, so there is no C\.u\[1\]": {
+        "wires": [("C.u[1]", "e"), *rewired().items()]
+    },
+    r"nothing is wired to e\.y\[0\]": {
+        "wires": {"e.r": "set", "e.y[1]": "P.x", "C": "e", "P": "C"}
+    },
     "input drift of the diagram is wired to nothing": {"inputs": ["set", "drift"]},
     "no pair of names": {"wires": rewired(P=3)},
     "inputs='set' is one text": {"inputs": "set"},

@@ -36,6 +36,26 @@ def test_it_is_linear_near_its_rest():
     np.testing.assert_allclose(ekf.L, their.L, atol=1e-5)
 
 
+def test_a_closed_loop_has_the_poles_of_its_design():
+    up = PLANT.equilibrium([np.pi, 0.0])
+    lqr = hc.lqr(PLANT, up, Q=[10, 1], R=1.0)
+    A, B = hc.linearize(PLANT, up)
+    found = hc.closed_loop(PLANT, lqr, equilibrium=up).poles
+    expected = np.linalg.eigvals(A - B @ lqr.K)
+    np.testing.assert_allclose(np.sort(found), np.sort(expected), atol=1e-9)
+
+
+def test_what_asks_for_a_rate_refuses_it():
+    up = PLANT.equilibrium([np.pi, 0.0])
+    cost = hc.tasks.Cost(up.x, q=[10.0, 1.0], r=[1.0], angles=(0,))
+    value = hc.GridValue(np.ones((3, 3)), [0.0, -6.0], [2 * np.pi, 6.0])
+    with pytest.raises(ValueError, match="has sampled parts, of which no rate tells"):
+        hc.Greedy(PLANT, cost, value, dt=DT)
+    still = np.tile(up.x, (3, 1)), np.zeros((2, 1))
+    with pytest.raises(ValueError, match="this DiscretePlant has sampled parts"):
+        hc.tvlqr(PLANT, still, up, [10, 1], 1.0, DT)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -57,6 +77,7 @@ def test_another_pace_gets_a_sentence(options, message):
         (zoo.swung, {}, r"expected \(x, u\); parameters are passed"),
         (lambda x, u: x, {"dt": 0.0}, "dt"),
         (lambda x, u: x, {"angles": ["phi"]}, "angles has 'phi', but the names are"),
+        (lambda x, u: x, {"units": ["rad"]}, "units is a list; expected a dict"),
         (
             eqx.nn.MLP(2, 2, 4, 1, key=jax.random.PRNGKey(0)),
             {},

@@ -89,13 +89,15 @@ def test_the_applied_input_is_what_counts():
     assert abs(trace["x"][-1]) < 0.1
 
 
-@pytest.mark.parametrize("lag", [None, 0.05])
-def test_a_predictor_undoes_a_delay(lag):
+@pytest.mark.parametrize(
+    "slow", [{}, {"lag": 0.05}, {"spread": [0.6, 0.4], "response": 1.3}]
+)
+def test_a_predictor_undoes_a_delay(slow):
     """From the moment at which inputs arrive, the loop is the one without delay."""
     d = 4
-    late = hc.Loop(DT, actuator=hc.Actuator(limit=10.0, delay=d, lag=lag))
-    prompt = hc.Loop(DT, actuator=hc.Actuator(limit=10.0, lag=lag))
-    predictor = hc.Predictor(PLANT, DT, d, 10.0, lag, substeps=2)
+    late = hc.Loop(DT, actuator=hc.Actuator(limit=10.0, delay=d, **slow))
+    prompt = hc.Loop(DT, actuator=hc.Actuator(limit=10.0, **slow))
+    predictor = hc.Predictor(PLANT, DT, d, 10.0, substeps=2, **slow)
     x0 = [0.1, 3.25, 0, 0]
     trace = hc.simulate(PLANT, predictor >> LQR, x0, 4.0, loop=late)
     same = hc.simulate(PLANT, LQR, trace.x[d], 4.0, loop=prompt)
@@ -126,6 +128,10 @@ def test_what_cannot_be_observed_is_refused():
         hc.EKF(PLANT, DT, NOISE, columns=(7,))
     with pytest.raises(ValueError, match="delay=0 must be a whole number of periods"):
         hc.Predictor(PLANT, DT, 0)
+    with pytest.raises(ValueError, match=r"spread=.* must add up to 1"):
+        hc.Predictor(PLANT, DT, 1, spread=[0.5, 0.4])
+    with pytest.raises(ValueError, match=r"lag=0\.1 and response=0\.5 tell the same"):
+        hc.Predictor(PLANT, DT, 1, lag=0.1, response=0.5)
     with pytest.raises(ValueError, match=r"L has shape \(4, 2\), expected \(4, 1\)"):
         hc.KalmanFilter(
             np.eye(4), np.ones((4, 1)), np.ones((4, 2)), UP.x, [0.0], columns=(0,)

@@ -196,6 +196,7 @@ class Probe(hc.HybridPlant):
 
     takes: Array = eqx.field(converter=as_float, default=0.0)
     depth: Array = eqx.field(converter=as_float, default=0.0)
+    pace: Array = eqx.field(converter=as_float, default=1.0)
 
     states: ClassVar[tuple[str, ...]] = ("a", "b", "log", "s")
     inputs: ClassVar[tuple[str, ...]] = ("u",)
@@ -206,7 +207,7 @@ class Probe(hc.HybridPlant):
 
     def ode(self, t, x, u):
         one = jnp.ones_like(x[0])
-        return jnp.stack([-one, -one, 0 * one, one])
+        return jnp.stack([-one * self.pace, -one, 0 * one, one])
 
     def guards(self, t, x, u):
         return jnp.stack([x[0], x[1], (x[3] - 0.25) ** 2 - self.depth])
@@ -220,9 +221,9 @@ class Probe(hc.HybridPlant):
 
 @pytest.mark.parametrize("options", [TIGHT, {}], ids=["dopri5", "rk4"])
 def test_simultaneous_events_and_grazing(options):
-    def run(**parameters):
+    def run(a=0.633, **parameters):
         with jax.enable_x64(True):
-            x0 = [0.633, 0.633, 0.0, 0.0]
+            x0 = [a, 0.633, 0.0, 0.0]
             trace = hc.simulate(Probe(**parameters), IDLE, x0, 1.0, 0.1, **options)
         return trace.events, float(trace.x[-1, 2])
 
@@ -235,6 +236,8 @@ def test_simultaneous_events_and_grazing(options):
     assert [name for _, name in events] == ["a"] and log == 1
     events, _ = run(depth=0.01)  # no longer grazing
     assert events[0] == (pytest.approx(0.15, abs=1e-8), "touch")
+    events, _ = run(a=0.0, pace=0.0)  # one that rests at zero hides no other
+    assert events == [(pytest.approx(0.633, abs=1e-9), "b")]
 
 
 class Lamp(hc.Automaton):

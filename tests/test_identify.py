@@ -9,8 +9,10 @@ import pytest
 
 import hybridctl as hc
 from hybridctl import cli
+from hybridctl.design.identification.identify import _history
 from hybridctl.design.identification.recorded import Recorded
 from hybridctl.design.identification.solution import ljung_box
+from hybridctl.design.identification.unknowns import Unknowns
 from hybridctl.loop.units import FACTORS
 
 DT, LIMIT = 0.02, 10.0
@@ -106,6 +108,33 @@ def test_a_fit_sees_no_jump_where_the_clock_is_uneven():
     with pytest.warns(UserWarning, match="resampled"):
         seen = Recorded.by(hc.Pendulum(), [log], None).logs[0]
     np.testing.assert_allclose(seen["theta"], 3.0 + seen.t)
+
+
+def test_a_late_sensor_is_reckoned_with():
+    """What arrived late stands where it was true, beside the input of then."""
+    t = 0.1 * np.arange(8)
+    log = hc.Log({"t": t, "theta": np.r_[0.0, 0.0, t[:-2]], "torque": t})
+    loop = hc.Loop(0.1, sensor=hc.Sensor(outputs=["theta"], delay=2))
+    (seen,) = Recorded.by(hc.Pendulum(), [log], loop).logs
+    np.testing.assert_allclose(seen["theta"], seen.t)
+    np.testing.assert_allclose(seen["torque"], seen.t)
+    assert len(seen) == 6
+
+
+def test_a_drive_is_looked_for_without_its_plant():
+    unknowns = Unknowns(("actuator.gain",), ("theta",))
+    assert unknowns.guess(hc.Pendulum(), hc.Loop(0.1)).tolist() == [1.0]
+    with pytest.raises(ValueError, match=r"actuator.gain=array.* is not a number"):
+        unknowns.guess(hc.Pendulum(), hc.Loop(0.1, actuator=hc.Actuator(gain=[1, 2])))
+
+
+def test_inputs_matter_as_long_as_a_known_drive_remembers():
+    none = np.zeros(0)
+    drive = hc.Actuator(delay=1, response=0.5)
+    found = _history(Unknowns((), ("theta",)), none, hc.Loop(0.1, actuator=drive))
+    assert 0.5 ** (found - 1) < 0.01
+    plain = hc.Loop(0.1, actuator=hc.Actuator(lag=[0.1, 0.2]))
+    assert _history(Unknowns((), ("theta",)), none, plain) == 11
 
 
 @pytest.mark.parametrize(

@@ -364,6 +364,11 @@ def test_pushes_repeat_with_their_period():
     assert np.flatnonzero(late).tolist() == [65, 66, 115, 116, 165, 166]
 
 
+def test_a_push_that_is_longer_than_its_period_is_refused():
+    with pytest.raises(ValueError, match=r"duration=0\.2 s is not over when the next"):
+        hc.Disturbance(force=1.0, duration=0.2, every=0.1)
+
+
 def test_random_pushes_keep_their_size_for_one_push_and_differ_after():
     disturbance = hc.Disturbance(
         force=4.0, at=0.1, duration=0.06, every=0.1, random_size=True

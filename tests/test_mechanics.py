@@ -144,6 +144,11 @@ def test_parameters_of_given_functions_can_be_varied():
         hc.tasks.Vary(("m",), [0.2], [0.3])(jax.random.PRNGKey(0), plant)
 
 
+def test_numbers_that_are_none_are_refused():
+    with pytest.raises(ValueError, match=r"friction=.* is not finite"):
+        zoo.lagrangian(friction=[np.nan, 0.0])
+
+
 def test_saving_a_plant_of_functions_is_refused(tmp_path):
     pump = hc.EnergySwingUp(zoo.lagrangian())
     with pytest.raises(ValueError, match=r"plant made of functions.*a Plant of y"):

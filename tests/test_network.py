@@ -18,6 +18,7 @@ from hybridctl.plants import (
     CurrentSource,
     Damper,
     DCMotor,
+    EndStops,
     Force,
     Gear,
     Inductor,
@@ -663,6 +664,10 @@ def test_bad_networks_are_refused_in_one_sentence(name):
         ),
         (lambda: VoltageSource(), "value=None and input=None, expected one of them"),
         (lambda: Port(Mass(1.0)), "Port takes a MechanicalPlant .* got Mass"),
+        (
+            lambda: Port(EndStops(hc.CartPole())),
+            "EndStops has events, which a network does not see; give the plant without",
+        ),
         (lambda: motor_cartpole(gear=-1.0), "ratio=-1.0 must be above 0"),
         (lambda: oscillator().upright(), "this network has no Port; use rest"),
     ],

@@ -131,6 +131,29 @@ def test_names_find_their_places():
     assert behind is LQR
 
 
+def test_a_guard_finds_its_states():
+    """By their names, wherever a sensor gives them; a model's own names stay so."""
+    guard, y = hc.near(UP, theta=0.2), with_(PAIR).measured(PLANT)
+    pids = {n: hc.PID(n, 1.0, dt=DT, angle=n == "theta") for n in ("x", "theta")}
+    machine = hc.machine(pids, {("x", "theta"): guard})
+    assert bind(machine, y).supervisor.guards[0].columns == (0,)
+    assert bind(guard, PLANT.ports.y) is guard
+    blend = hc.schedule(PLANT, list(pids.values()), theta=[3.0, 3.3])
+    assert bind(blend, y).weights.column == 0
+    assert bind(guard, tuple(s._replace(name=s.name.upper()) for s in y)) is guard
+    with pytest.raises(ValueError, match="a guard takes 'theta', but what is measured"):
+        bind(guard, with_(hc.Sensor(outputs=["x", "dtheta"])).measured(PLANT))
+
+
+def test_a_machine_knows_the_controllers_in_its_guards():
+    slow = hc.chosen(hc.PID("theta", 1.0, dt=0.05, angle=True))
+    modes = {"a": hc.Slot(1), "b": hc.Slot(1)}
+    machine = hc.machine(modes, {("a", "b"): slow & hc.after(3)})
+    assert names(hc.ports.of(machine).y) == ["theta"]
+    with pytest.raises(ValueError, match=r"dt=0\.02 but this PID was designed for"):
+        hc.simulate(PLANT, machine, X0, 1.0, loop=with_(PAIR))
+
+
 def test_a_pid_by_name_is_the_one_by_number():
     named = hc.PID("theta", kp=-60.0, kd=-15.0, **PHI)
     assert named.ports.y == (("theta", "", True),) and named.ports.by_name

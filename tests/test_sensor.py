@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import hybridctl as hc
+from hybridctl.controllers.trial import blank_tick, output_of
 from hybridctl.loop.loop import begin, step
 from hybridctl.strategies.model import late
 
@@ -88,6 +89,7 @@ def test_periods_that_begin_late_do_not_drift():
         ({"resolution": 0.0}, "resolution"),
         ({"delay": 1.5}, "delay=1.5 must be a whole number of periods"),
         ({"delay": -1}, "delay=-1 must be a whole number of periods"),
+        ({"units": ["m"]}, r"units=\['m'\] are no units by name; give a dict"),
         ({"drop": 1.5}, "drop=1.5 must not exceed 1"),
         ({"drop": -0.1}, "drop"),
     ],
@@ -111,6 +113,31 @@ def test_a_late_observer_takes_an_observer():
     for wrong in ({"dt": 0.0, "cutoff": 1.0}, {"dt": 0.02, "cutoff": -1.0}):
         with pytest.raises(ValueError, match="must be above 0"):
             hc.Differentiate(**wrong)
+    turning = hc.Differentiate(0.02, cutoff=1.0, angles=(2,))
+    with pytest.raises(ValueError, match="looks at measurement 2, counted from 0, and"):
+        output_of(turning, blank_tick(2))
+
+
+class Clock(hc.Controller):
+    """It tells what it is told: the time, and the input."""
+
+    ports = hc.ports.Ports(dt=0.1)
+
+    def init(self, tick):
+        return ()
+
+    def step(self, state, tick):
+        return state, jnp.append(tick.u_applied, tick.t)
+
+
+def test_a_late_observer_lives_in_the_time_of_what_it_sees():
+    late, told = hc.Late(Clock(), 2), []
+    memory = late.init(blank_tick(1))
+    for k in range(4):
+        now = blank_tick(1).but(t=jnp.float32(0.1 * k), u_applied=jnp.ones(1) * k)
+        memory, seen = late.step(memory, now)
+        told.append(seen)
+    np.testing.assert_allclose(told[2:], [[0, 0], [1, 0.1]], atol=1e-6)
 
 
 def encoders(task, **options):

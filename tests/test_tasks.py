@@ -18,6 +18,7 @@ from hybridctl.strategies.reference import tuned
 from hybridctl.tasks import Box, Cost, Either, Vary, holds, judge, registry
 
 FAR = hc.beyond(hc.DoubleCartPole().upright(), dtheta2=1.0)
+FLAT = hc.controllers.Quadratic(np.eye(2), np.zeros(2))
 
 
 def cost(n_x, n_u):
@@ -189,6 +190,10 @@ def test_tasks_take_plant_loop_and_fields():
         (lambda: hc.tasks.get("balance", cost=cost(5, 1)), "q .* 5 weights, .* 4 sta"),
         (lambda: hc.tasks.get("balance", failure=FAR), "failure looks at 6 states"),
         (lambda: hc.tasks.get("balance", settled=~FAR), "settled looks at 6 states"),
+        (
+            lambda: hc.tasks.get("balance", goal=hc.tasks.Goal(FLAT, 1.0)),
+            "the V of goal is of 2 states, the plant has 4: x, theta, dx, dtheta",
+        ),
         (lambda: hc.tasks.get("balance", start=Box([0], [1])), "start gives 1 states"),
         (
             lambda: Either(Box([0], [1]), Box([0], [1]), 1.5),
@@ -202,6 +207,8 @@ def test_tasks_take_plant_loop_and_fields():
         (lambda: hc.tasks.get("balance", seconds=-1), "seconds=-1.0 must be above 0"),
         (lambda: hc.tasks.get("balance", reward="fun"), "unknown reward 'fun'"),
         (lambda: Vary(("m_c",), [1.0], [2.0], ("cubic",)), "unknown warp 'cubic'"),
+        (lambda: Vary(("m_c",), [0.0], [2.0], ("log",)), "m_c varies by log from 0"),
+        (lambda: Vary(("m_c", "L"), [1, 1], [2, 2], ("log",)), "1 warps for 2"),
         (lambda: Vary(("m_c",), [1.0, 2.0], [2.0]), "needs 1 values"),
         (lambda: Vary(("L",), [0.3], [0.1]), "L varies from low=0.3 to high=0.1"),
         (

@@ -173,6 +173,11 @@ def test_lqi_refuses():
         hc.lqi(PLANT, UP, *COST, DT, outputs=("x",), Qi=[1, 1])
     with pytest.raises(ValueError, match=r"K_i has shape \(1, 2\), expected \(1, 1\)"):
         hc.IntegralFeedback(LQR.K, [[1.0, 1.0]], [[1.0, 0, 0, 0]], UP.x, UP.u, dt=DT)
+    gains, lost = (LQR.K, [[1.0]], [[1.0, 0, 0, 0]]), [np.nan, 0, 0, 0]
+    with pytest.raises(ValueError, match=r"x0=.* is not finite"):
+        hc.IntegralFeedback(*gains, lost, UP.u, dt=DT)
+    with pytest.raises(ValueError, match=r"angles=\(4,\) must be places"):
+        hc.IntegralFeedback(*gains, UP.x, UP.u, dt=DT, angles=(4,))
 
 
 # ---------------------------------------------------------------- a trajectory
@@ -227,6 +232,8 @@ def test_trajectories_refused():
         hc.TrajectoryFeedback([[0, 0.0]], np.zeros((4, 2)), np.zeros((3, 1)))
     with pytest.raises(ValueError, match=r"K has shape \(1, 3\), expected \(1, 2\) or"):
         hc.TrajectoryFeedback([[0, 0, 0]], np.zeros((4, 2)), np.zeros((4, 1)))
+    with pytest.raises(ValueError, match=r"angles=\(-1,\) must be places"):
+        hc.TrajectoryFeedback([[0, 0]], np.ones((4, 2)), np.ones((4, 1)), angles=(-1,))
     with pytest.raises(ValueError, match=r"x has shape \(8, 4\), expected \(9, 4\)"):
         hc.tvlqr(PLANT, (np.zeros((8, 4)), np.zeros((8, 1))), UP, *COST, DT)
     batch = np.zeros((2, 9, 4)), np.zeros((2, 8, 1))

@@ -7,7 +7,15 @@ from jax import Array
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from hybridctl.checks import as_float, finite, optional_float, positive, require, row
+from hybridctl.checks import (
+    as_float,
+    finite,
+    optional_float,
+    places,
+    positive,
+    require,
+    row,
+)
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation
 from hybridctl.controllers.feedback import feed, unsaturated, within
@@ -75,6 +83,9 @@ class AugmentedFeedback(Controller):
                 f"states, {self.n_u} inputs, delay={self.delay} and lag={self.lag}",
             )
             finite(name, getattr(self, name))
+        finite("x0", self.x0)
+        finite("u0", self.u0)
+        places("angles", self.angles, len(self.x0), "coordinates")
         for name in ("limit", "actuator_limit"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))

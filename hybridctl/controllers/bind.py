@@ -13,8 +13,10 @@ from hybridctl.controllers.adaptive import Adaptive
 from hybridctl.controllers.controller import Controller, Series, State, Tick
 from hybridctl.controllers.fill import Filled
 from hybridctl.controllers.foreign import Foreign
+from hybridctl.controllers.guards import Near
+from hybridctl.controllers.schedule import Hat
 from hybridctl.plants import Plant
-from hybridctl.ports import Names, Ports, Signals, find, known, named, of
+from hybridctl.ports import Names, Ports, Signal, Signals, find, known, named, of
 
 
 class Seeing(Controller):
@@ -108,6 +110,33 @@ def _(part: Plant, y: Signals) -> Plant:
     """Controllers in a diagram meet what they are wired to."""
     del y
     return part
+
+
+@bind.register
+def _(part: Near, y: Signals) -> Near:
+    """Its columns by the names of the states that they are."""
+    columns, names = _columns("a guard", part.states, part.columns, y)
+    return dataclasses.replace(part, columns=columns, states=names) if names else part
+
+
+@bind.register
+def _(part: Hat, y: Signals) -> Hat:
+    """The measurement that it looks up by the name of the state that it is."""
+    columns, names = _columns("a schedule", part.states, (part.column,), y)
+    return dataclasses.replace(part, column=columns[0], states=names) if names else part
+
+
+def _columns(
+    who: str, states: tuple[str, ...], columns: tuple[int, ...], y: Signals
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Columns by the names of states, and all names of y; () where numbers stand."""
+    place = {signal.name: i for i, signal in enumerate(y)}
+    order = [place.get(name, i) for i, name in enumerate(states)]
+    at_home = order == list(range(len(y)))  # or a model that calls its states otherwise
+    if at_home or not any(name in place for name in states):
+        return columns, ()
+    own = tuple(Signal(states[column]) for column in columns)
+    return find(who, own, y), tuple(signal.name for signal in y)
 
 
 @bind.register

@@ -182,12 +182,8 @@ def _pid(c: PID, known: Known) -> Card:
         ]
     rows += limits("limit", c.limit, known, 1)
     return Card(
-        f"PID: u = u0 + kp e + ki int e + kd de/dt; dt = {c.dt:g} s", _all(rows)
+        f"PID: u = u0 + kp e + ki int e + kd de/dt; dt = {c.dt:g} s", tuple(rows)
     )
-
-
-def _all(rows: list) -> tuple:
-    return tuple(rows)
 
 
 @tells
@@ -203,7 +199,7 @@ def _policy(c: Policy, known: Known) -> Card:
     kept = 0 if c.memory is None else c.memory.size
     rows += [("remembers", f"{kept} numbers, in a GRU")] * (kept > 0)
     rows += [("decides every", quantity(c.dt, "s"))] * (c.dt is not None)
-    return Card("Policy: a trained network", _all(rows))
+    return Card("Policy: a trained network", tuple(rows))
 
 
 @tells
@@ -282,7 +278,7 @@ def _state_machine(m: StateMachine, known: Known) -> Card:
     n = max((*m.sources, *m.targets, m.start)) + 1
     modes = tuple(f"mode{i}" for i in range(n))
     title = f"StateMachine of {len(modes)} modes"
-    return Card(title, _all(machine_rows(m, modes, known)))
+    return Card(title, tuple(machine_rows(m, modes, known)))
 
 
 @tells

@@ -6,7 +6,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from hybridctl.checks import require
@@ -19,7 +18,7 @@ from hybridctl.controllers.controller import (
     children,
 )
 from hybridctl.controllers.error import total
-from hybridctl.controllers.trial import output_of
+from hybridctl.controllers.trial import count, output_of
 from hybridctl.kinds import as_row
 from hybridctl.ports import Ports, Signal, merged, of
 
@@ -148,12 +147,11 @@ class Mix(Controller):
     def __check_init__(self):
         n = len(self.controllers)
         require(n > 0, "Mix needs at least one controller, got none")
-        if isinstance(self.weights, Constant):
-            given = np.shape(self.weights.u)[0]
-            require(
-                given == n,
-                f"Mix got {given} weights for {n} controllers; give one weight each",
-            )
+        given = of(self.weights).u
+        require(
+            given is None or len(given) == n,
+            f"Mix got {count(given)} weights for {n} controllers; give one weight each",
+        )
 
     @property
     def ports(self) -> Ports:

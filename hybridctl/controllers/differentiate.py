@@ -8,7 +8,7 @@ from jax import Array
 
 from hybridctl.checks import positive, require
 from hybridctl.controllers.controller import Controller, State, Tick
-from hybridctl.controllers.error import wrap
+from hybridctl.controllers.error import seen, wrap
 from hybridctl.kinds import real_number
 from hybridctl.ports import Ports
 
@@ -63,6 +63,7 @@ class Differentiate(Controller):
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Positions and rates."""
         before, rate = state
+        seen("Differentiate(angles=...)", tick.y, self.angles)
         moved = tick.y - before
         moved = [
             wrap(moved[i]) if i in self.angles else moved[i]

@@ -12,7 +12,7 @@ from hybridctl.checks import require
 
 
 def wrap(angle: Array) -> Array:
-    """Angle to (-π, π] by whole turns; an angle within is left bit for bit."""
+    """Angle to ±π by whole turns; an angle within is left bit for bit."""
     return angle - 2 * np.pi * jnp.round(angle / (2 * np.pi))
 
 

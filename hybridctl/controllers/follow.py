@@ -9,7 +9,15 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, fail, finite, optional_float, positive, require
+from hybridctl.checks import (
+    as_float,
+    fail,
+    finite,
+    optional_float,
+    places,
+    positive,
+    require,
+)
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import feed, within
@@ -212,6 +220,7 @@ class TrajectoryFeedback(Controller):
         )
         for name in ("K", "x", "u"):
             finite(name, getattr(self, name))
+        places("angles", self.angles, self.n_y, "coordinates")
         if self.limit is not None:
             positive("limit", self.limit)
 

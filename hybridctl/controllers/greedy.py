@@ -148,6 +148,11 @@ class Greedy(Controller):
         """Refuse a plant whose ∂f/∂u changes with u, and inputs without a cost."""
         positive("cost.r", self._rate.r)
         plant = self.plant
+        require(
+            not plant.clocks,
+            f"{type(plant).__name__} has sampled parts, of which no rate tells what "
+            "an input does; give inputs=, the ones to try",
+        )
         if not is_concrete(plant):
             return
         rng = np.random.default_rng(0)

@@ -103,12 +103,15 @@ class Near(Guard):
         tolerance: shape [n].
         columns: which coordinates of y, length n.
         angles: which of those n are angles.
+        states: names of all of y by which the columns count, where known: where they
+            are measured in another order, the guard finds its own.
     """
 
     centre: Array = eqx.field(converter=as_float)
     tolerance: Array = eqx.field(converter=as_float)
     columns: tuple[int, ...] = eqx.field(static=True)
     angles: tuple[int, ...] = eqx.field(static=True, default=())
+    states: tuple[str, ...] = eqx.field(static=True, default=())
 
     def __check_init__(self):
         n = len(self.columns)
@@ -276,7 +279,7 @@ def near(centre: Equilibrium, **tolerance: float) -> Guard:
     angles = tuple(i for i, c in enumerate(columns) if c in centre.angles)
     bounds = jnp.stack if any(eqx.is_array(v) for v in tolerance.values()) else np.array
     x0, sizes = centre.x[np.array(columns)], bounds(list(tolerance.values()))
-    return told(Near(x0, sizes, columns, angles), centre)
+    return told(Near(x0, sizes, columns, angles, known), centre)
 
 
 @checked

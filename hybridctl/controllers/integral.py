@@ -6,7 +6,15 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, finite, optional_float, positive, require, row
+from hybridctl.checks import (
+    as_float,
+    finite,
+    optional_float,
+    places,
+    positive,
+    require,
+    row,
+)
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.controllers.feedback import feed, within
@@ -62,6 +70,9 @@ class IntegralFeedback(Controller):
             given = np.shape(getattr(self, name))
             require(given == size, f"{name} has shape {given}, expected {size}")
             finite(name, getattr(self, name))
+        finite("x0", self.x0)
+        finite("u0", self.u0)
+        places("angles", self.angles, n_x, "coordinates")
         positive("dt", self.dt)
         if self.limit is not None:
             positive("limit", self.limit)

@@ -54,10 +54,11 @@ class Late(Controller):
         return self.observer.init(tick), line
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
-        """The observer's step, told of what was applied d periods ago."""
+        """The observer's step, told of the time and the input of d periods ago."""
         memory, line = state
-        u = tick.need("u_applied", self)
-        memory, x = self.observer.step(memory, tick.but(u_applied=line[0]))
+        u, dt = tick.need("u_applied", self), self.ports.dt
+        t = tick.t if dt is None else tick.t - self.delay * dt
+        memory, x = self.observer.step(memory, tick.but(t=t, u_applied=line[0]))
         return (memory, jnp.concatenate([line[1:], u[None]])), x
 
     def shows(self, state: State) -> dict[str, Array]:

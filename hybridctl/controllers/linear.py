@@ -6,7 +6,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from hybridctl.checks import as_float, finite, require, row
+from hybridctl.checks import as_float, finite, places, require, row
 from hybridctl.controllers.controller import Controller, State, Tick
 from hybridctl.controllers.error import deviation, total
 from hybridctl.ports import Names, Ports, named, unnamed
@@ -70,6 +70,7 @@ class LinearController(Controller):
             len(self.measures) in (0, n_y),
             f"measures={self.measures} name {len(self.measures)} of {n_y} measurements",
         )
+        places("angles", self.angles, n_y, "coordinates")
         for name in (*shapes, "x0", "u0"):
             finite(name, getattr(self, name))
 

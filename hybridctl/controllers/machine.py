@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import as_int, require
-from hybridctl.controllers.controller import Controller, State, Tick, beside, children
+from hybridctl.checks import as_int, places, require
+from hybridctl.controllers.combine import Argmax, Hold
+from hybridctl.controllers.controller import Controller, State, Tick, beside, walk
 from hybridctl.controllers.guards import Guard, counted_by, ticks, timed
+from hybridctl.controllers.trial import count
 from hybridctl.kinds import as_row, checked
 from hybridctl.plants.signals import names as unique
 from hybridctl.ports import Designed, Ports, Signal, merged, of
@@ -62,6 +64,19 @@ class Switch(Controller):
             require(
                 isinstance(mode, Controller),
                 f"mode {name!r} is {type(mode).__name__}, expected a Controller",
+            )
+        if isinstance(self.supervisor, StateMachine):
+            m = self.supervisor
+            places("modes of edges", (*m.sources, *m.targets, m.start), n, "modes")
+        chooser = self.supervisor
+        while isinstance(chooser, Hold):
+            chooser = chooser.inner
+        if isinstance(chooser, Argmax):
+            given = of(chooser.inner).u
+            require(
+                given is None or len(given) == n,
+                f"Argmax chooses among {count(given)} outputs, and there are {n} "
+                f"modes: {', '.join(self.names)}; give an output for each",
             )
 
     @property
@@ -142,11 +157,19 @@ class StateMachine(Controller):
     start: int = eqx.field(static=True, default=0)
     dt: float | None = eqx.field(static=True, default=None)
 
+    def __check_init__(self):
+        sizes = [len(row) for row in (self.guards, self.sources, self.targets)]
+        require(
+            len(set(sizes)) == 1,
+            f"a StateMachine has {sizes[0]} guards, {sizes[1]} sources and {sizes[2]} "
+            "targets; give one of each an edge",
+        )
+
     @property
     def ports(self) -> Ports:
         """What its guards' controllers take; the index of a mode comes out."""
-        inside = [c for c in children(self.guards) if isinstance(c, Controller)]
-        known = merged(*inside)
+        parts = walk(self.guards, lambda part: isinstance(part, Controller))
+        known = merged(*(part for part in parts if isinstance(part, Controller)))
         own = () if self.dt is None else (Designed("dwell", self.dt),)
         designed = (*known.designed, *own, *timed(self.guards))
         return known.but(u=(Signal("mode"),), designed=designed)

@@ -1,11 +1,15 @@
 """The delay predictor: what a late input will meet; written `predictor >> c`."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from hybridctl.checks import count, optional_float, positive, require
+from hybridctl.checks import count, optional_float, positive, require, shares
 from hybridctl.controllers.controller import Controller, State, Tick
+from hybridctl.controllers.error import total
 from hybridctl.controllers.feedback import within
 from hybridctl.controllers.observers import applied
 from hybridctl.kinds import real_number
@@ -36,9 +40,13 @@ class Predictor(Controller):
         limit: of the actuator, largest |u|, scalar or [n_u]; None: unlimited.
         lag: of the actuator [s]; None: none.
         substeps: RK4 steps a period.
+        spread: of the actuator: what part of an input arrives after the delay, one
+            period later, ... [n]; None: all of it at once.
+        response: of the actuator, scalar, in place of a lag; None: none.
 
     Raises:
-        ValueError: the delay is no whole number above 0.
+        ValueError: the delay is no whole number above 0, a spread that does not add up
+            to 1, or lag and response are both given.
 
     Source: O. J. M. Smith, "Closer control of loops with dead time" (1957); in state
         space: W. H. Kwon, A. E. Pearson, IEEE Trans. Automatic Control 25 (1980).
@@ -60,6 +68,8 @@ class Predictor(Controller):
     limit: Array | None = eqx.field(converter=optional_float, default=None)
     lag: Array | None = eqx.field(converter=optional_float, default=None)
     substeps: int = eqx.field(static=True, default=1)
+    spread: Array | None = eqx.field(converter=optional_float, default=None)
+    response: Array | None = eqx.field(converter=optional_float, default=None)
 
     def __check_init__(self):
         positive("dt", self.dt)
@@ -69,9 +79,16 @@ class Predictor(Controller):
             f"delay={self.delay!r} must be a whole number of periods above 0; "
             "without a delay there is nothing to predict",
         )
-        for name in ("limit", "lag"):
+        for name in ("limit", "lag", "response"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
+        require(
+            self.lag is None or self.response is None,
+            f"lag={self.lag} and response={self.response} tell the same of an "
+            "actuator; give one of the two",
+        )
+        if self.spread is not None:
+            shares("spread", self.spread)
 
     @property
     def n_u(self) -> int:
@@ -87,7 +104,8 @@ class Predictor(Controller):
     def init(self, tick: Tick) -> State:
         """The pipe holds what is applied now; it is empty where a loop begins."""
         u = jnp.stack(applied(tick, self))
-        return Pipe(jnp.broadcast_to(u, (self.delay, self.n_u)), jnp.asarray(True))
+        long = self.delay + self._parts - 1
+        return Pipe(jnp.broadcast_to(u, (long, self.n_u)), jnp.asarray(True))
 
     def step(self, state: State, tick: Tick) -> tuple[State, Array]:
         """Run the model over what is in the pipe."""
@@ -95,11 +113,29 @@ class Predictor(Controller):
         asked = within(asked, self.limit)
         moved = jnp.concatenate([state.u[1:], asked[None]])
         pipe = jnp.where(state.fresh, state.u, moved)
-        flow, share = fixed_step(self.dt, self.substeps), 1.0
-        if self.lag is not None:
-            share = -jnp.expm1(-self.dt / self.lag)
+        flow, share = fixed_step(self.dt, self.substeps), self._share
         x, u = tick.y, jnp.stack(applied(tick, self))
         for i in range(self.delay):
-            u = u + share * (pipe[i] - u)
+            u = u + share * (self._arriving(pipe, i) - u)
+            u = u if self.response is None else within(u, self.limit)
             x = flow(self.plant, tick.t + i * self.dt, x, u)
         return Pipe(pipe, jnp.asarray(False)), x
+
+    @property
+    def _parts(self) -> int:
+        """Over how many periods an input arrives."""
+        return 1 if self.spread is None else np.shape(self.spread)[0]
+
+    @property
+    def _share(self) -> Any:
+        """What of the way to its input the actuator makes in a period."""
+        if self.lag is not None:
+            return -jnp.expm1(-self.dt / self.lag)
+        return 1.0 if self.response is None else self.response
+
+    def _arriving(self, pipe: Array, i: int) -> Array:
+        """What of the pipe arrives i periods from now [n_u]."""
+        if self.spread is None:
+            return pipe[i]
+        newest = i + self._parts - 1
+        return total([self.spread[j] * pipe[newest - j] for j in range(self._parts)])

@@ -40,6 +40,7 @@ class Hat(Controller):
         source: "y" (measurement) or "r" (reference; 0 without one).
         angle: whether what is looked up is an angle, taken on the turn that is
             nearest to the grid's middle.
+        states: names of all of y by which the column counts, where known.
 
     Raises:
         ValueError: fewer than two points, or points that do not increase.
@@ -54,6 +55,7 @@ class Hat(Controller):
     column: int = eqx.field(static=True, default=0)
     source: str = eqx.field(static=True, default="y")
     angle: bool = eqx.field(static=True, default=False)
+    states: tuple[str, ...] = eqx.field(static=True, default=())
 
     def __check_init__(self):
         require(
@@ -138,5 +140,6 @@ def schedule(
     )
     column = 0 if name == "r" else known.index(name)
     turns = name != "r" and column in names.angles
-    weights = Hat(grid, column, "r" if name == "r" else "y", turns)
+    source, told = ("r", ()) if name == "r" else ("y", names.states)
+    weights = Hat(grid, column, source, turns, told)
     return Mix(weights, parts)

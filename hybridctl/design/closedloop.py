@@ -129,7 +129,8 @@ def closed_loop(
 
     Raises:
         ValueError: no equilibrium, another dt, a loop that does not rest near it, or
-            a controller that acts in some periods only (`Hold`).
+            a controller that acts in some periods only (`Hold`), or a plant with
+            sampled parts that is no discrete plant.
 
     Example:
         >>> import hybridctl as hc

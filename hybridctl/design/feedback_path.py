@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 from numpy.typing import NDArray
 
 from hybridctl.cache import kept_programs
+from hybridctl.checks import require
 from hybridctl.controllers import Controller
 from hybridctl.design.discretize import discretize
 from hybridctl.loop import Loop, LoopState, Sensor, begin, step
@@ -59,10 +60,23 @@ class Local(NamedTuple):
 def expand(plant: Plant, chain: Chain, z: NDArray, r: NDArray, k: int = 0) -> Local:
     state = ravel_pytree(chain.numbers())[1](jnp.asarray(z))
     x, u = np.asarray(state.x), np.asarray(state.u)
-    rate, (A, B) = slopes(plant, x, u)
-    Ad, Bd = discretize(A, np.column_stack([B, rate]), chain.loop.dt)
-    held = _Held(x, u, Ad, Bd[:, :-1], Bd[:, -1])
+    held = _over_a_period(plant, x, u, chain.loop.dt)
     return Local(*map(np.asarray, _local(chain, z, r, jnp.int32(k), held)))
+
+
+def _over_a_period(plant: Plant, x: NDArray, u: NDArray, dt: float) -> _Held:
+    """The plant about a state and a held input; of a discrete plant, its own step."""
+    rate, (A, B) = slopes(plant, x, u)
+    if not plant.clocks:
+        Ad, Bd = discretize(A, np.column_stack([B, rate]), dt)
+        return _Held(x, u, Ad, Bd[:, :-1], Bd[:, -1])
+    require(
+        plant.steps_every is not None,
+        f"this {type(plant).__name__} has sampled parts, and no model of a loop around "
+        "them is made; put the controller into it, hc.Sampled(controller, dt), and "
+        "hc.linearize(plant, equilibrium) the whole",
+    )
+    return _Held(x, u, A + np.eye(len(A)), B, rate)
 
 
 @eqx.filter_jit

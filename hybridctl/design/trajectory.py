@@ -50,7 +50,8 @@ def tvlqr(
         A controller that starts along the trajectory when it is entered.
 
     Raises:
-        ValueError: the problem at the equilibrium is ill-posed, or shapes do not fit.
+        ValueError: the problem at the equilibrium is ill-posed, shapes do not fit, or
+            a plant with sampled parts.
 
     Source: R. Tedrake, *Underactuated Robotics*, "Finite-horizon LQR".
 
@@ -62,6 +63,11 @@ def tvlqr(
         >>> tvlqr(plant, (x, u), up, [1, 10, 1, 1], 0.1, 0.02).K[0].round(2)
         array([[-2.83, 51.36, -5.61, 16.09]])
     """
+    require(
+        not plant.clocks,
+        f"this {type(plant).__name__} has sampled parts, of which no trajectory is "
+        "linearized; give the plant that flows, of which it was made",
+    )
     x, u = _samples(plant, trace, period(dt))
     last = lqr(plant, equilibrium, Q, R, dt)
     X = np.asarray(last.V.P)

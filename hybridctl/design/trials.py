@@ -11,7 +11,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from hybridctl.cache import kept_programs
-from hybridctl.checks import cast, positive, require
+from hybridctl.checks import cast, positive, require, shape
 from hybridctl.controllers import (
     AugmentedFeedback,
     Controller,
@@ -74,6 +74,7 @@ class Trials:
         n_r = count(fitted.ports.r)
         positive("seconds", seconds)
         self.V, self.seconds = _cost_to_go(controller, V), seconds
+        shape("V.x0", self.V.x0, (plant.n_x,))
         controller = fitted.controller
         self._system, self._team = (plant, controller, loop, self.V), team or Workers()
         cast(self._system)  # refuses what cannot be

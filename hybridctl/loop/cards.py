@@ -24,11 +24,7 @@ from hybridctl.loop.trace import Trace
 
 PARTS = ("sensor", "actuator", "disturbance")
 UNITS = {"delay": "periods", "lag": "s", "at": "s", "duration": "s", "every": "s"}
-FORCES = (
-    "limit",
-    "step",
-    "force",
-)  # in the unit of u
+FORCES = ("limit", "step", "force")  # in the unit of u
 MOST = 12  # signals of a trace that are drawn and told
 
 

@@ -113,9 +113,11 @@ def _flow(
     above = look(plant, begin + way.s, way.x, u).g > 0
 
     def first(t: Array, y: Array, args: Any, **_: Any) -> Array:
-        """Falls through zero with the first guard that does."""
+        """Falls through zero with the first guard that does; one that rests waits."""
         seen = look(plant, begin + t, y, u)
-        return jnp.min(jnp.where(above, seen.g, jnp.maximum(seen.g, seen.rate)))
+        falls = jnp.maximum(seen.g, seen.rate)
+        falls = jnp.where(falls == 0, 1.0, falls)  # else a fall of others is none
+        return jnp.min(jnp.where(above, seen.g, falls))
 
     # `flip` is given: to detect it fails in every lane of a batch without an event
     finder = optimistix.Bisection(rtol=0.0, atol=tolerance, flip=True)

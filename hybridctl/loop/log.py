@@ -230,6 +230,9 @@ class Log(Shown):
     def from_trace(trace: Trace) -> "Log":
         """A simulation as a log; the input of the last period is held.
 
+        Inputs are those that were applied: what is made of the log later (`identify`,
+        `replay`) is given no actuator that has acted on them already.
+
         Args:
             trace: a single one.
         """

@@ -11,6 +11,7 @@ from jax import Array
 from hybridctl.checks import (
     as_float,
     finite,
+    is_concrete,
     not_negative,
     optional_float,
     place,
@@ -26,13 +27,7 @@ from hybridctl.plants import Plant
 from hybridctl.plants.outputs import Function, Outputs, function_of, pairs
 from hybridctl.ports import Ports, Signals, signals
 
-SENSOR, ACTUATOR, PUSH, LOST, LATE = (
-    1,
-    2,
-    3,
-    4,
-    5,
-)  # streams of randomness within one period
+SENSOR, ACTUATOR, PUSH, LOST, LATE = range(1, 6)  # streams of randomness in a period
 
 
 def noise_key(key: Array | None, k: Array, stream: Any) -> Array:
@@ -290,7 +285,8 @@ class Disturbance(Shown, eqx.Module):
         force: size of each push, [n_pushes] or scalar; None: no pushes.
         at: time [s] of each push.
         duration: length of a push [s].
-        every: repeat the pushes with this period [s]; None: once.
+        every: repeat the pushes with this period [s], rounded to whole control
+            periods; None: once.
         random_size: scale every push by a draw from U(-1, 1) (of the episode's key).
         noise: standard deviation of white noise on the input: scalar, one noise that
             all inputs share, or [n_u], each its own; None: none.
@@ -301,7 +297,8 @@ class Disturbance(Shown, eqx.Module):
 
     Raises:
         ValueError: a number that is not finite, a time before 0, a duration, period or
-            noise not above 0, or a random_size that is neither True nor False.
+            noise not above 0, a push that is longer than its period, or a random_size
+            that is neither True nor False.
     """
 
     force: Array | None = eqx.field(converter=optional_float, default=None)
@@ -322,6 +319,15 @@ class Disturbance(Shown, eqx.Module):
         for name in ("every", "noise"):
             if getattr(self, name) is not None:
                 positive(name, getattr(self, name))
+        if self.every is not None and is_concrete(self.duration, self.every):
+            long, apart = np.asarray(self.duration), np.asarray(self.every)
+            if long.shape != apart.shape:  # one number for all
+                long, apart = long.max(), apart.min()
+            require(
+                bool(np.all(long <= apart)),
+                f"a push of duration={self.duration} s is not over when the next one "
+                f"begins, every={self.every} s; give a shorter one",
+            )
 
     @staticmethod
     def impulse(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hybridctl.checks import as_float, optional_float, require, shape
+from hybridctl.checks import as_float, finite, optional_float, require, shape
 from hybridctl.plants.callables import title, traced
 from hybridctl.plants.plant import Equilibrium, MechanicalPlant
 from hybridctl.plants.signals import Table, columns, limits_of, names, units_of
@@ -112,6 +112,8 @@ class LagrangianPlant(MechanicalPlant):
         for name in ("top", "bottom", "friction"):
             if getattr(self, name) is not None:
                 shape(name, getattr(self, name), (n,))
+                finite(name, getattr(self, name))
+        finite("input_map", self.input_map)
         q = jnp.zeros(n)
         self._returns(self.kinetic_energy, "T(q, dq", (q, q), ())
         self._returns(self.potential_energy, "V(q", (q,), ())

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from hybridctl.checks import require
+from hybridctl.checks import fail, require
 from hybridctl.plants.callables import title, traced
 from hybridctl.plants.plant import Plant
 from hybridctl.plants.signals import known, names
@@ -26,8 +26,16 @@ def function_of(given: Any) -> Any:
 
 
 def pairs(units: Any) -> tuple[tuple[str, str], ...]:
-    """Units by name, as what can be hashed."""
-    return tuple((str(name), str(unit)) for name, unit in dict(units or ()).items())
+    """Units by name, as what can be hashed.
+
+    Raises:
+        ValueError: something else than a dict, or than what this gave.
+    """
+    try:
+        rows = dict(units or ())
+    except (TypeError, ValueError):
+        fail(f"units={units!r} are no units by name; give a dict, as {{'tip': 'm'}}")
+    return tuple((str(name), str(unit)) for name, unit in rows.items())
 
 
 class Outputs(NamedTuple):

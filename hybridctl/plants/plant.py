@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from hybridctl.checks import as_float, finite, shape
 from hybridctl.describe import told
-from hybridctl.kinds import check_fields, check_fields_first
+from hybridctl.kinds import check_fields, check_fields_first, check_kind
 from hybridctl.lazy import load
 from hybridctl.plants.callables import check_law
 from hybridctl.plants.linearize import Dynamics, Equilibrium
@@ -90,7 +90,8 @@ class Plant(Joined, Dynamics):
     ) -> Any:
         """This plant as a system of python-control, in float64.
 
-        Outputs are the states; states and inputs carry the plant's names.
+        Outputs are what it gives, its states if it says nothing else; all carry the
+        plant's names.
 
         Args:
             equilibrium: linearize there: ė = A e + B v with e = x - x₀, v = u - u₀.
@@ -251,8 +252,9 @@ class Plant(Joined, Dynamics):
             True
         """
         made = load("hybridctl.plants.discrete").DiscretePlant  # it is made of Plant
-        rows = (tuple(dict(given or {}).items()) for given in (units, limits))
-        unit, limit = rows
+        check_kind("units", units, Mapping[str, str] | None)
+        check_kind("limits", limits, Mapping[str, float] | None)
+        unit, limit = (tuple((given or {}).items()) for given in (units, limits))
         return made(f, dt, states, inputs, unit, angles, limit, parameters)
 
 

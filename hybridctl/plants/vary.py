@@ -36,7 +36,7 @@ class Vary(Shown, eqx.Module):
 
     Raises:
         ValueError: as many names as there are not values, a low that exceeds its high,
-            what is not finite, or an unknown warp.
+            what is not finite, an unknown warp, or a log one from 0.
     """
 
     names: tuple[str, ...] = eqx.field(static=True, converter=as_row)
@@ -63,6 +63,19 @@ class Vary(Shown, eqx.Module):
                 )
         for warp in self.warps:
             one_of("warp", warp, _WARPS)
+        require(
+            len(self.warps) in (0, *n),
+            f"{len(self.warps)} warps for {n[0]} parameters; give one each, or none",
+        )
+        if is_concrete(self.low, self.high):
+            for name, low, high, warp in zip(
+                self.names, self.low, self.high, self.warps, strict=False
+            ):
+                require(
+                    warp != "log" or low * high > 0,
+                    f"{name} varies by log from {low:g} to {high:g}, where no factor "
+                    'leads; give a low above 0, or the warp "linear"',
+                )
 
     def __call__(self, key: Array, plant: Plant) -> Plant:
         """The plant with new parameters."""

@@ -89,10 +89,11 @@ def build_predictor(task: Task, plant: Plant | None = None) -> Predictor | None:
         delay += actuator.delay
     if not delay:
         return None
-    dt, limit, lag = task.loop.dt, None, None
+    slow: dict[str, Any] = {}
     if actuator is not None:
-        limit, lag = actuator.limit, actuator.time_constant(dt)
-    return Predictor(plant or task.plant, dt, delay, limit, lag)
+        names = ("limit", "lag", "spread", "response")
+        slow = {name: getattr(actuator, name) for name in names}
+    return Predictor(plant or task.plant, task.loop.dt, delay, **slow)
 
 
 def late(task: Task) -> int:

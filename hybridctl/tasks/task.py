@@ -133,6 +133,12 @@ class Task(Shown, eqx.Module):
                 f"{name} looks at {needed} states, the plant has {n_x}: "
                 f"{', '.join(self.plant.states)}; make the guard for this plant",
             )
+        goal = n_x if self.goal is None else np.shape(self.goal.V.x0)[-1]
+        require(
+            goal == n_x,
+            f"the V of goal is of {goal} states, the plant has {n_x}: "
+            f"{', '.join(self.plant.states)}; give the cost-to-go of this plant's LQR",
+        )
         for name in ("start", "train_start"):
             given = getattr(self, name) and getattr(self, name).n_x
             require(

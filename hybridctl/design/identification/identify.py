@@ -42,8 +42,9 @@ def identify(
         parameters: names: of the plant's ("m_c", "motor.R", "body_mass[2]"),
             "actuator.gain", "actuator.delay" (in periods), "actuator.lag" (in s),
             "actuator.dead_zone", "sensor.bias[theta]".
-        loop: what is known of actuator and sensor, and the period; by default that of
-            the log, and a sensor of all states that were recorded.
+        loop: what is known of actuator and sensor (its delay, too: measurements are
+            put back to the times that they are of), and the period; by default that
+            of the log, and a sensor of all states that were recorded.
         bounds: smallest and largest value by name; by default what the plant's class
             allows.
         window: length [s] over which the model has to follow the log before it may
@@ -113,5 +114,6 @@ def _history(unknowns: Unknowns, high: NDArray[np.float64], loop: Loop) -> int:
     own = loop.actuator
     if own is not None:
         delay += own.delay + (0 if own.spread is None else np.size(own.spread))
-        lag = max(lag, float(np.max(own.lag or 0.0)))
+        slow = own.time_constant(loop.dt)
+        lag = max(lag, 0.0 if slow is None else float(np.max(slow)))
     return delay + int(5.0 * lag / loop.dt)

@@ -50,9 +50,10 @@ class Recorded(NamedTuple):
                 f"log.resampled({loop.dt:g}{_told(turning, log)}), or the loop of the "
                 "rig",
             )
+            least = LEAST + (loop.sensor.delay if loop.sensor else 0)
             require(
-                len(log) >= LEAST,
-                f"a log of {len(log)} rows is too short to learn from; give {LEAST}",
+                len(log) >= least,
+                f"a log of {len(log)} rows is too short to learn from; give {least}",
             )
         if loop.sensor is None:
             loop = dataclasses.replace(loop, sensor=_sensor(plant, logs))
@@ -62,8 +63,20 @@ class Recorded(NamedTuple):
             _check(log, plant, signals)
         turns = np.array([signal.angle for signal in signals])
         angles = [signal.name for signal in signals if signal.angle]
+        late = loop.sensor.delay if loop.sensor else 0
+        logs = [_on_time(log, outputs, late) for log in logs]
         steady = tuple(log.unwound(angles) for log in logs)
         return Recorded(plant, loop, steady, outputs, turns)
+
+
+def _on_time(log: Log, outputs: Sequence[str], late: int) -> Log:
+    """A log whose measurements stand at the times that they are of."""
+    if not late:
+        return log
+    rows = {
+        n: r[late:] if n in outputs else r[:-late] for n, r in log.to_dict().items()
+    }
+    return Log(rows, log.units)
 
 
 def _turning(plant: Plant, loop: Loop | None) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, number, require
 from hybridctl.loop import Actuator, Loop, Sensor
 from hybridctl.plants import Plant
 from hybridctl.plants.vary import Vary
@@ -59,7 +59,8 @@ class Unknowns(eqx.Module):
 
     def guess(self, plant: Plant, loop: Loop) -> NDArray[np.float64]:
         """What plant and loop say of them, shape [n]."""
-        own = Vary(self.of_plant, *(np.zeros(len(self.of_plant)),) * 2).of(plant)
+        n = len(self.of_plant)
+        own = Vary(self.of_plant, np.zeros(n), np.zeros(n)).of(plant) if n else ()
         values = dict(zip(self.of_plant, np.asarray(own, np.float64), strict=True))
         return np.array(
             [values[n] if n in values else _guess(n, loop) for n in self.names],
@@ -159,7 +160,7 @@ def _guess(name: str, loop: Loop) -> float:
     usual = loop.dt if field == "lag" else ACTUATOR[field]
     if field == "delay":
         return usual + float(own or 0)
-    return float(usual if own is None else own)
+    return number(name, usual if own is None else own)
 
 
 def _refuses(plant: Plant, name: str, value: float) -> bool:

@@ -66,6 +66,11 @@ def argument_of(name: str, port: str, face: Face) -> tuple[int, list[int] | None
             if signal.name == port:
                 return i, [j]
         if argument.name == whole:
+            n = len(argument.signals or ())
+            require(
+                index is None or n == 0 or index < n,
+                f"{name} takes {n} numbers, so there is no {name}.{port}; count from 0",
+            )
             return i, None if index is None else [index]
     known = ", ".join(_inputs(name, face)) or "nothing"
     if not port and takes:

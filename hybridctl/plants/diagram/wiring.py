@@ -82,7 +82,7 @@ class Level:
                 if whole or not (argument.needed or row):
                     continue
                 there = {e for _, entries, _ in row for e in (entries or ())}
-                signals = argument.signals or ()
+                signals = argument.signals or unnamed(1 + max(there, default=-1))
                 loose += [
                     f"{name}.{s.name or f'{argument.name}[{j}]'}"
                     for j, s in enumerate(signals) if j not in there

@@ -11,6 +11,7 @@ from jax import Array
 
 from hybridctl.checks import fail, finite, optional_float, positive, require
 from hybridctl.describe import Shown
+from hybridctl.plants.hybrid.plant import has_events
 from hybridctl.plants.network.symbols import Form, Symbol
 from hybridctl.plants.plant import MechanicalPlant
 
@@ -231,7 +232,7 @@ class Port(Component):
         plant: for example `CartPole()`.
 
     Raises:
-        ValueError: no MechanicalPlant.
+        ValueError: no MechanicalPlant, or one with events.
 
     Example:
         >>> from hybridctl.plants import CartPole
@@ -245,6 +246,11 @@ class Port(Component):
         if not isinstance(self.plant, MechanicalPlant):
             kind = type(self.plant).__name__
             fail(f"Port takes a MechanicalPlant such as CartPole(), got {kind}")
+        require(
+            not has_events(self.plant),
+            f"{type(self.plant).__name__} has events, which a network does not see; "
+            "give the plant without them, or wire it in a Diagram",
+        )
 
     @property
     def ports(self) -> Mapping[str, Domain]:

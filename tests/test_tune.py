@@ -66,6 +66,8 @@ def test_places_of_a_composed_controller():
         setter(lqr, ("k",))
     with pytest.raises(ValueError, match=r"K is no single number; name an entry"):
         setter(lqr, ("K",))
+    with pytest.raises(ValueError, match="1 is no name of a place; give a text"):
+        setter(lqr, (1,))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"limit names \d+ places; be more exact"):
         setter(machine, ("limit",))
 
@@ -116,6 +118,8 @@ def test_bad_requests():
         ),
         ({"objective": lambda s: s.cost[:1]}, r"shape \(1,\) for 2 episodes"),
         ({"parameters": ["p"]}, "parameters is a list; expected a dict"),
+        ({"parameters": {"p": "ab"}}, r"p=ab: expected \(low, high\)"),
+        ({"parameters": {"p": {}}}, r"p={}: expected \(low, high\)"),
     ],
 )
 def test_what_is_no_request_gets_a_sentence(options, message):

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from hybridctl.checks import fail, require
+from hybridctl.checks import fail, on_numbers, plain, require
 
 Build = Callable[[dict[str, Any]], Any]
 
@@ -74,7 +74,8 @@ def _put(
 ) -> Any:
     """The template with new values; m at once where those that are given are [m]."""
     lanes = np.shape(next(iter(given.values()), 0.0))
-    rows = [np.array(np.broadcast_to(v, (*lanes, *np.shape(v)))) for v in leaves]
+    many = lambda v: np.array(np.broadcast_to(v, (*lanes, *np.shape(v))))  # noqa: E731
+    rows = on_numbers(many, leaves)
     for name, value in new.items():
         at, index = found[name]
         rows[at][(..., *index) if index else ...] = value
@@ -89,8 +90,34 @@ def find(template: Any, names: Iterable[str]) -> tuple[dict[str, tuple], list]:
     """
     leaves = jax.tree_util.tree_flatten_with_path(template)[0]
     paths = [jax.tree_util.keystr(path) for path, _ in leaves]
-    values = [np.asarray(leaf) for _, leaf in leaves]
+    values = on_numbers(np.asarray, [leaf for _, leaf in leaves])
     return {name: _find(name, paths) for name in names}, values
+
+
+def ends_of(name: str, given: Any, third: str, both: bool = False) -> tuple[float, ...]:
+    """A range (low, high), or (low, high, third), as numbers.
+
+    Args:
+        name: of what it is a range of.
+        given: by anybody.
+        third: what a third number is called.
+        both: whether one number is a range too, ± that.
+
+    Raises:
+        ValueError: something else, or an empty or crossed range.
+    """
+    try:
+        row = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        row = np.empty(0)
+    row = np.ravel(row) * [-1.0, 1.0] if both and row.size == 1 else row
+    ok = row.shape in ((2,), (3,)) and bool(np.isfinite(row).all() and row[0] < row[1])
+    require(
+        ok,
+        f"{name}={plain(given, 80)}: expected (low, high) or (low, high, {third}), "
+        "low < high",
+    )
+    return tuple(row.tolist())
 
 
 def _check_scalars(found: dict[str, tuple[int, tuple]], values: list) -> None:
@@ -104,6 +131,8 @@ def _check_scalars(found: dict[str, tuple[int, tuple]], values: list) -> None:
 
 def _find(name: str, paths: list[str]) -> tuple[int, tuple]:
     """Number of the leaf that a name ends in, and the entry of it."""
+    if not isinstance(name, str):
+        fail(f"{plain(repr(name), 80)} is no name of a place; give a text")
     entry = re.fullmatch(r"(.+)\[([\d, ]+)\]", name)
     for path, index in ((name, ()), *([_entry(entry)] if entry else [])):
         hits = [i for i, p in enumerate(paths) if _ends(p, path)]

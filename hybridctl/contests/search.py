@@ -13,6 +13,7 @@ from hybridctl.checks import count, fail, one_of, require
 from hybridctl.checks import seeds as check_seed
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
+from hybridctl.kinds import check_kind
 from hybridctl.learn import Config, train
 from hybridctl.progress import Bars
 from hybridctl.scale.workers import On, Workers
@@ -136,10 +137,16 @@ def search(
     count("budget", budget)
     count("seeds", seeds)
     check_seed(seed)
+    check_kind("space", space, Mapping[str, Any])
     for name in (*space, *settings):
         one_of("setting", name, KNOWN)
     require(bool(space), "nothing to search for; give a setting a range")
     study, axes = _study(seed), {name: _axis(name, v) for name, v in space.items()}
+    require(
+        keep is None or not isinstance(on, Workers),
+        "keep= is a folder of Workers that search makes; give those that on= names "
+        "theirs: Workers(..., keep=...)",
+    )
     team = on if isinstance(on, Workers) else Workers(on, keep=keep)
     firsts, numbers = range(0, budget, BATCH), range(seed, seed + seeds)
     shared = task, template, settings
@@ -188,9 +195,11 @@ def _settings(trial: Any, space: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
 
 
 def _score_of(shared: tuple, part: tuple[dict[str, Any], int]) -> dict[str, NDArray]:
-    """Validation score of one training."""
+    """Validation score of one training; one that was interrupted has none."""
     (task, template, settings), (own, seed) = shared, part
     run = train(task, template, seed=seed, progress=False, **{**settings, **own})
+    if run.stopped == "interrupted":
+        raise KeyboardInterrupt
     return {"score": np.asarray(run.score)}
 
 

@@ -88,12 +88,17 @@ def _code(code: Any, known: Mapping[str, Any], seen: dict) -> Iterator[bytes]:
         else:
             yield from _value(constant, seen)
     for name in code.co_names:
-        value = known.get(name)
-        if isinstance(value, types.ModuleType) and _of_user(value.__name__):
-            for inner in code.co_names:
-                yield from _value(vars(value).get(inner), seen)
-        elif name in known:
-            yield from _value(value, seen)
+        if name in known:
+            yield from _named(known[name], set(code.co_names) - {name}, seen)
+
+
+def _named(value: Any, names: set[str], seen: dict) -> Iterator[bytes]:
+    """What a name stands for; of a module of the user's what is named of it."""
+    if not (isinstance(value, types.ModuleType) and _of_user(value.__name__)):
+        yield from _value(value, seen)
+        return
+    for name in sorted(names & vars(value).keys()):
+        yield from _named(vars(value)[name], names - {name}, seen)
 
 
 def _value(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:

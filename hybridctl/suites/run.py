@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from hybridctl.cache import cores
-from hybridctl.checks import fail, require
+from hybridctl.checks import count, fail
 from hybridctl.progress import Bar, Bars
 from hybridctl.scale.workers import On, Workers
 from hybridctl.suites.plan import Suite
@@ -51,7 +51,7 @@ def run(
     if not isinstance(suite, Suite):
         fail(f"expected a Suite, got {type(suite).__name__}; see hc.suites.get")
     jobs = cores() if jobs is None else jobs
-    require(jobs > 0, f"jobs={jobs} processes; give at least 1")
+    count("jobs", jobs)
     shelf = Shelf(folder)
     trained = trainings(suite)
     alone = [job for job in trained if not job.teacher]
@@ -66,11 +66,11 @@ def run(
         if progress and left < total:
             bars.say(f"{total - left} of {total} trainings and scorings are kept")
         for phase in missing:
-            _work(team, phase, shelf.folder, bar)
+            _work(team, phase, str(shelf.folder), bar)
     return Result(suite, shelf)
 
 
-def _work(team: Workers, todo: list, folder: Path, bar: Bar) -> None:
+def _work(team: Workers, todo: list, folder: str, bar: Bar) -> None:
     """Do jobs, telling the bar after each."""
     left = list(todo)
 
@@ -90,7 +90,7 @@ def _name_next(bar: Bar, left: list) -> None:
     bar.name(f"{left[0]}{more}" if left else "")
 
 
-def _do(folder: Path, job: Any) -> None:
+def _do(folder: str, job: Any) -> None:
     """One job, in whatever process."""
     job.run(folder)
     if next(_done) % FRESH == 0:

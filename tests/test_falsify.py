@@ -244,6 +244,7 @@ def test_bad_requests(found, tmp_path):
     ):
         hc.falsify(odd, LQR)
     path = found.smallest.to_json(tmp_path / "a.json")
+    assert Counterexample.from_json(path) == found.smallest
     whole = json.loads(path.read_text(encoding="utf-8"))
     for told in ({}, [1], None, whole | {"start": 1}, whole | {"key": [1]}):
         path.write_text(json.dumps(told), encoding="utf-8")
@@ -326,6 +327,7 @@ def test_a_whole_array_is_scaled():
     [
         ({}, "one or two parameters to go over, got 0"),
         ({"mass": [1.0]}, "no place mass here; there are"),
+        ({"L": [1.0], "plant.L": [2.0]}, r"L and plant.L are both .plant.L; give one"),
         ({"m_p": [0.1, -1.0]}, "m_p=-1.0 must be above 0"),
         ({"m_p": 0.1}, r"m_p=0.1: expected a row of values"),
     ],

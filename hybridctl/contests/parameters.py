@@ -1,5 +1,6 @@
 """Places in a controller or a task by name, such as "modes[0].pump" or "K[0,1]"."""
 
+import itertools
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -86,12 +87,21 @@ def find(template: Any, names: Iterable[str]) -> tuple[dict[str, tuple], list]:
     """Where names are: leaf and entry of each; and all the leaves.
 
     Raises:
-        ValueError: a name that is no place, or more than one.
+        ValueError: a name that is no place or more than one, or two names of one.
     """
     leaves = jax.tree_util.tree_flatten_with_path(template)[0]
     paths = [jax.tree_util.keystr(path) for path, _ in leaves]
     values = on_numbers(np.asarray, [leaf for _, leaf in leaves])
-    return {name: _find(name, paths) for name in names}, values
+    found = {name: _find(name, paths) for name in names}
+    _check_apart(found, paths)
+    return found, values
+
+
+def _check_apart(found: dict[str, tuple[int, tuple]], paths: list[str]) -> None:
+    """Refuse names of one place, or of an array and of an entry of it."""
+    for (a, one), (b, other) in itertools.combinations(found.items(), 2):
+        same = one[0] == other[0] and (one[1] == other[1] or not (one[1] and other[1]))
+        require(not same, f"{a} and {b} are both {paths[one[0]]}; give one of them")
 
 
 def ends_of(name: str, given: Any, third: str, both: bool = False) -> tuple[float, ...]:

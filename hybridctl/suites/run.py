@@ -13,7 +13,8 @@ from hybridctl.scale.workers import On, Workers
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.result import Result
 from hybridctl.suites.shelf import Shelf
-from hybridctl.suites.work import scorings, trainings
+from hybridctl.suites.work import Scoring, scorings, trainings
+from hybridctl.tasks.evaluate import check_pair
 
 FRESH = 8  # jobs after which a process forgets its programs: they fill its memory
 _done = itertools.count(1)  # jobs of this process
@@ -53,10 +54,11 @@ def run(
     jobs = cores() if jobs is None else jobs
     count("jobs", jobs)
     shelf = Shelf(folder)
-    trained = trainings(suite)
+    trained, scored = trainings(suite), scorings(suite)
+    _check_given(suite, scored)
     alone = [job for job in trained if not job.teacher]
     taught = [job for job in trained if job.teacher]
-    phases = [alone, taught, scorings(suite)]
+    phases = [alone, taught, scored]
     missing = [[job for job in phase if not job.done(shelf)] for phase in phases]
     few = jobs == 1 or all(len(phase) < 2 for phase in missing)
     team = Workers.of(on if on is not None else None if few else jobs)
@@ -68,6 +70,17 @@ def run(
         for phase in missing:
             _work(team, phase, str(shelf.folder), bar)
     return Result(suite, shelf)
+
+
+def _check_given(suite: Suite, scored: list[Scoring]) -> None:
+    """Refuse a controller that does not fit a task, before anything is trained."""
+    for job in scored:
+        if suite.columns[job.name].kind != "given":
+            continue
+        try:
+            check_pair(job.task, job.controller)
+        except ValueError as error:
+            raise ValueError(f"{job}: {error}") from error
 
 
 def _work(team: Workers, todo: list, folder: str, bar: Bar) -> None:

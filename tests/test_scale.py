@@ -240,6 +240,15 @@ from helper import drag
 
 GAIN = {"a": 1.0}
 
+class Slow:
+    def __init__(self, c):
+        self.c = c
+
+    def __call__(self, x):
+        return self.c * x
+
+SLOW = Slow(0.3)
+
 class Rig(hc.Pendulum):
     factor = 2.0
 
@@ -247,7 +256,7 @@ class Rig(hc.Pendulum):
         inner = lambda v: 3.0 * v
         return inner(super().ode(t, x, u)) * self.factor * GAIN["a"] + drag(
             pack.inner.lean(x)
-        )
+        ) + SLOW(x)
 
 def falls(t, x, u):
     return x[::-1] + {1.0, 2.0, 3.0}.pop() * 0
@@ -287,13 +296,15 @@ def test_what_is_kept_is_of_the_code_that_users_have_now(tmp_path, monkeypatch):
         {"own": OWN.replace('"a": 1.0', '"a": 5.0')},
         {"helper": HELPER.replace("0.1", "0.7")},
         {"inner": INNER.replace("0.5", "0.8")},
+        {"own": OWN.replace("Slow(0.3)", "Slow(0.4)")},
+        {"own": OWN.replace("self.c * x", "self.c + x")},
     )
     told = [
         keys_of_own(tmp_path / str(i), monkeypatch, **change)
         for i, change in enumerate(changes)
     ]
     rigs, functions = zip(*told, strict=True)
-    assert rigs[0] == rigs[1] and len(set(rigs)) == 6
+    assert rigs[0] == rigs[1] and len(set(rigs)) == 8
     assert len(set(functions)) == 2 and functions[2] != functions[0]
     paths = os.pathsep.join((str(tmp_path / "0"), str(ROOT)))
     done = subprocess.run(

@@ -210,8 +210,8 @@ def _is_drawn(task: Task, name: str) -> bool:
     if task.vary is None:
         return False
     plant = scaled(task, [name])[0]({name: np.nan}).plant
-    drawn = task.vary.at(np.zeros(len(task.vary.names)), plant)
-    return _lost(drawn) < _lost(plant)
+    least: Any = np.zeros(len(task.vary.names))
+    return _lost(task.vary.at(least, plant)) < _lost(plant)
 
 
 def _lost(plant: Plant) -> int:

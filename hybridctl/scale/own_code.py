@@ -102,7 +102,7 @@ def _named(value: Any, names: set[str], seen: dict) -> Iterator[bytes]:
 
 
 def _value(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
-    """What a name stands for; of objects that are no data only the kind."""
+    """What a name stands for; of what packages make, such as a lock, only the kind."""
     yield type(value).__qualname__.encode()
     if isinstance(value, PLAIN):
         yield repr(value).encode()
@@ -117,13 +117,14 @@ def _value(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
 
 
 def _is_made(value: Any) -> bool:
-    """Whether something is made of other values."""
-    kinds = (set, frozenset, Mapping, tuple, list, *AROUND)
-    return isinstance(value, kinds) or dataclasses.is_dataclass(value)
+    """Whether something is made of other values; a user's own object is."""
+    kinds = (set, frozenset, Mapping, tuple, list, types.SimpleNamespace, *AROUND)
+    own = _of_user(type(value).__module__) and hasattr(value, "__dict__")
+    return isinstance(value, kinds) or dataclasses.is_dataclass(value) or own
 
 
 def _made(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
-    """What others are made of: containers, dataclasses, decorated functions."""
+    """What others are made of: containers, objects, decorated functions."""
     if isinstance(value, (set, frozenset)):
         yield repr(sorted(map(repr, value))).encode()
         return
@@ -135,7 +136,13 @@ def _made(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
         parts = [getattr(value, name, None) for name in INNER]
     else:
         yield from code_of(type(value), seen)
-        names = [field.name for field in dataclasses.fields(value)]
-        parts = [getattr(value, name, None) for name in names]
+        parts = [getattr(value, name, None) for name in _places(value)]
     for part in parts:
         yield from _value(part, seen)
+
+
+def _places(value: Any) -> list[str]:
+    """Names of what an object keeps."""
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    return sorted(vars(value))

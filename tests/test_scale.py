@@ -543,11 +543,17 @@ def test_a_training_that_was_interrupted_has_no_score(monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="those that on= names theirs: Workers"):
         hc.search(TASK, 1.0 * hc.Slot(1), space, 2, on=Workers(), **known)
+    with pytest.raises(ValueError, match="steps: given, and searched for; leave out"):
+        hc.search(TASK, 1.0 * hc.Slot(1), space, 2, steps=1000, **known)
 
 
 @pytest.mark.parametrize(
-    "space", [{}, {"entropy_cost": (2.0, 1.0)}, {"hidden": []}, ["hidden"]]
-)
+    "space",
+    [
+        {}, {"entropy_cost": (2.0, 1.0)}, {"entropy_cost": (1, "b")}, {"hidden": []},
+        ["hidden"],
+    ],
+)  # fmt: skip
 def test_a_space_without_a_range_is_refused(space):
     with pytest.raises(ValueError, match=r"range|expected"):
         hc.search(TASK, 1.0 * hc.Slot(1), space, 4)

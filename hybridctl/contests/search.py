@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,8 @@ def search(
     check_kind("space", space, Mapping[str, Any])
     for name in (*space, *settings):
         one_of("setting", name, KNOWN)
+    twice = ", ".join(sorted({*space} & {*settings}))
+    require(not twice, f"{twice}: given, and searched for; leave out one of the two")
     require(bool(space), "nothing to search for; give a setting a range")
     study, axes = _study(seed), {name: _axis(name, v) for name, v in space.items()}
     require(
@@ -244,11 +247,12 @@ def _axis(name: str, given: Any) -> Any:
 
     if isinstance(given, list) and given:
         return axes.CategoricalDistribution([str(choice) for choice in given])
-    ok = isinstance(given, tuple) and len(given) == 2 and given[0] < given[1]
+    ok = isinstance(given, tuple) and len(given) == 2
+    ok = ok and all(isinstance(v, Real) for v in given) and given[0] < given[1]
     require(ok, f"{name}={given}: expected (low, high), low < high, or a list")
     low, high = given
-    if isinstance(low, int) and isinstance(high, int):
-        return axes.IntDistribution(low, high, log=low > 0)
+    if isinstance(low, Integral) and isinstance(high, Integral):
+        return axes.IntDistribution(int(low), int(high), log=low > 0)
     return axes.FloatDistribution(float(low), float(high), log=low > 0)
 
 

@@ -327,6 +327,7 @@ def test_a_whole_array_is_scaled():
     [
         ({}, "one or two parameters to go over, got 0"),
         ({"mass": [1.0]}, "no place mass here; there are"),
+        ({"cost.q[4]": [1.0]}, r"cost.q\[4\] is outside of an array of shape \(4,\)"),
         ({"L": [1.0], "plant.L": [2.0]}, r"L and plant.L are both .plant.L; give one"),
         ({"m_p": [0.1, -1.0]}, "m_p=-1.0 must be above 0"),
         ({"m_p": 0.1}, r"m_p=0.1: expected a row of values"),
@@ -363,6 +364,8 @@ def test_a_cost_of_the_users_own_stays_what_it_is():
     task = dataclasses.replace(TASK, cost=spring)
     build, nominal = scaled(task, ["L"])
     assert build({"L": 2.0}).cost is spring and nominal == {"L": 1.0}
+    with pytest.raises(ValueError, match="cost holds no numbers to change"):
+        scaled(task, ["cost"])
 
 
 # ---------------------------------------------------------------- pictures

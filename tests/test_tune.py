@@ -64,6 +64,9 @@ def test_places_of_a_composed_controller():
     assert setter(lqr, ("K[0,1]",))[1] == {"K[0,1]": float(lqr.K[0, 1])}
     with pytest.raises(ValueError, match=r"no place k here; there are"):
         setter(lqr, ("k",))
+    for name in ("K[0,4]", "K[0,1,2]"):
+        with pytest.raises(ValueError, match=r"outside of an array of shape \(1, 4\)"):
+            setter(lqr, (name,))
     with pytest.raises(ValueError, match=r"K is no single number; name an entry"):
         setter(lqr, ("K",))
     with pytest.raises(ValueError, match="1 is no name of a place; give a text"):

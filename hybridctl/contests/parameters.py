@@ -1,6 +1,7 @@
 """Places in a controller or a task by name, such as "modes[0].pump" or "K[0,1]"."""
 
 import itertools
+import operator
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -55,7 +56,7 @@ def scaled(template: Any, names: Iterable[str]) -> tuple[Build, dict[str, float]
         ValueError: a name that is no place of numbers, or more than one.
     """
     found, leaves = find(template, names)
-    known = {name: leaves[at][index] for name, (at, index) in found.items()}
+    known = {n: np.asarray(leaves[at])[index] for n, (at, index) in found.items()}
     for name, value in known.items():
         require(eqx.is_inexact_array_like(value), f"{name} holds no numbers to change")
     own = {name: float(v) if np.ndim(v) == 0 else 1.0 for name, v in known.items()}
@@ -94,6 +95,10 @@ def find(template: Any, names: Iterable[str]) -> tuple[dict[str, tuple], list]:
     values = on_numbers(np.asarray, [leaf for _, leaf in leaves])
     found = {name: _find(name, paths) for name in names}
     _check_apart(found, paths)
+    for name, (at, index) in found.items():
+        size = np.shape(values[at])
+        inside = len(index) <= len(size) and all(map(operator.lt, index, size))
+        require(inside, f"{name} is outside of an array of shape {size}")
     return found, values
 
 
@@ -132,9 +137,6 @@ def ends_of(name: str, given: Any, third: str, both: bool = False) -> tuple[floa
 
 def _check_scalars(found: dict[str, tuple[int, tuple]], values: list) -> None:
     for name, (at, index) in found.items():
-        size = np.shape(values[at])
-        if any(i >= n for i, n in zip(index, size, strict=False)):
-            fail(f"{name} is outside of an array of shape {size}")
         if not eqx.is_inexact_array_like(values[at]) or np.ndim(values[at][index]):
             fail(f"{name} is no single number; name an entry, as in K[0,1]")
 

@@ -58,14 +58,23 @@ def write_text(path: str | os.PathLike, text: str) -> Path:
         NotWritten: it cannot be written; what was there is as it was.
     """
     target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NotWritten(
-            f"cannot write {target}: {error.strerror}; choose another place"
-        ) from error
+    make_folder(target.parent)
     write(target, text.encode())
     return target
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those that it is in, where they are not there.
+
+    Raises:
+        NotWritten: it cannot be made, or it is a file.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotWritten(
+            f"cannot write to {path}: {error.strerror}; choose another place"
+        ) from error
 
 
 def write_all(files: dict[Path, bytes], follow: bool = True) -> None:

@@ -109,6 +109,9 @@ def test_pairs_meet_the_same_starts(table):
 
 
 def test_episodes_that_are_none_get_a_sentence(table):
+    for k in (0, "2", 1.5):
+        with pytest.raises(ValueError, match=f"k={k!r} must be a whole number above 0"):
+            table.worst("lqr", k)
     machine = table.controllers["machine"]
     with pytest.raises(ValueError, match=r"episode -1 is none: they are counted 0"):
         hc.contests.replay(table.task, machine, 3, -1)

@@ -18,6 +18,8 @@ from hybridctl.contests.falsify.perturbation import (
     plant_axes,
     push_axes,
 )
+from hybridctl.contests.over import _is_drawn
+from hybridctl.contests.parameters import scaled
 from hybridctl.tasks import Box, Either
 from hybridctl.tasks.evaluate import evaluate_tasks
 from hybridctl.tasks.margin import distance
@@ -192,6 +194,21 @@ def test_defaults_come_from_the_task():
     assert (fixed.high, fixed.nominal) == pytest.approx((2.0, 1.0))
 
 
+def test_each_of_several_pushes_gets_the_impulse():
+    pushes = hc.Disturbance([1.0, 2.0], at=[1.0, 2.0], duration=[0.1, 0.2])
+    loop = dataclasses.replace(TASK.loop, disturbance=pushes)
+    task = dataclasses.replace(TASK, loop=loop)
+    rest = dict.fromkeys(TASK.plant.states, 0.0)
+    assert push_axes(task, None) == []
+    many = perturbed(task, rest, {}, np.array([3.0, 4.0, 5.0])).loop.disturbance
+    assert (many.force * many.duration).tolist() == [[3, 3], [4, 4], [5, 5]]
+
+
+def test_starts_beside_each_other_tell_where_they_are():
+    low, high = box_of(hc.tasks.Beside(Box([0], [1]), Box([2, 3], [4, 5])))
+    assert low.tolist() == [0, 2, 3] and high.tolist() == [1, 4, 5]
+
+
 def test_distance_is_one_at_the_edge_of_a_guard():
     up = TASK.plant.upright()
     x = np.array([0.05, UP + 0.1, 0.0, 4.0])
@@ -226,9 +243,13 @@ def test_bad_requests(found, tmp_path):
         ValueError, match=r"Poisoned does not tell where episodes start"
     ):
         hc.falsify(odd, LQR)
-    (tmp_path / "a.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(ValueError, match="holds no counterexample"):
-        Counterexample.from_json(tmp_path / "a.json")
+    path = found.smallest.to_json(tmp_path / "a.json")
+    assert Counterexample.from_json(path) == found.smallest
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    for told in ({}, [1], None, whole | {"start": 1}, whole | {"key": [1]}):
+        path.write_text(json.dumps(told), encoding="utf-8")
+        with pytest.raises(ValueError, match="holds no counterexample"):
+            Counterexample.from_json(path)
     with pytest.raises(ValueError, match=r"failures were found"):
         found.bound()
 
@@ -242,6 +263,9 @@ def test_bad_requests(found, tmp_path):
         ),
         ({"objective": lambda s: s.cost[:2]}, r"objective gives .* for 16 episodes"),
         ({"broken": 1}, "broken=1 is no function of Scores"),
+        ({"plant": "a"}, "plant='a' is not a number"),
+        ({"push": "a"}, r"push=a: expected \(low, high\)"),
+        ({"start": {"theta": [1, [2]]}}, r"theta=.*: expected \(low, high\)"),
         ({"delay": 2}, "what should be several is an int"),
         ({"delay": [True]}, "delay=True must be a whole number of periods"),
         ({"seed": -1}, "seed=-1 must be a whole number from 0"),
@@ -303,6 +327,8 @@ def test_a_whole_array_is_scaled():
     [
         ({}, "one or two parameters to go over, got 0"),
         ({"mass": [1.0]}, "no place mass here; there are"),
+        ({"cost.q[4]": [1.0]}, r"cost.q\[4\] is outside of an array of shape \(4,\)"),
+        ({"L": [1.0], "plant.L": [2.0]}, r"L and plant.L are both .plant.L; give one"),
         ({"m_p": [0.1, -1.0]}, "m_p=-1.0 must be above 0"),
         ({"m_p": 0.1}, r"m_p=0.1: expected a row of values"),
     ],
@@ -314,6 +340,32 @@ def test_bad_grids(values, message):
     varied = hc.tasks.get("unknown_plant")
     with pytest.raises(ValueError, match="m_p is drawn anew for every episode"):
         hc.compare_over(varied, {"none": hc.Constant([0.0])}, m_p=[0.1])
+
+
+def test_what_a_part_of_a_plant_draws_is_no_axis():
+    parts = {
+        "source": hc.plants.VoltageSource(input="voltage"),
+        "r": hc.plants.Resistor(R=10.0), "c": hc.plants.Capacitor(C=0.1),
+    }  # fmt: skip
+    nodes = [("source.p", "r.p"), ("r.n", "c.p"), ("c.n", "source.n", "ground")]
+    filter_ = hc.plants.Network(parts, connect=nodes)
+    vary = hc.plants.Vary(("r.R",), [5.0], [20.0])
+    task = hc.tasks.reach(filter_, filter_.equilibrium([0.0], [0.0]), vary=vary)
+    with pytest.raises(ValueError, match="R is drawn anew for every episode"):
+        hc.compare_over(task, {"none": hc.Constant([0.0])}, R=[10.0])
+    assert not _is_drawn(task, "C") and not _is_drawn(task, "failure_cost")
+
+
+def spring(x, u):
+    return x[1] ** 2
+
+
+def test_a_cost_of_the_users_own_stays_what_it_is():
+    task = dataclasses.replace(TASK, cost=spring)
+    build, nominal = scaled(task, ["L"])
+    assert build({"L": 2.0}).cost is spring and nominal == {"L": 1.0}
+    with pytest.raises(ValueError, match="cost holds no numbers to change"):
+        scaled(task, ["cost"])
 
 
 # ---------------------------------------------------------------- pictures

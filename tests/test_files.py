@@ -15,7 +15,7 @@ from safetensors import safe_open
 import hybridctl as hc
 from hybridctl.controllers import Controller
 from hybridctl.runs import checkpoint_file
-from hybridctl.store import migrations
+from hybridctl.store import answers, migrations
 from hybridctl.store.container import METADATA, pack, unpack
 from hybridctl.store.decode import decode
 from hybridctl.store.migrations import move, parts, schema
@@ -151,3 +151,12 @@ def test_the_hash_is_that_of_what_was_written(monkeypatch):
         from_bytes(bytes(data))
     with pytest.raises(ValueError, match="from schema 1 to 2"):
         checkpoint_file.from_bytes(read(golden.RUN))
+
+
+def test_of_draws_that_all_lie_on_edges_the_firmest_is_kept(monkeypatch):
+    apart, push = iter([3.0, 1.0, *[2.0] * 6]), hc.Constant([1.5])
+    monkeypatch.setattr(answers, "_distance", lambda u, nudged: next(apart))
+    y = answers.record(push, hc.ports.of(push), seed=0)[answers.Y]
+    random = np.random.default_rng(0)
+    draws = [random.standard_normal(y.shape, np.float32) for _ in range(2)]
+    np.testing.assert_array_equal(y, draws[1])

@@ -245,6 +245,11 @@ def test_the_ranges_are_those_of_the_original(rows):
         (lambda: hc.contests.robustness(MACHINE, only=["wind"]), "unknown part 'wind'"),
         (lambda: hc.contests.robustness(MACHINE, dt=0.01), "designed for dt=0.02"),
         (lambda: hc.contests.robustness("machine"), "expected a Controller"),
+        (lambda: hc.contests.robustness(MACHINE, dt=0), "dt=0 must be above 0"),
+        *(
+            (lambda f=f: f(MACHINE, hc.Pendulum()), "about a cart-pole, and Pendulum")
+            for f in (hc.contests.realaigym, hc.contests.robustness)
+        ),
         (lambda: hc.contests.scores_of(made_up(), track=0.0), "track=0.0"),
         (
             lambda: hc.contests.scores_of(

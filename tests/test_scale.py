@@ -1,5 +1,6 @@
 """More than one process: the same bits, whoever works, and whoever is lost."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 import hybridctl as hc
 from hybridctl import files
 from hybridctl.cache import cores
-from hybridctl.contests.sums import Sums, sum_up
+from hybridctl.contests.sums import Sums, sum_up, unit_of
 from hybridctl.scale import Workers
 from hybridctl.scale.engines import executor_of
 from hybridctl.scale.shard import Stamp, packed, work
@@ -121,7 +123,10 @@ def test_a_table_of_many_episodes_keeps_none_of_them(monkeypatch):
     assert str(table) == str(kept)
     worst, same = table.worst("lqr", 2), kept.worst("lqr", 2)
     assert [(e.index, e.cost) for e in worst] == [(e.index, e.cost) for e in same]
+    free = dataclasses.replace(TASK, failure_cost=0.0)
+    sums = Sums.of(free, kept.scores["lqr"], kept.scores["lqr"], 0)
     exact = kept.quantile("lqr", 0.9)
+    assert sums.cost_quantile(0.9, unit_of(free)) == pytest.approx(exact, rel=0.005)
     assert table.quantile("lqr", 0.9) == pytest.approx(exact, rel=0.005)
     with pytest.raises(ValueError, match="summed up, not kept"):
         table.scores["lqr"]
@@ -220,23 +225,44 @@ def test_what_is_kept_is_not_done_again(tmp_path, monkeypatch):
     )
 
 
+def test_a_folder_that_is_a_file_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"cannot write to .*file: .*another place"):
+        doubled(Workers(keep=tmp_path / "file"))
+    with pytest.raises(ValueError, match="retries='2' must be a whole number"):
+        Workers(retries="2")  # type: ignore[arg-type]
+
+
 OWN = """
 import hybridctl as hc
+import pack.inner
 from helper import drag
 
 GAIN = {"a": 1.0}
+
+class Slow:
+    def __init__(self, c):
+        self.c = c
+
+    def __call__(self, x):
+        return self.c * x
+
+SLOW = Slow(0.3)
 
 class Rig(hc.Pendulum):
     factor = 2.0
 
     def ode(self, t, x, u):
         inner = lambda v: 3.0 * v
-        return inner(super().ode(t, x, u)) * self.factor * GAIN["a"] + drag(x)
+        return inner(super().ode(t, x, u)) * self.factor * GAIN["a"] + drag(
+            pack.inner.lean(x)
+        ) + SLOW(x)
 
 def falls(t, x, u):
     return x[::-1] + {1.0, 2.0, 3.0}.pop() * 0
 """
 HELPER = "def drag(x):\n    return 0.1 * x\n"
+INNER = "def lean(x):\n    return 0.5 * x\n"
 TELL = """
 import own
 import hybridctl as hc
@@ -246,12 +272,13 @@ print(key_of(own.Rig()), key_of(made))
 """
 
 
-def keys_of_own(folder, monkeypatch, own=OWN, helper=HELPER):
+def keys_of_own(folder, monkeypatch, own=OWN, helper=HELPER, inner=INNER):
     """Keys of a plant of the user's, and of one made of a function."""
-    folder.mkdir()
+    (folder / "pack").mkdir(parents=True)
     (folder / "own.py").write_text(own, encoding="utf-8")
     (folder / "helper.py").write_text(helper, encoding="utf-8")
-    for name in ("own", "helper"):
+    (folder / "pack" / "inner.py").write_text(inner, encoding="utf-8")
+    for name in ("own", "helper", "pack", "pack.inner"):
         sys.modules.pop(name, None)
     told = []
     with monkeypatch.context() as patch:
@@ -268,13 +295,16 @@ def test_what_is_kept_is_of_the_code_that_users_have_now(tmp_path, monkeypatch):
         {"own": OWN.replace("factor = 2.0", "factor = 4.0")},
         {"own": OWN.replace('"a": 1.0', '"a": 5.0')},
         {"helper": HELPER.replace("0.1", "0.7")},
+        {"inner": INNER.replace("0.5", "0.8")},
+        {"own": OWN.replace("Slow(0.3)", "Slow(0.4)")},
+        {"own": OWN.replace("self.c * x", "self.c + x")},
     )
     told = [
         keys_of_own(tmp_path / str(i), monkeypatch, **change)
         for i, change in enumerate(changes)
     ]
     rigs, functions = zip(*told, strict=True)
-    assert rigs[0] == rigs[1] and len(set(rigs)) == 5
+    assert rigs[0] == rigs[1] and len(set(rigs)) == 8
     assert len(set(functions)) == 2 and functions[2] != functions[0]
     paths = os.pathsep.join((str(tmp_path / "0"), str(ROOT)))
     done = subprocess.run(
@@ -502,7 +532,28 @@ def test_a_search_finds_settings_and_gives_up_the_worse(monkeypatch):
     assert str(found[0]).startswith(f"30 settings, {len(given_up)} given up")
 
 
-@pytest.mark.parametrize("space", [{}, {"entropy_cost": (2.0, 1.0)}, {"hidden": []}])
+def test_a_training_that_was_interrupted_has_no_score(monkeypatch, tmp_path):
+    hc.search  # noqa: B018
+    stopped, space = SimpleNamespace(stopped="interrupted"), {"steps": (1000, 2000)}
+    module = sys.modules["hybridctl.contests.search"]
+    monkeypatch.setattr(module, "train", lambda *args, **options: stopped)
+    known = {"progress": False, "keep": tmp_path}
+    with pytest.raises(KeyboardInterrupt):
+        hc.search(TASK, 1.0 * hc.Slot(1), space, 2, **known)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="those that on= names theirs: Workers"):
+        hc.search(TASK, 1.0 * hc.Slot(1), space, 2, on=Workers(), **known)
+    with pytest.raises(ValueError, match="steps: given, and searched for; leave out"):
+        hc.search(TASK, 1.0 * hc.Slot(1), space, 2, steps=1000, **known)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {}, {"entropy_cost": (2.0, 1.0)}, {"entropy_cost": (1, "b")}, {"hidden": []},
+        ["hidden"],
+    ],
+)  # fmt: skip
 def test_a_space_without_a_range_is_refused(space):
     with pytest.raises(ValueError, match=r"range|expected"):
         hc.search(TASK, 1.0 * hc.Slot(1), space, 4)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ from rich.console import Console
 from scipy import stats
 
 import hybridctl as hc
+import hybridctl.learn
 from hybridctl import cli, suites
 from hybridctl.cli.suite import suite_of
 from hybridctl.contests.ranking import Met, contest, eligible, verdict
@@ -140,6 +142,14 @@ def test_the_page_asks_for_nothing_films_included(found, tmp_path):
     assert browse(page, tmp_path / "profile") == []
 
 
+def test_a_training_that_was_interrupted_is_not_over(tmp_path, monkeypatch):
+    job, stopped = trainings(tiny())[0], SimpleNamespace(stopped="interrupted")
+    monkeypatch.setattr(hybridctl.learn, "train", lambda *args, **options: stopped)
+    with pytest.raises(KeyboardInterrupt):
+        job.run(tmp_path)
+    assert not job.done(Shelf(tmp_path))
+
+
 def test_a_damaged_file_is_named(found, tmp_path):
     shelf = Shelf(tmp_path)
     job = scorings(tiny())[0]
@@ -161,8 +171,20 @@ def test_keys_know_what_counts():
         key_of(task, {"steps": 1}, 1),
     ]
     assert len({base, *others}) == 5
+    with jax.enable_x64(True):
+        assert key_of(task, {"steps": 1}, 0) != base
     with pytest.raises(ValueError, match="give a name to a function"):
         key_of(lambda: 0)
+
+
+def test_one_episode_is_enough_only_where_all_are_the_same():
+    task = hc.tasks.get("swingup")
+    anywhere = hc.tasks.Box.around(np.zeros(4), 1.0)
+    mostly = hc.tasks.Either(task.start, anywhere, 0.99)
+    late = dataclasses.replace(task.loop, jitter=0.1)
+    assert suites.Entry("T1", task).one_start
+    for change in ({"start": mostly}, {"loop": late}):
+        assert not suites.Entry("T1", dataclasses.replace(task, **change)).one_start
 
 
 def test_the_cartpole_suite_has_the_tasks_b1_to_b8_with_those_names():
@@ -184,6 +206,8 @@ def test_the_cartpole_suite_has_the_tasks_b1_to_b8_with_those_names():
     [
         ({"against": "nobody"}, "column"),
         ({"n": 0}, "n=0"),
+        ({"n": 1.5}, "n=1.5 must be a whole number"),
+        ({"seed": -1}, "seed=-1 must be a whole number"),
         (
             {"against": "half", "columns": {"half": HALF}},
             "does not stand on near",
@@ -254,9 +278,10 @@ def test_a_job_that_fails_is_named(tmp_path):
         def step(self, state, tick):
             raise RuntimeError("no way")
 
-    suite = tiny(seeds=1).only(("near",), ("lqr",)).plus({"broken": Broken()})
-    with pytest.raises(Exception, match="no way"):
+    suite = tiny(seeds=1).plus({"broken": Broken()})
+    with pytest.raises(ValueError, match=r"^score broken on near: .*no way"):
         suites.run(suite, tmp_path, jobs=1, progress=False)
+    assert not list(tmp_path.iterdir())  # nothing was trained
 
 
 # ------------------------------------------------------------------------ statistics

@@ -64,8 +64,13 @@ def test_places_of_a_composed_controller():
     assert setter(lqr, ("K[0,1]",))[1] == {"K[0,1]": float(lqr.K[0, 1])}
     with pytest.raises(ValueError, match=r"no place k here; there are"):
         setter(lqr, ("k",))
+    for name in ("K[0,4]", "K[0,1,2]"):
+        with pytest.raises(ValueError, match=r"outside of an array of shape \(1, 4\)"):
+            setter(lqr, (name,))
     with pytest.raises(ValueError, match=r"K is no single number; name an entry"):
         setter(lqr, ("K",))
+    with pytest.raises(ValueError, match="1 is no name of a place; give a text"):
+        setter(lqr, (1,))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"limit names \d+ places; be more exact"):
         setter(machine, ("limit",))
 
@@ -116,6 +121,8 @@ def test_bad_requests():
         ),
         ({"objective": lambda s: s.cost[:1]}, r"shape \(1,\) for 2 episodes"),
         ({"parameters": ["p"]}, "parameters is a list; expected a dict"),
+        ({"parameters": {"p": "ab"}}, r"p=ab: expected \(low, high\)"),
+        ({"parameters": {"p": {}}}, r"p={}: expected \(low, high\)"),
     ],
 )
 def test_what_is_no_request_gets_a_sentence(options, message):

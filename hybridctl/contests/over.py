@@ -10,12 +10,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import count, finite, one_of, require, seeds
+from hybridctl.checks import count, finite, is_number, one_of, require, seeds
 from hybridctl.contests.parameters import scaled
 from hybridctl.contests.table import check_named, write_json
 from hybridctl.controllers import Controller
 from hybridctl.controllers.controller import check_again
 from hybridctl.describe import Shown, plain_data
+from hybridctl.plants import Plant
 from hybridctl.scale.workers import On, Workers
 from hybridctl.tasks import Scores, Task
 from hybridctl.tasks.evaluate import check_pair, episode_keys, evaluate_tasks
@@ -192,17 +193,30 @@ def _axes(task: Task, values: Mapping[str, Any]) -> dict[str, tuple[float, ...]]
         len(values) in (1, 2),
         f"give one or two parameters to go over, got {len(values)}: m_p=[0.1, 0.2]",
     )
-    drawn = () if task.vary is None else task.vary.names
     for name, row in values.items():
         ok = np.ndim(row) == 1 and len(row) > 0
         require(ok, f"{name}={row}: expected a row of values, as in [0.1, 0.2]")
         finite(name, row)
         require(
-            name.split(".")[-1] not in drawn,
+            not _is_drawn(task, name),
             f"{name} is drawn anew for every episode of {task.name!r}; give the task "
             "vary=None",
         )
     return {name: tuple(float(v) for v in row) for name, row in values.items()}
+
+
+def _is_drawn(task: Task, name: str) -> bool:
+    """Whether every episode draws a parameter anew, so that it does not stay NaN."""
+    if task.vary is None:
+        return False
+    plant = scaled(task, [name])[0]({name: np.nan}).plant
+    least: Any = np.zeros(len(task.vary.names))
+    return _lost(task.vary.at(least, plant)) < _lost(plant)
+
+
+def _lost(plant: Plant) -> int:
+    leaves = [leaf for leaf in jax.tree.leaves(plant) if is_number(leaf)]
+    return sum(int(np.isnan(leaf).sum()) for leaf in leaves)
 
 
 def _tasks(task: Task, axes: Mapping[str, Any]) -> tuple[Task, dict[str, float]]:

@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hybridctl.checks import count, fail, one_of, require
 from hybridctl.checks import seeds as check_seed
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
+from hybridctl.kinds import check_kind
 from hybridctl.learn import Config, train
 from hybridctl.progress import Bars
 from hybridctl.scale.workers import On, Workers
@@ -136,10 +138,18 @@ def search(
     count("budget", budget)
     count("seeds", seeds)
     check_seed(seed)
+    check_kind("space", space, Mapping[str, Any])
     for name in (*space, *settings):
         one_of("setting", name, KNOWN)
+    twice = ", ".join(sorted({*space} & {*settings}))
+    require(not twice, f"{twice}: given, and searched for; leave out one of the two")
     require(bool(space), "nothing to search for; give a setting a range")
     study, axes = _study(seed), {name: _axis(name, v) for name, v in space.items()}
+    require(
+        keep is None or not isinstance(on, Workers),
+        "keep= is a folder of Workers that search makes; give those that on= names "
+        "theirs: Workers(..., keep=...)",
+    )
     team = on if isinstance(on, Workers) else Workers(on, keep=keep)
     firsts, numbers = range(0, budget, BATCH), range(seed, seed + seeds)
     shared = task, template, settings
@@ -188,9 +198,11 @@ def _settings(trial: Any, space: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
 
 
 def _score_of(shared: tuple, part: tuple[dict[str, Any], int]) -> dict[str, NDArray]:
-    """Validation score of one training."""
+    """Validation score of one training; one that was interrupted has none."""
     (task, template, settings), (own, seed) = shared, part
     run = train(task, template, seed=seed, progress=False, **{**settings, **own})
+    if run.stopped == "interrupted":
+        raise KeyboardInterrupt
     return {"score": np.asarray(run.score)}
 
 
@@ -235,11 +247,12 @@ def _axis(name: str, given: Any) -> Any:
 
     if isinstance(given, list) and given:
         return axes.CategoricalDistribution([str(choice) for choice in given])
-    ok = isinstance(given, tuple) and len(given) == 2 and given[0] < given[1]
+    ok = isinstance(given, tuple) and len(given) == 2
+    ok = ok and all(isinstance(v, Real) for v in given) and given[0] < given[1]
     require(ok, f"{name}={given}: expected (low, high), low < high, or a list")
     low, high = given
-    if isinstance(low, int) and isinstance(high, int):
-        return axes.IntDistribution(low, high, log=low > 0)
+    if isinstance(low, Integral) and isinstance(high, Integral):
+        return axes.IntDistribution(int(low), int(high), log=low > 0)
     return axes.FloatDistribution(float(low), float(high), log=low > 0)
 
 

@@ -74,7 +74,7 @@ class Sums(NamedTuple):
             np.array(len(s.cost)), np.sum(flags, axis=1), np.array(means),
             np.array(squares), np.max(s.peak_x),
             np.bincount(ticks, minlength=task.steps + 1),
-            np.bincount(_bins(s.cost, float(task.failure_cost)), minlength=BINS),
+            np.bincount(_bins(s.cost, unit_of(task)), minlength=BINS),
             s.cost[order], first + order,
         )  # fmt: skip
 
@@ -124,7 +124,7 @@ class Sums(NamedTuple):
 
         Args:
             q: share of the episodes.
-            unit: J that a failed episode is charged.
+            unit: of J; see `unit_of`.
 
         Source: C. Masson, J. E. Rim, H. K. Lee, "DDSketch", VLDB (2019).
         """
@@ -135,6 +135,11 @@ class Sums(NamedTuple):
         n = int(self.n)
         error = math.sqrt(float(self.squares[i]) / (n - 1) / n)
         return student_interval(float(self.means[i]), error, n - 1).interval
+
+
+def unit_of(task: Task) -> float:
+    """J that bins are shares of: what a failed episode is charged, if that is any."""
+    return abs(float(task.failure_cost)) or 1.0
 
 
 def sum_up(

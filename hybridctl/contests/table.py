@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from hybridctl import files
-from hybridctl.checks import fail, one_of, require, share
+from hybridctl.checks import count, fail, one_of, require, share
 from hybridctl.contests.columns import legend, lines, rates
 from hybridctl.contests.ranking import paired
 from hybridctl.contests.statistics import crossed_mean, rate
-from hybridctl.contests.sums import Sums
+from hybridctl.contests.sums import Sums, unit_of
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.describe.numbers import (
@@ -144,7 +144,8 @@ class Table(Shown):
             order = self.sums[name].worst
         else:
             order = np.argsort(-self.scores[name].cost, kind="stable")
-        require(0 < k <= len(order), f"k={k} must be in 1 … {len(order)}")
+        count("k", k)
+        require(k <= len(order), f"k={k} must be in 1 … {len(order)}")
         return [self.episode(name, int(i)) for i in order[:k]]
 
     def quantile(self, name: str, q: float) -> float:
@@ -157,7 +158,7 @@ class Table(Shown):
         one_of("controller", name, self.controllers)
         share("q", q)
         if self.sums is not None:
-            return self.sums[name].cost_quantile(q, float(self.task.failure_cost))
+            return self.sums[name].cost_quantile(q, unit_of(self.task))
         cost = self.scores[name].cost
         return float(np.quantile(cost, q, method="inverted_cdf"))
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridctl.checks import count, fail, plain, require, seeds
-from hybridctl.contests.parameters import setter
+from hybridctl.contests.parameters import ends_of, setter
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.kinds import check_kind
@@ -246,14 +246,9 @@ class Range:
 
 
 def _range(name: str, given: Any, own: float | None) -> Range:
-    row = np.asarray(given, np.float64)
-    ok = row.shape in ((2,), (3,)) and bool(np.isfinite(row).all() and row[0] < row[1])
-    require(
-        ok, f"{name}={given}: expected (low, high) or (low, high, start), low < high"
-    )
-    low, high = float(row[0]), float(row[1])
+    low, high, *asked = ends_of(name, given, "start")
     middle = float(np.sqrt(low * high)) if low > 0 else (low + high) / 2
-    start = float(row[2]) if len(row) == 3 else own if own is not None else middle
+    start = asked[0] if asked else own if own is not None else middle
     if not low <= start <= high:
         fail(f"{name} starts at {start:g}, outside of {low:g} to {high:g}")
     return Range(low, high, start)

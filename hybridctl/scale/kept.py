@@ -39,7 +39,7 @@ class Kept:
         from safetensors.numpy import save
 
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path.parent)
         files.write(path, save(rows))
 
     def _path(self, key: str) -> Path:

@@ -19,8 +19,9 @@ LENGTH = 16  # hexadecimal digits
 def key_of(*parts: Any) -> str:
     """A hash of tasks, controllers, settings and numbers, the same in every process.
 
-    Versions of hybridctl and JAX, and the kind of device, belong to it, and the code of
-    functions and classes that are the user's own, with what they name of their module.
+    Versions of hybridctl and JAX, the kind of device and float64 belong to it, and the
+    code of functions and classes that are the user's own, with what they name of their
+    module.
 
     Args:
         *parts: numbers, strings, arrays, dataclasses, and tuples and dicts of them.
@@ -35,7 +36,8 @@ def key_of(*parts: Any) -> str:
         >>> key_of(1, "a") == key_of(1, "a"), key_of(1, "a") == key_of("1", "a")
         (True, False)
     """
-    basis = (__version__, jax.__version__, jax.default_backend())
+    wide: Any = ("float64",) if jax.config.jax_enable_x64 else ()  # type: ignore
+    basis = (__version__, jax.__version__, jax.default_backend(), *wide)
     sums = hashlib.sha256()
     for line in _lines((basis, parts), ".", {}):
         sums.update(line)

@@ -88,16 +88,21 @@ def _code(code: Any, known: Mapping[str, Any], seen: dict) -> Iterator[bytes]:
         else:
             yield from _value(constant, seen)
     for name in code.co_names:
-        value = known.get(name)
-        if isinstance(value, types.ModuleType) and _of_user(value.__name__):
-            for inner in code.co_names:
-                yield from _value(vars(value).get(inner), seen)
-        elif name in known:
-            yield from _value(value, seen)
+        if name in known:
+            yield from _named(known[name], set(code.co_names) - {name}, seen)
+
+
+def _named(value: Any, names: set[str], seen: dict) -> Iterator[bytes]:
+    """What a name stands for; of a module of the user's what is named of it."""
+    if not (isinstance(value, types.ModuleType) and _of_user(value.__name__)):
+        yield from _value(value, seen)
+        return
+    for name in sorted(names & vars(value).keys()):
+        yield from _named(vars(value)[name], names - {name}, seen)
 
 
 def _value(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
-    """What a name stands for; of objects that are no data only the kind."""
+    """What a name stands for; of what packages make, such as a lock, only the kind."""
     yield type(value).__qualname__.encode()
     if isinstance(value, PLAIN):
         yield repr(value).encode()
@@ -112,13 +117,14 @@ def _value(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
 
 
 def _is_made(value: Any) -> bool:
-    """Whether something is made of other values."""
-    kinds = (set, frozenset, Mapping, tuple, list, *AROUND)
-    return isinstance(value, kinds) or dataclasses.is_dataclass(value)
+    """Whether something is made of other values; a user's own object is."""
+    kinds = (set, frozenset, Mapping, tuple, list, types.SimpleNamespace, *AROUND)
+    own = _of_user(type(value).__module__) and hasattr(value, "__dict__")
+    return isinstance(value, kinds) or dataclasses.is_dataclass(value) or own
 
 
 def _made(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
-    """What others are made of: containers, dataclasses, decorated functions."""
+    """What others are made of: containers, objects, decorated functions."""
     if isinstance(value, (set, frozenset)):
         yield repr(sorted(map(repr, value))).encode()
         return
@@ -130,7 +136,13 @@ def _made(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
         parts = [getattr(value, name, None) for name in INNER]
     else:
         yield from code_of(type(value), seen)
-        names = [field.name for field in dataclasses.fields(value)]
-        parts = [getattr(value, name, None) for name in names]
+        parts = [getattr(value, name, None) for name in _places(value)]
     for part in parts:
         yield from _value(part, seen)
+
+
+def _places(value: Any) -> list[str]:
+    """Names of what an object keeps."""
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    return sorted(vars(value))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hybridctl.checks import require
+from hybridctl.checks import place
 from hybridctl.progress import Bars
 from hybridctl.scale.dispatch import Dispatch
 from hybridctl.scale.engines import executor_of
@@ -47,8 +47,7 @@ class Workers:
         retries: int = RETRIES,
         progress: bool = True,
     ):
-        require(retries >= 0, f"retries={retries} must not be negative; give 0 or more")
-        self.on, self.retries, self.progress = on, retries, progress
+        self.on, self.retries, self.progress = on, place("retries", retries), progress
         self._kept = None if keep is None else Kept(keep)
         self._depth = 0
         self._executor, self._ours = None, False

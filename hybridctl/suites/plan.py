@@ -7,14 +7,14 @@ from typing import Any, Literal
 import numpy as np
 
 from hybridctl import strategies, tasks
-from hybridctl.checks import fail, one_of, require
+from hybridctl.checks import count, fail, one_of, require
+from hybridctl.checks import seeds as check_seed
+from hybridctl.contests.falsify.perturbation import box_of
 from hybridctl.controllers import Controller
 from hybridctl.controllers.learned import is_learned
 from hybridctl.tasks import Box, Task
-from hybridctl.tasks.evaluate import start_of
 
 Kind = Literal["reference", "template", "given"]
-STARTS = 4  # episodes that are looked at to see whether all are the same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +34,13 @@ class Entry:
 
     @property
     def one_start(self) -> bool:
-        """Whether all episodes are the same."""
-        loop = self.task.loop
-        if self.task.vary is not None or loop.sensor is not None or loop.disturbance:
+        """Whether all episodes are the same, as far as the start tells."""
+        if self.task.vary is not None or self.task.loop.random:
             return False
-        starts = [np.asarray(start_of(self.task, 0, i).x) for i in range(STARTS)]
-        return bool(np.ptp(np.stack(starts), axis=0).max() == 0)
+        try:
+            return np.array_equal(*box_of(self.task.start))
+        except ValueError:  # it does not tell
+            return False
 
 
 def _anywhere(task: Task) -> bool:
@@ -111,10 +112,14 @@ class Suite:
 
     def __post_init__(self):
         one_of("column", self.against, self.columns)
-        require(self.n > 0 and self.seeds > 0, f"n={self.n} and seeds={self.seeds}")
+        count("n", self.n)
+        count("seeds", self.seeds)
+        check_seed(self.seed)
         for title, entry in self.entries.items():
             one_of(f"entry that {title!r} is like", entry.like or title, self.entries)
         for name, column in self.columns.items():
+            if column.episodes is not None:
+                count(f"episodes of {name!r}", column.episodes)
             teacher = column.teacher or name
             one_of(f"teacher of {name!r}", teacher, self.columns)
             require(

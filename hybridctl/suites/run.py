@@ -7,13 +7,14 @@ from typing import Any
 import jax
 
 from hybridctl.cache import cores
-from hybridctl.checks import fail, require
+from hybridctl.checks import count, fail
 from hybridctl.progress import Bar, Bars
 from hybridctl.scale.workers import On, Workers
 from hybridctl.suites.plan import Suite
 from hybridctl.suites.result import Result
 from hybridctl.suites.shelf import Shelf
-from hybridctl.suites.work import scorings, trainings
+from hybridctl.suites.work import Scoring, scorings, trainings
+from hybridctl.tasks.evaluate import check_pair
 
 FRESH = 8  # jobs after which a process forgets its programs: they fill its memory
 _done = itertools.count(1)  # jobs of this process
@@ -51,12 +52,13 @@ def run(
     if not isinstance(suite, Suite):
         fail(f"expected a Suite, got {type(suite).__name__}; see hc.suites.get")
     jobs = cores() if jobs is None else jobs
-    require(jobs > 0, f"jobs={jobs} processes; give at least 1")
+    count("jobs", jobs)
     shelf = Shelf(folder)
-    trained = trainings(suite)
+    trained, scored = trainings(suite), scorings(suite)
+    _check_given(suite, scored)
     alone = [job for job in trained if not job.teacher]
     taught = [job for job in trained if job.teacher]
-    phases = [alone, taught, scorings(suite)]
+    phases = [alone, taught, scored]
     missing = [[job for job in phase if not job.done(shelf)] for phase in phases]
     few = jobs == 1 or all(len(phase) < 2 for phase in missing)
     team = Workers.of(on if on is not None else None if few else jobs)
@@ -66,11 +68,22 @@ def run(
         if progress and left < total:
             bars.say(f"{total - left} of {total} trainings and scorings are kept")
         for phase in missing:
-            _work(team, phase, shelf.folder, bar)
+            _work(team, phase, str(shelf.folder), bar)
     return Result(suite, shelf)
 
 
-def _work(team: Workers, todo: list, folder: Path, bar: Bar) -> None:
+def _check_given(suite: Suite, scored: list[Scoring]) -> None:
+    """Refuse a controller that does not fit a task, before anything is trained."""
+    for job in scored:
+        if suite.columns[job.name].kind != "given":
+            continue
+        try:
+            check_pair(job.task, job.controller)
+        except ValueError as error:
+            raise ValueError(f"{job}: {error}") from error
+
+
+def _work(team: Workers, todo: list, folder: str, bar: Bar) -> None:
     """Do jobs, telling the bar after each."""
     left = list(todo)
 
@@ -90,7 +103,7 @@ def _name_next(bar: Bar, left: list) -> None:
     bar.name(f"{left[0]}{more}" if left else "")
 
 
-def _do(folder: Path, job: Any) -> None:
+def _do(folder: str, job: Any) -> None:
     """One job, in whatever process."""
     job.run(folder)
     if next(_done) % FRESH == 0:

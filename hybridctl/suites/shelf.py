@@ -63,7 +63,7 @@ class Shelf:
             if value is not None
         }
         path = self._scores(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path.parent)
         files.write(path, save(rows, {"facts": json.dumps(dict(facts))}))
 
     def scores(self, key: str) -> tuple[Scores, dict[str, Any]]:

@@ -56,14 +56,20 @@ class Training:
         """Whether it is over."""
         return shelf.trained(self.key).begun
 
-    def run(self, folder: Path) -> None:
-        """Train, and keep the run."""
+    def run(self, folder: str | Path) -> None:
+        """Train, and keep the run.
+
+        Raises:
+            KeyboardInterrupt: the training was interrupted, so it is not over.
+        """
         from hybridctl.learn import train
 
         shelf, settings = Shelf(folder), dict(self.settings)
         if self.teacher:
             settings["teacher"] = _value_of(shelf.run(self.teacher))
         run = train(self.task, self.template, seed=self.seed, **settings)
+        if run.stopped == "interrupted":
+            raise KeyboardInterrupt
         shelf.keep_run(self.key, run)
 
 
@@ -114,7 +120,7 @@ class Scoring:
         """Whether it is over."""
         return shelf.has_scores(self.key)
 
-    def run(self, folder: Path) -> None:
+    def run(self, folder: str | Path) -> None:
         """Score, and keep the scores."""
         shelf = Shelf(folder)
         controllers = self.controllers(shelf)

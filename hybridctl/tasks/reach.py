@@ -56,7 +56,7 @@ def reach(
         Q: state weights [n_x]; 10 for an angle and 1 for any other state by default.
         R: input weights [n_u]; 10 / limit² by default, 0.1 where there is no limit.
         loop: 20 ms, or the period of a discrete plant, and inputs clipped at the
-            plant's limits, by default.
+            plant's limits where every input has one, by default.
         failure: what ends an episode; by default a state further from the target than
             its limit is from 0.
         settled: where it succeeds; by default angles within 0.05 and every other

@@ -13,6 +13,7 @@ from hybridctl.contests.falsify.perturbation import perturbed
 from hybridctl.contests.table import write_json
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
+from hybridctl.kinds import check_fields
 from hybridctl.loop import Trace
 from hybridctl.tasks import Task
 from hybridctl.tasks.evaluate import check_pair, play
@@ -98,10 +99,13 @@ class Counterexample(Shown):
         try:
             given = json.loads(Path(path).read_text(encoding="utf-8"))
             numbers = {n: math.nan for n in NUMBERS if given.get(n, 0) is None}
-            return Counterexample(**given | numbers | {"key": tuple(given["key"])})
+            first, second = given["key"]
+            found = Counterexample(**given | numbers | {"key": (first, second)})
+            check_fields(found)
+            return found
         except OSError as error:
             fail(f"cannot read {path}: {error.strerror}")
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             fail(f"{path} holds no counterexample; give what to_json wrote")
 
     def __str__(self) -> str:

@@ -9,12 +9,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridctl.checks import fail, is_number, require
-from hybridctl.contests.parameters import setter
+from hybridctl.checks import fail, is_number, number, require
+from hybridctl.contests.parameters import ends_of, setter
 from hybridctl.controllers.controller import check_again
 from hybridctl.loop import Actuator, Disturbance, Loop
 from hybridctl.plants.scales import own_second
-from hybridctl.tasks import Box, Curriculum, Either, Start, Task
+from hybridctl.tasks import Beside, Box, Curriculum, Either, Start, Task
 
 PUSH_AT, PUSH_LASTS = 1.0, 0.1  # own seconds, where the task has no push of its own
 SPREAD = 0.2  # of a parameter, where the task does not say
@@ -46,15 +46,9 @@ class Axis:
 
 def axis(kind: str, name: str, given: Any, nominal: float | None = None) -> Axis:
     """An axis from (low, high), (low, high, nominal), or one number for ± that."""
-    row = np.atleast_1d(np.asarray(given, np.float64))
-    row = np.array([-row[0], row[0]]) if len(row) == 1 else row
-    ok = len(row) in (2, 3) and bool(np.isfinite(row).all() and row[0] < row[1])
-    require(
-        ok, f"{name}={given}: expected (low, high) or (low, high, nominal), low < high"
-    )
-    low, high = float(row[0]), float(row[1])
+    low, high, *asked = ends_of(name, given, "nominal", both=True)
     middle = (low + high) / 2 if nominal is None else nominal
-    at = float(row[2]) if len(row) == 3 else middle
+    at = asked[0] if asked else middle
     require(
         low <= at <= high, f"{name}: nominal {at:g} is not within {low:g} to {high:g}"
     )
@@ -84,6 +78,9 @@ def box_of(start: Start) -> tuple[NDArray, NDArray]:
     if isinstance(start, Either):
         lows, highs = zip(box_of(start.a), box_of(start.b), strict=True)
         return np.minimum(*lows), np.maximum(*highs)
+    if isinstance(start, Beside):
+        lows, highs = zip(box_of(start.a), box_of(start.b), strict=True)
+        return np.concatenate(lows), np.concatenate(highs)
     if not isinstance(start, Box):
         fail(
             f"{type(start).__name__} does not tell where episodes start; give "
@@ -94,7 +91,7 @@ def box_of(start: Start) -> tuple[NDArray, NDArray]:
 
 def nominal_start(task: Task, axes: Sequence[Axis]) -> dict[str, float]:
     """The start of no perturbation: the middle of the box, or what the axes say."""
-    if isinstance(task.start, Box | Either | Curriculum):
+    if isinstance(task.start, Beside | Box | Either | Curriculum):
         low, high = box_of(task.start)
         middle = (low + high) / 2
     else:
@@ -113,7 +110,7 @@ def plant_axes(task: Task, given: Mapping[str, Any] | float | None) -> list[Axis
         own = setter(task.plant, vary.names)[1]
         rows = zip(vary.names, np.asarray(vary.low), np.asarray(vary.high), strict=True)
         return [axis("plant", n, (a, b, np.clip(own[n], a, b))) for n, a, b in rows]
-    share = SPREAD if given is None else float(given)
+    share = SPREAD if given is None else number("plant", given)
     require(0 <= share < 1, f"plant={share} must be a share from 0 to 1, or a range")
     own = {n: v for n, v in parameters(task.plant).items() if v and share}
     ends = {n: sorted(((1 - share) * v, (1 + share) * v)) for n, v in own.items()}
@@ -164,9 +161,10 @@ def push_axes(task: Task, given: Any) -> list[Axis]:
 
 def impulse_of(push: Disturbance | None) -> float | None:
     """Impulse [N s] of a task's own push; None where there is none, or several."""
-    if push is None or push.force is None or np.size(push.force) != 1:
+    if push is None or push.force is None:
         return None
-    return float(np.ravel(push.force)[0] * np.asarray(push.duration))
+    impulse = np.ravel(np.asarray(push.force) * np.asarray(push.duration))
+    return float(impulse[0]) if len(impulse) == 1 else None
 
 
 def perturbed(
@@ -204,7 +202,7 @@ def _loop(task: Task, push: Any, delay: int | None) -> Loop:
         second = own_second(task.plant)
         usual = Disturbance(0.0, PUSH_AT * second, PUSH_LASTS * second)
         own = loop.disturbance or usual
-        force = np.asarray(push, np.float64) / np.asarray(own.duration)
+        force = np.divide.outer(np.asarray(push, np.float64), own.duration)
         pushes = dataclasses.replace(own, force=force, random_size=False)
         loop = dataclasses.replace(loop, disturbance=pushes)
     if delay is not None and delay != delay_of(loop):

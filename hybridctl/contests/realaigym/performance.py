@@ -13,6 +13,7 @@ from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.loop import Actuator, Loop, Trace, simulate
 from hybridctl.plants import CartPole
+from hybridctl.tasks.cartpole import cartpole
 
 HEIGHT = 0.9  # of the tip, in lengths of the pole, from which the pole is up
 SECONDS = 10.0  # of an episode, as in the original
@@ -143,12 +144,12 @@ def realaigym(
         >>> scores.success, 0 < scores.v2 < scores.v1 < 1
         (True, True)
     """
-    plant = plant or CartPole()
+    plant = cartpole("swingup", plant)
     limit = plant.limits["force"] if limit is None else limit
     loop = Loop(dt, actuator=Actuator(limit=limit))
     start = plant.hanging().x
     trace = simulate(plant, controller, start, seconds, loop=loop)
-    return scores_of(trace, limit=limit)
+    return scores_of(trace, track=plant.limits["x"], limit=limit)
 
 
 def scores_of(

@@ -11,12 +11,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from hybridctl.checks import one_of, require, seeds
+from hybridctl.checks import one_of, positive, require, seeds
 from hybridctl.contests.realaigym.imperfect import Part, loops, nominal, parts
 from hybridctl.controllers import Controller
 from hybridctl.describe import Shown, plain_data
 from hybridctl.plants import CartPole
 from hybridctl.scale.workers import On, Workers
+from hybridctl.tasks.cartpole import cartpole
 from hybridctl.tasks.evaluate import check_pair, episode_keys, evaluate_tasks
 
 PARTS = (
@@ -141,7 +142,8 @@ def robustness(
     for name in only:
         one_of("part", name, PARTS)
     seeds(seed)
-    plant = plant or CartPole()
+    positive("dt", dt)
+    plant = cartpole("swingup", plant)
     limit = plant.limits["force"] if limit is None else limit
     known, task = parts(plant, limit, dt, seed), nominal(plant, limit, dt)
     check_pair(task, controller)

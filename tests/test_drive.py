@@ -209,6 +209,7 @@ def test_a_full_disk_lets_no_rig_fall():
 
 def test_a_disk_that_takes_a_part_of_a_row_is_told(tmp_path):
     record = Recorder(tmp_path / "log.csv", Heading([], [], 1))
+    assert record._file is not None
     record._file.close()
     short = lambda data: len(data) - 1  # noqa: E731
     almost: Any = SimpleNamespace(name="log.csv", write=short, close=lambda: None)

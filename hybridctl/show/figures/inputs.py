@@ -101,7 +101,8 @@ def spans(
         f"low={low.tolist()} and high={high.tolist()} must be two numbers each, low "
         "below high",
     )
-    return tuple(low.tolist()), tuple(high.tolist())
+    (a, b), (c, d) = low.tolist(), high.tolist()
+    return (a, b), (c, d)
 
 
 def in_mode(controller: Controller, mode: str | None) -> Controller:

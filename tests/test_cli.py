@@ -150,6 +150,8 @@ def test_train_compare_and_report(tmp_path, capsys):
         (["design", "--R", "-1"], "R"),
         (["design", "--Q", "1", "1", "1", "nan"], "finite"),
         (["compare", "--n", "0"], "n=0 must be a whole number"),
+        (["compare", "--quick"], "--quick is of a suite; add --suite cartpole, or"),
+        (["report", "--decisions", "9"], "--steps is of a suite; add --suite"),
         (["compare", "--on", "cloud"], "on='cloud'; expected None, a number of proc"),
         (["train", "--on", "local:2"], "on= shares the seeds of a training; give see"),
     ],

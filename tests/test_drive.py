@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from test_cli import refused, run
 
 import hybridctl as hc
 from hybridctl.deploy.c_library import compiler
-from hybridctl.deploy.realtime.rows import Quantiles
+from hybridctl.deploy.realtime.rows import Heading, Quantiles, Recorder, Row
 
 SAFE, DT = 0.25, 0.005
 LEAD = hc.PID(2.0, 1.0, 0.0, dt=DT)
@@ -205,6 +207,18 @@ def test_a_full_disk_lets_no_rig_fall():
     assert error is None and log["u0"][-1] == bench.given[-1] == SAFE
 
 
+def test_a_disk_that_takes_a_part_of_a_row_is_told(tmp_path):
+    record = Recorder(tmp_path / "log.csv", Heading([], [], 1))
+    assert record._file is not None
+    record._file.close()
+    short = lambda data: len(data) - 1  # noqa: E731
+    almost: Any = SimpleNamespace(name="log.csv", write=short, close=lambda: None)
+    record._file = almost
+    record(Row(0.0, 0.0, np.zeros(1), np.zeros(1)))
+    with pytest.warns(UserWarning, match=r"log.csv is not whole: only a part of a row"):
+        record.close()
+
+
 def test_what_a_controller_of_one_s_own_calls_as_it_likes_is_left_alone():
     class Own:
         dt, y, u, on_missing = "fast", np.zeros(3), np.zeros(1), 7
@@ -343,8 +357,13 @@ def test_what_does_not_fit_is_no_successor():
     assert repr(pilot) == f"Swap({pilot.pilot!r})"
     with pytest.raises(ValueError, match=r"the new pilot has dt=0.01, this one has"):
         pilot.swap(hc.embed(hc.PID(1.0, 0.0, 0.0, dt=0.01), 0.01))
+    leaving, coming = pilot.pilot, pilot.pilot.copy()
     with pytest.raises(ValueError, match="runs already"):
-        pilot.swap(pilot.pilot)
+        pilot.swap(leaving)
+    pilot.swap(coming)
+    for running in (leaving, coming):  # a second call in a period would move it twice
+        with pytest.raises(ValueError, match="runs already"):
+            pilot.swap(running)
     with pytest.raises(ValueError, match="is of pilots, not of"):
         hc.Swap(lambda y: y)
     with pytest.raises(AttributeError, match="nothing"):

@@ -121,6 +121,8 @@ def test_memory_goes_over_from_python_to_c():
     partial = {k: v for k, v in here.state_dict().items() if "age" not in k}
     with pytest.raises(ValueError, match=r"has no memory\..*age"):
         there.load_state_dict(partial)
+    with pytest.raises(ValueError, match="has no tick; give all of it"):
+        there.load_state_dict({"controller": here.state_dict()["controller"]})
 
 
 @pytest.mark.parametrize("kind", ["python", pytest.param("float", marks=needs_cc)])
@@ -260,6 +262,83 @@ def test_a_division_by_zero_is_what_it_is_in_jax():
     assert pilot([-0.5, 0.0, 4.0]) == [1.0]
 
 
+def test_a_plain_number_of_python_divides_by_zero_too():
+    """Counters, what is taken out of an array, and the time are no floats of NumPy."""
+
+    class Over(hc.Controller):
+        def init(self, tick):
+            return jnp.int32(0)
+
+        def step(self, n, tick):
+            y = tick.y[0]
+            wide = jnp.sin(y * jnp.arange(100.0)) @ jnp.ones(100)
+            zeros = [n, wide, jnp.maximum(y, 0.0), tick.t, n == 1]
+            odd = (y / y).astype(jnp.int32)  # 0 of NaN
+            return n + 1, jnp.stack([*(jnp.exp(-1.0 / v) for v in zeros), odd])
+
+    pilot = hc.embed(Over(), zoo.DT)
+    assert pilot([0.0]).tolist() == [0.0] * 6
+    np.testing.assert_allclose(pilot([1.0])[[0, 2, 4, 5]], [*np.exp([-1.0] * 3), 1.0])
+
+
+@pytest.mark.parametrize("kind", ["python", pytest.param("c", marks=needs_cc)])
+def test_names_and_edges_are_those_of_the_controller(kind):
+    """Names that differ in size alone or are ours; loops and sums of nothing; edges."""
+
+    class Odd(hc.Controller):
+        K: np.ndarray
+        k: np.ndarray
+        round: np.ndarray
+
+        def init(self, tick):
+            return {"long": tick.y[0], "new": jnp.zeros(())}
+
+        def step(self, state, tick):
+            y, far = tick.y, jnp.int32(7 * tick.y[0])
+            u = [
+                self.K @ y[:2] - self.k @ y[:2],
+                jnp.round(y[0] / self.round) * self.round,
+                jax.lax.fori_loop(0, 0, lambda i, x: 2 * x, y[0]),
+                jnp.zeros(3).at[far].set(5.0, mode="clip").sum(),
+                jnp.zeros(3).at[far].set(5.0).sum(),
+                jax.lax.clamp(y[0] + 1, y[0], y[0] - 1),
+                jnp.sum(y[:0]),
+                jnp.clip(state["long"] + state["new"], -1e300, 1e300),
+                jnp.pad(jnp.arange(70.0) * y[0], 1, constant_values=y[0])[71],
+                *jax.vmap(self.doubled)(y[:2]),
+            ]
+            return state, jnp.stack(u)
+
+        def doubled(self, x):
+            return jax.lax.while_loop(lambda x: x < 9, lambda x: 2 * x, x)
+
+    odd = Odd(np.array([2.0, 3.0]), np.array([10.0, 20.0]), np.array(0.5))
+    pilot = hc.embed(odd, zoo.DT, language=kind, real="float")
+    u = [-27.0, 1.0, 1.25, 5.0, 0.0, 0.25, 0.0, 1.25, 1.25, 10.0, 16.0]
+    np.testing.assert_allclose(pilot([1.25, 1.0]), u, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["python", pytest.param("c", marks=needs_cc)])
+def test_a_large_memory_moves_to_another_place(kind):
+    """The old one goes elsewhere, as a whole and in part, while it is written anew."""
+
+    class Ring(hc.Controller):
+        def init(self, tick):
+            rows = {name: jnp.zeros(70) for name in ("b", "ring", "was")}
+            return rows | {"a": jnp.ones(70), "tail": jnp.zeros(())}
+
+        def step(self, state, tick):
+            ring = state["ring"]
+            new = jnp.concatenate([ring[1:], tick.y[:1]])
+            after = {"ring": new, "was": ring, "tail": ring[-1]}
+            u = [state["tail"], ring[-1], state["was"][-1], state["b"][0]]
+            return after | {"a": state["a"], "b": state["a"]}, jnp.stack(u)
+
+    pilot = hc.embed(Ring(), zoo.DT, language=kind)
+    rows = [pilot([k + 1.0]).tolist() for k in range(4)]
+    assert rows == [[0, 0, 0, 0], [0, 1, 0, 1], [1, 2, 1, 1], [2, 3, 2, 1]]
+
+
 @needs_cc
 def test_sums_of_any_length_are_whole_in_c():
     table = np.random.default_rng(3).normal(size=200)
@@ -297,6 +376,8 @@ def _own(step):
             "'pure_callback' in .*Own.step calls back into Python",
         ),
         (lambda y: jnp.abs(jnp.fft.fft(y))[:1], "complex128 numbers; use real"),
+        (lambda y: jnp.uint32(y[:1]) * jnp.uint32(7) * 1.0, "gives uint32 numbers"),
+        (lambda y: y[:1].astype(jnp.float16) * 1.0, "gives float16 numbers; use real"),
         (lambda y: y if y[0] > 0 else -y, "does not run: TracerBoolConversionError"),
         (lambda y: y[0], r"its output has shape \(\), expected \[n_u\]"),
     ],

@@ -140,7 +140,7 @@ def test_a_missing_package_and_a_kind_of_number_get_a_sentence(tmp_path, monkeyp
 
 
 def test_plain_operations_give_the_same():
-    """A switch of four, a backward scan, truth values and a loop."""
+    """A switch of four, a backward scan, truth values, a loop and a batch of loops."""
 
     def odd(n, x):
         def turn(c, row):
@@ -150,8 +150,9 @@ def test_plain_operations_give_the_same():
         cases = [lambda v, i=i: v * (i + 1) - i for i in range(4)]
         v = jax.lax.switch(n, cases, rows + last)
         flag = jnp.where(v > 0.1, x > 0, v < -0.3)
-        late = jax.lax.while_loop(lambda c: c < 5, lambda c: c * 1.5 + 0.1, last)
-        return v, flag, jnp.searchsorted(jnp.linspace(-1.0, 1.0, 5), v), late
+        grown = lambda c: jax.lax.while_loop(lambda c: c < 5, lambda c: c + 1.1, c)  # noqa: E731
+        late = grown(last), jax.vmap(grown)(x)
+        return v, flag, jnp.searchsorted(jnp.linspace(-1.0, 1.0, 5), v), *late
 
     x = np.random.default_rng(0).normal(size=6)
     closed = jax.make_jaxpr(odd)(1, x)

@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +20,10 @@ from hybridctl.show import (
     settling_curve,
     training_curve,
 )
+from hybridctl.show.figures.forest import forest
+from hybridctl.show.figures.heat import label_of
+from hybridctl.show.figures.inputs import spans
+from hybridctl.show.film.encode import durations
 from hybridctl.show.lines import along, fold, thin, unwind
 from hybridctl.show.report import provenance
 from hybridctl.show.report.findings import Findings
@@ -420,3 +425,40 @@ def test_a_run_that_keeps_its_base_says_so():
     assert "Not shown to be better than its template with empty Slots" in told
     told = provenance.story(trained(2, Interval(3.0, 1.0, 5.0)))
     assert "kept the policy of 2,000" in told and "Better than its template" in told
+
+
+def test_what_lies_beyond_the_axis_of_a_suite_is_marked_at_its_edge():
+    sure = {"value": 1.0, "low": 1.0, "high": 1.0}
+    shares = {"machine": 1.0, "good": 0.25, "fair": 0.7, "bad": 193.6}
+    rows = {
+        name: {"share": dict.fromkeys(sure, share), "success": sure, "to_bound": None}
+        for name, share in shares.items()
+    }
+    suite = SimpleNamespace(entries={"a": None}, columns=shares, against="machine")
+    result: Any = SimpleNamespace(suite=suite, rows={"a": rows})
+    axis = forest(result, looks_of(shares)).axes[0]
+    marks = {m for line in axis.lines if (m := line.get_marker()) not in ("None", "")}
+    assert {"<", ">"} < marks
+    axis.figure.canvas.draw()
+    ticks = [t.get_text() for t in axis.get_xticklabels()]
+    assert (ticks[0], ticks[-1]) == ("≤ 0.3", "≥ 4")
+
+
+def test_units_of_parameters_are_those_that_their_own_plant_tells():
+    moved = dataclasses.replace(TASK, loop=hc.Loop(0.02, actuator=hc.Actuator()))
+    names = ["L", "m_p", "g", "actuator.lag", "nothing"]
+    told = [label_of(name, moved) for name in names]
+    assert told == ["L [m]", "m_p [kg]", "g [m/s²]", "actuator.lag [s]", "nothing"]
+
+
+def test_a_plane_ends_where_it_is_told():
+    states = ("theta", "dtheta")
+    low, high = spans(TASK.target, states, [2.0, -1.0], None)
+    assert (low, high) == ((2.0, -1.0), (2 * np.pi, 3.0))
+    for wrong in ([3.0], 3.0, [2.0, 4.0], [np.nan, 0.0]):
+        with pytest.raises(ValueError, match="must be two numbers each, low below"):
+            spans(TASK.target, states, wrong, None)
+
+
+def test_frames_of_an_animated_png_last_as_long_as_the_trace():
+    assert sum(durations(600, 60.0, step=1)) == 10_000

@@ -1,10 +1,11 @@
 """`hybridctl compare` and `report`: tables on disk first, then on the screen."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from hybridctl import deploy, show, tasks
+from hybridctl.checks import require
 from hybridctl.cli import options
 from hybridctl.cli.shared import console, controller_of, labels_of, saved, typed
 from hybridctl.contests.compare import compare
@@ -15,6 +16,16 @@ from hybridctl.tasks import Task
 
 USUAL = ("lqr", "machine")
 TASKS = ("balance", "swingup", "global")
+OF_A_SUITE = ("quick", "steps", "jobs")
+
+
+def check_no_suite(given: Collection[str]) -> None:
+    """Refuse options that say nothing where no suite is run."""
+    for name in OF_A_SUITE:
+        require(
+            name not in given,
+            f"--{name} is of a suite; add --suite cartpole, or leave it out",
+        )
 
 
 def compare_and_keep(

@@ -7,7 +7,7 @@ import numpy as np
 
 from hybridctl import deploy, files, tasks
 from hybridctl.cli import options
-from hybridctl.cli.comparing import compare_on_tasks, report
+from hybridctl.cli.comparing import check_no_suite, compare_on_tasks, report
 from hybridctl.cli.demo import demo
 from hybridctl.cli.drive import drive
 from hybridctl.cli.identify import identify
@@ -42,6 +42,8 @@ def run(command: Any, given: frozenset[str] = frozenset()) -> None:
         return _LISTS[type(command)](command)
     if isinstance(command, options.Train):
         return train(command, given)
+    if isinstance(command, options.Compare) and command.suite is None:
+        check_no_suite(given)
     one_file = options.Export | options.Render | options.Live | options.Drive
     is_file = isinstance(command, one_file)
     check_writable(command.out.parent if is_file else command.out)

@@ -69,9 +69,12 @@ def _equation(
         )
     if name not in RULES:
         _refuse(callers)
-    odd = [v for v in eqn.outvars if kind_of(v.aval.dtype) not in (FLOAT, INT, BOOL)]
+    odd = [v.aval.dtype for v in eqn.outvars if not _is_plain(v.aval.dtype, name)]
     if odd:
-        fail(f"{_named(callers)} gives {odd[0].aval.dtype} numbers; use real numbers")
+        fail(
+            f"{_named(callers)} gives {odd[0]} numbers; use real numbers of 32 or 64 "
+            "bits, or whole ones with a sign"
+        )
     try:
         return RULES[name](block, ins, eqn)
     except NotImplementedError as error:
@@ -79,6 +82,13 @@ def _equation(
             f"{_named(callers)} {error} cannot be embedded or exported; write that "
             "part with other operations, or without it"
         )
+
+
+def _is_plain(dtype: Any, name: str) -> bool:
+    """Whether what a primitive gives is neither rounded coarsely, nor made to wrap."""
+    kind, size = kind_of(dtype), np.dtype(dtype).itemsize
+    wraps = np.dtype(dtype).kind == "u" and name in ("mul", "integer_pow")
+    return kind == BOOL or (kind in (FLOAT, INT) and size >= 4 and not wraps)
 
 
 def _refuse(callers: tuple) -> None:

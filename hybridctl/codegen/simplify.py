@@ -97,11 +97,17 @@ def _scan(ins: list[Any], params: Any) -> list[Any]:
 def _while(ins: list[Any], params: Any) -> list[Any]:
     n, m = params["cond_nconsts"], params["body_nconsts"]
     for_test, for_body, start = ins[:n], ins[n : n + m], ins[n + m :]
-    return lax.while_loop(
-        lambda carry: plain(params["cond_jaxpr"], *for_test, *carry)[0],
-        lambda carry: plain(params["body_jaxpr"], *for_body, *carry),
-        start,
-    )
+
+    def going(carry: Any) -> Any:
+        return plain(params["cond_jaxpr"], *for_test, *carry)[0]
+
+    def body(carry: Any) -> list[Any]:
+        tests, new = going(carry), plain(params["body_jaxpr"], *for_body, *carry)
+        thin = lambda a: lax.expand_dims(tests, range(tests.ndim, a.ndim))  # noqa: E731
+        pairs = zip(new, carry, strict=True)
+        return [jnp.where(thin(a), a, b) for a, b in pairs] if tests.ndim else new
+
+    return lax.while_loop(lambda carry: jnp.any(going(carry)), body, start)
 
 
 def _unstack(ins: list[Any], params: Any) -> list[Any]:

@@ -250,10 +250,10 @@ def _axis(name: str, given: Any) -> Any:
     ok = isinstance(given, tuple) and len(given) == 2
     ok = ok and all(isinstance(v, Real) for v in given) and given[0] < given[1]
     require(ok, f"{name}={given}: expected (low, high), low < high, or a list")
-    low, high = given
-    if isinstance(low, Integral) and isinstance(high, Integral):
+    low, high = map(float, given)
+    if all(isinstance(v, Integral) for v in given):
         return axes.IntDistribution(int(low), int(high), log=low > 0)
-    return axes.FloatDistribution(float(low), float(high), log=low > 0)
+    return axes.FloatDistribution(low, high, log=low > 0)
 
 
 def _short(value: Any) -> str:

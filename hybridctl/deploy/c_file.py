@@ -8,14 +8,23 @@ from hybridctl.codegen.writers.c import WHOLE, CWriter
 from hybridctl.codegen.writers.writer import Names
 from hybridctl.deploy.program import Part, Program
 
+WORDS = (
+    *"auto bool break case char const continue default do double else enum".split(),
+    *"extern float for goto if inline int long register restrict return short".split(),
+    *"signed sizeof static struct switch typedef union unsigned void volatile".split(),
+    "while",
+)
+CPP = (  # which reads the header, too
+    *"and asm bitand bitor catch class compl delete explicit export false".split(),
+    *"friend mutable namespace new not nullptr operator or private protected".split(),
+    *"public template this throw true try typeid typename using virtual xor".split(),
+)
 TAKEN = (
     c_tanh.NAME,
+    *WORDS,
     *("s", "t", "y", "r", "u", "k", "missed", "held"),
-    *"double else enum extern float for goto if inline int long register".split(),
-    *"restrict return short signed sizeof static struct switch typedef".split(),
-    *"union unsigned void volatile while llabs sin cos tan exp log pow sqrt".split(),
+    *"llabs sin cos tan exp log pow sqrt fmin fmax".split(),
     *("NAN", "INFINITY", "isfinite", "gamma", "y0", "y1", "yn", "j0", "j1", "jn"),
-    *"auto break case char const continue default do".split(),
 )
 ARRAY = re.compile(r"\s*(?:const )?(double|float|int|long long) \w+\[(\d+)\]")
 HEADER = """\
@@ -105,7 +114,8 @@ class CFile:
         self.program, self.name, self.real = program, name, real
         self.names = Names(TAKEN)
         self.writer = CWriter(self.names, real)
-        fields = Names(("k", "begun", "applied", "asked", "missed", "held"))
+        own = ("k", "begun", "applied", "asked", "missed", "held")
+        fields = Names((*WORDS, *CPP, *own))
         self.fields = [fields.new(leaf.name) for leaf in program.memory]
         self.lazy = program.start is None
         self._body = self._step()
@@ -144,9 +154,9 @@ class CFile:
 
     @property
     def stack(self) -> int:
-        """Bytes of the arrays in `step`, at most: compilers let some share a place."""
+        """Bytes of the arrays in a period, at most: some may share a place."""
         size = {"double": 8, "float": 4, "int": 4, WHOLE: 8}
-        found = (ARRAY.match(line) for line in self._body)
+        found = (ARRAY.match(line) for line in [*self._body, *self._begin])
         return sum(size[at[1]] * int(at[2]) for at in found if at)
 
     def _signature(self) -> str:
@@ -238,17 +248,21 @@ class CFile:
                 self.writer.line(f"const {kind} {name} = {place};")
 
     def _store(self, part: Part, texts: list[str]) -> None:
-        """The new memory; nothing is read from the old one any more."""
-        writer, places = self.writer, self._places()
-        arrays = [v for v in part.after if v.op == "input" and v.is_array]
-        for value in arrays:  # one that moves to another place is copied first
-            if part.memory.index(value) != part.after.index(value):
-                raise NotImplementedError("a large memory that only changes its place")
-        for value, place, text in zip(part.after, places, texts, strict=True):
-            if value.is_array and value not in arrays:
-                writer.store(place, value)
-            elif not value.is_array and text != place:
+        """The new memory: numbers first, as they may be those of an old array."""
+        writer = self.writer
+        rows = list(zip(part.after, self._places(), texts, strict=True))
+        for value, place, text in rows:
+            if not value.is_array and text != place:
                 writer.line(f"{place} = {text};")
+        moved = [row for row in rows if row[0].is_array and row[2] != row[1]]
+        for value, _, text in moved:
+            if value.op == "input":  # it may be overwritten before it is read
+                name = writer.names.new("old")
+                writer.declare(value.kind, name, value.size)
+                writer.over(value.size, name, lambda i, t=text: f"{t}[{i}]")
+                writer.known(value, name)
+        for value, place, _ in moved:
+            writer.store(place, value)
 
     def _first(self) -> list[str]:
         writer, part = self.writer, self.program.begin

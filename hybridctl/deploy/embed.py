@@ -224,11 +224,13 @@ class Pilot:
             str(state.get("controller")) == self._hash,
             "this memory is another controller's; give one of the same controller",
         )
-        self._k = int(state["tick"])
-        if self._k == 0 and not any(name.startswith("memory") for name in state):
+        require("tick" in state, "the memory has no tick; give all of it")
+        k = int(state["tick"])
+        if k == 0 and not any(name.startswith("memory") for name in state):
             self._engine.init(None, None)
         else:
-            self._engine.write(state, self._k)
+            self._engine.write(state, k)
+        self._k = k
 
     def _row(self, y: Any) -> NDArray:
         y, n_y = self._numbers("y", y), self._sizes.n_y

@@ -199,7 +199,7 @@ def _facts(made: Program, found: Parity | str) -> dict[str, str]:
     return {
         "hybridctl": __version__,
         "controller": type(made.controller).__name__,
-        "dt": f"{made.dt:g}",
+        "dt": f"{made.dt}",
         **rows,
         **({"modes": ", ".join(made.modes)} if made.modes else {}),
         "on_missing": made.on_missing,

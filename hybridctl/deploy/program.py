@@ -244,7 +244,7 @@ def _constants(controller: Controller, leaves: list[Any]) -> list[Operand]:
         for path, leaf in zip(named, leaves, strict=True)
     ]
     first = {key: keys.index(key) for key in keys}
-    names = shortest([named[i] for i in first.values()])
+    names = shortest([list(map(str.upper, named[i])) for i in first.values()])
     made = {
         key: known(leaves[i], name.upper())
         for (key, i), name in zip(first.items(), names, strict=True)

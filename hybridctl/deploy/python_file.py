@@ -15,14 +15,16 @@ from hybridctl.deploy.program import Part, Program
 
 TAKEN = (
     "np", "init", "step", "applied", "_step", "_begin", "_rare", "_hold", "_late",
-    "fmod", "isfinite", "DT", "Y", "U", "MODES", "MODE", "state", "t", "y", "r", "u",
-    "abs", "int", "float", "zip", "range", "sum", "all", "map", "dict", "missed", *MATH,
+    "_whole", "fmod", "isfinite", "DT", "Y", "U", "MODES", "MODE", "state", "t", "y",
+    "r", "u", "abs", "int", "float", "zip", "range", "sum", "all", "map", "dict",
+    "missed", *MATH,
 )  # fmt: skip
 
 RARE = '''
 def _rare(function, *arguments):
     """A period that divides by zero or overflows, by the rules of IEEE 754."""
-    other = {{**globals(), {names}}}
+    other = {{**globals(), "float": np.float64, "int": _whole}}
+    other |= {{{names}}}
     with np.errstate(all="ignore"):
         wide = [_each(np.float64, a) for a in arguments]
         out = type(step)(function.__code__, other)(*wide)
@@ -30,10 +32,15 @@ def _rare(function, *arguments):
 
 
 def _each(kind, values):
-    """Every float of a row as another kind of float."""
+    """Every float of a row as another kind of float; or one number."""
     if not isinstance(values, (tuple, list)):
-        return values
+        return kind(values)
     return tuple(kind(v) if isinstance(v, float) else v for v in values)
+
+
+def _whole(value):
+    """A whole number of 32 bits, the nearest one; 0 of NaN."""
+    return int(min(max(value, -(2.0**31)), 2.0**31 - 1)) if value == value else 0
 '''
 
 STEP = '''
@@ -102,7 +109,8 @@ def python_text(program: Program, header: str = "") -> str:
     begin = _begin(writer, program)
     init = _init(writer, program)
     imports = sorted(writer.imports)
-    pairs = ", ".join(f'"{n}": np.{NUMPY.get(n, n)}' for n in imports if n != "fmod")
+    header = header.replace("\\", "\\\\").replace('"', "'")
+    pairs = (f'"{n}": np.{NUMPY.get(n, n)}' for n in imports)
     parts = [
         f'"""{header}"""\n' if header else "",
         f"from math import {', '.join(imports)}\n" if imports else "",
@@ -113,7 +121,7 @@ def python_text(program: Program, header: str = "") -> str:
         STEP.format(**_words(program)),
         _applied(program),
         guard_text(program),
-        RARE.format(names=pairs),
+        RARE.format(names=", ".join(pairs)),
         begin,
         step,
     ]
@@ -135,8 +143,9 @@ def _facts(program: Program) -> str:
 def _known(writer: PythonWriter) -> list[str]:
     """Numbers and tables of the controller, an array a line."""
     rows: dict[str, list[tuple[str, Value]]] = {}
-    for wanted, pair in writer.constants.items():
-        rows.setdefault(re.sub(r"(_\d+)*$", "", wanted), []).append(pair)
+    for name, value in writer.constants.values():
+        base = re.sub(r"(_\d+)*$", "", value.name)
+        rows.setdefault(base, []).append((name, value))
     out = []
     for row in rows.values():
         left = ", ".join(name for name, _ in row)

@@ -58,7 +58,8 @@ class Swap:
         """
         not_negative("over", over)
         _checked(new)
-        require(new is not self.pilot, "this pilot runs already; give another one")
+        running = [*_pilots(self._runs), *(pilot for pilot, _ in self._coming)]
+        require(new not in running, "this pilot runs already; give another one")
         for what in SAME:
             ours, theirs = getattr(self.pilot, what), getattr(new, what)
             if ours != theirs:
@@ -90,7 +91,7 @@ class _Blend:
     """One that leaves, which may be a blend itself, and one that comes."""
 
     def __init__(self, old: "Pilot | _Blend", new: Pilot, periods: int):
-        self._old, self.new, self._periods, self._k = old, new, periods, 0
+        self.old, self.new, self._periods, self._k = old, new, periods, 0
 
     @property
     def over(self) -> bool:
@@ -100,14 +101,19 @@ class _Blend:
     def __call__(self, y: Any, r: Any) -> NDArray:
         w = self._k / self._periods if self._periods else 1.0
         self._k += 1
-        u = (1.0 - w) * self._old(y, r) + w * self.new(y, r)
+        u = (1.0 - w) * self.old(y, r) + w * self.new(y, r)
         self.applied(u)  # neither asked for it
         return u
 
     def applied(self, u: NDArray) -> None:
         """Tell both."""
-        self._old.applied(u)
+        self.old.applied(u)
         self.new.applied(u)
+
+
+def _pilots(runs: "Pilot | _Blend") -> list[Pilot]:
+    """All that run."""
+    return [*_pilots(runs.old), runs.new] if isinstance(runs, _Blend) else [runs]
 
 
 def _checked(pilot: Any) -> Pilot:

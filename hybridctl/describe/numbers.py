@@ -10,8 +10,8 @@ def tabular(value: float) -> str:
     """For a column: whole from 1000 on, three digits, few decimals below 1.
 
     Example:
-        >>> tabular(1834.2), tabular(13.24), tabular(0.04)
-        ('1834', '13.2', '0.040')
+        >>> tabular(1834.2), tabular(999.7), tabular(13.24), tabular(0.04)
+        ('1834', '1000', '13.2', '0.040')
     """
     return _tabular(value, "", ".3f")
 
@@ -28,7 +28,7 @@ def signed(value: float) -> str:
 
 def _tabular(value: float, sign: str, small: str) -> str:
     size = abs(value)
-    digits = ".0f" if size >= 1000 else small if 0 < size < 1 else ".3g"
+    digits = ".0f" if size >= 999.5 else small if 0 < size < 1 else ".3g"
     return format(value, sign + digits)
 
 
@@ -36,11 +36,11 @@ def spoken(value: float, digits: int = 3, sign: bool = False) -> str:
     """For a sentence: no exponent up to a million, true minus and plus signs.
 
     Example:
-        >>> spoken(1834.2), spoken(-0.0041236), spoken(13.24, sign=True)
-        ('1830', '−0.00412', '+13.2')
+        >>> spoken(1834.2), spoken(-0.0041236), spoken(13.24, sign=True), spoken(999.7)
+        ('1830', '−0.00412', '+13.2', '1000')
     """
     size = abs(value)
-    plain = 0 < size and 10**digits <= size < 1e6
+    plain = 10**digits - 0.5 <= size < 1e6
     step = 10 ** max(len(f"{size:.0f}") - digits, 0) if plain else 1
     text = f"{round(value / step) * step}" if plain else f"{value:.{digits}g}"
     return f"+{text}" if sign and value > 0 else text.replace("-", "−")

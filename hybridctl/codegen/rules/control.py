@@ -1,5 +1,6 @@
 """Rules for branches and loops."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,9 @@ from hybridctl.codegen.operands import (
     MANY,
     Operand,
     boxed,
+    each,
     is_array,
+    known,
     numbers,
     one,
     whole,
@@ -72,9 +75,9 @@ def _out(branch: If, cases: list[Value], kind: str, shape: tuple[int, ...]) -> V
     if all(c is cases[0] for c in cases):
         return cases[0]
     args = (branch.index, *cases)
-    for known in branch.outs:
-        if known.args == args:
-            return known
+    for same in branch.outs:
+        if same.args == args:
+            return same
     out = Value("out", args, kind, shape, branch)
     branch.outs.append(out)
     return out
@@ -108,6 +111,9 @@ def scan(block: Block, run: Run, ins: list[Operand], eqn: Any) -> list[Operand]:
     n_const, n_carry = scan_counts(p)
     consts, start = ins[:n_const], ins[n_const : n_const + n_carry]
     rows = ins[n_const + n_carry :]
+    if p["length"] == 0:
+        empty = (known(np.zeros(v.aval.shape)) for v in eqn.outvars[n_carry:])
+        return [*start, *empty]
     if p["length"] <= UNROLLED:
         return _unrolled(block, run, p, consts, start, rows)
     body = Block(block, loops=True)
@@ -175,7 +181,7 @@ def _made(block: Block, loop: Loop, row: Operand, length: int) -> Value:
 
 
 def repeat(block: Block, run: Run, ins: list[Operand], eqn: Any) -> list[Operand]:
-    """A loop for as long as a test holds."""
+    """A loop for as long as a test holds, or any of a batch; the others stay."""
     p = eqn.params
     n_test, n_body = p["cond_nconsts"], p["body_nconsts"]
     for_test, for_body = ins[:n_test], ins[n_test : n_test + n_body]
@@ -186,14 +192,26 @@ def repeat(block: Block, run: Run, ins: list[Operand], eqn: Any) -> list[Operand
     avals = p["body_jaxpr"].jaxpr.invars[n_body:]
     pairs = zip(start, avals, strict=True)
     carried = [_carried(block, before, s, v.aval, loop) for s, v in pairs]
-    loop.test = one(run(before, p["cond_jaxpr"], [*for_test, *carried])[0])
+    tests = run(before, p["cond_jaxpr"], [*for_test, *carried])[0]
+    either = lambda a, b: before.scalar("or", a, b, kind=BOOL)  # noqa: E731
+    loop.test = functools.reduce(either, numbers(tests).flat)
     outs = run(body, p["body_jaxpr"], [*for_body, *carried])
+    outs = [_where(body, tests, *pair) for pair in zip(outs, carried, strict=True)]
     for carry, after in zip(carried, outs, strict=True):
         _handed_on(body, carry, after)
     for carry in loop.carry:
         carry.args = (*carry.args, loop.test)
     block.items.append(loop)
     return [_left(block, c) for c in carried]
+
+
+def _where(body: Block, tests: Operand, new: Operand, old: Operand) -> Operand:
+    """What of a batch goes on is new; that of a single loop is."""
+    if tests.shape == ():
+        return new
+    thin = (*tests.shape, *[1] * (len(new.shape) - len(tests.shape)))
+    kind = old.kind if is_array(old) else old.flat[0].kind
+    return each(body, "select", reshaped(body, tests, thin), new, old, kind=kind)
 
 
 RULES = {"cond": cond, "scan": scan, "while": repeat}

@@ -94,7 +94,9 @@ def _rsqrt(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
 
 
 def _clamp(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
-    return [each(block, "clip", *ins, kind=out_kind(eqn))]
+    """The upper bound wins where it is below the lower one."""
+    (low, x, high), kind = ins, out_kind(eqn)
+    return [each(block, "min", high, each(block, "max", low, x, kind=kind), kind=kind)]
 
 
 def _sign(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:

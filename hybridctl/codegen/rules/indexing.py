@@ -160,7 +160,7 @@ def _chosen(
 
 
 def _scatter(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
-    """One window: `x.at[i].set(v)`; outside of the array nothing is written."""
+    """One window: `x.at[i].set(v)`; beyond the array it is lost, or moved into it."""
     x, places, new = ins
     dims = eqn.params["dimension_numbers"]
     plain = dims.scatter_dims_to_operand_dims
@@ -180,6 +180,8 @@ def _scatter(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
         kind = out_kind(eqn)
         more = each(block, "add", reshaped(block, old, window_shape), new, kind=kind)
         written = _written(block, x, more, starts)
+    if "FILL" not in str(eqn.params["mode"]):
+        return [written]
     return [_unless_outside(block, x, written, starts, window_shape, out_kind(eqn))]
 
 

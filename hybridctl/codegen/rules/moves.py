@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from hybridctl.codegen.graph import Block
-from hybridctl.codegen.operands import Operand, known, move
+from hybridctl.codegen.operands import Operand, known, move, numbers
 
 
 def _slice(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
@@ -103,7 +103,7 @@ def _pad(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
         out[place] = x
         return out
 
-    return [move(block, run, "", *ins)]
+    return [move(block, run, "", ins[0], numbers(ins[1]).reshape(1))]
 
 
 def _tile(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:

@@ -27,6 +27,9 @@ REDUCE = {
     "reduce_sum": "add", "reduce_prod": "mul", "reduce_max": "max",
     "reduce_min": "min", "reduce_and": "and", "reduce_or": "or",
 }  # fmt: skip
+EMPTY: dict[str, Any] = {
+    "add": 0, "mul": 1, "max": -np.inf, "min": np.inf, "and": True, "or": False,
+}  # fmt: skip
 CUMULATE = {"cumsum": "add", "cumprod": "mul", "cummax": "max", "cummin": "min"}
 
 
@@ -68,7 +71,7 @@ def _written_out(block: Block, a: Any, b: Any, eqn: Any, zero: Value) -> np.ndar
         parts = zip(a[n, i], b[n, :, j], strict=True)
         products = [block.scalar("mul", x, y) for x, y in parts]
         out[n, i, j] = functools.reduce(
-            lambda s, p: block.scalar("add", s, p), products
+            lambda s, p: block.scalar("add", s, p), products, zero
         )
     return out.reshape(eqn.outvars[0].aval.shape)
 
@@ -95,11 +98,13 @@ def _reduce(block: Block, ins: list[Operand], eqn: Any) -> list[Operand]:
             return [boxed(numbers(made).flat[0])]
         return [block.array("reduce", (x,), kind, shape, (op, axes), (op, axes))]
     kept = [d for d in range(x.ndim) if d not in axes]
-    rows = x.transpose([*kept, *axes]).reshape(*[x.shape[d] for d in kept], -1)
+    deep = int(np.prod([x.shape[d] for d in axes], dtype=int))
+    rows = x.transpose([*kept, *axes]).reshape(*shape, deep)
     out = np.empty(shape, object)
     for at in np.ndindex(shape):
         run = lambda a, b: block.scalar(op, a, b, kind=kind)  # noqa: E731
-        out[at] = functools.reduce(run, rows[at])
+        row = rows[at] if deep else [constant(EMPTY[op], kind)]
+        out[at] = functools.reduce(run, row)
     return [out]
 
 

@@ -84,7 +84,7 @@ class BraceWriter(Writer):
     def constant(self, value: Value) -> Text:
         """A named number of the controller, or a number."""
         if value.name:
-            return self.named(value.name, value), ATOM
+            return self.named(value), ATOM
         text = self.literal(value.info, value.kind)
         return text, 12 if text.startswith("-") else ATOM
 

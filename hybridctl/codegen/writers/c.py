@@ -72,17 +72,26 @@ class CWriter(BraceWriter):
             return f"{text(a, 5)} != 0", 3
         if value.kind == INT and a.kind == BOOL:
             return text(a, 5), 5
+        if value.kind == INT and a.kind == FLOAT:
+            return self._whole(text(a, 0)), 12
         return f"({self.types[value.kind]}){text(a, 13)}", 12
+
+    def _whole(self, text: str) -> str:
+        """The nearest whole number of 32 bits: C leaves others undefined."""
+        f = "f" if self.real == "float" else ""
+        low, high = f"-2147483648.0{f}", f"2147483647.0{f}"
+        return f"({WHOLE})fmin{f}(fmax{f}({text}, {low}), {high})"
 
 
 def literal(number: Any, kind: str, real: str) -> str:
     """A number."""
     if kind != FLOAT:
         return str(int(number))
+    if real == "float":
+        with np.errstate(over="ignore"):  # what is too large is infinite
+            number = np.float32(number)
     if math.isnan(number):
         return "NAN"
     if math.isinf(number):
         return "INFINITY" if number > 0 else "-INFINITY"
-    if real == "double":
-        return repr(float(number))
-    return f"{np.float32(number)!s}f"
+    return repr(float(number)) if real == "double" else f"{number!s}f"

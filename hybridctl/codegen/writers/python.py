@@ -23,6 +23,7 @@ class PythonWriter(Writer):
     def __init__(self, names: Names):
         super().__init__(names)
         self.imports: set[str] = set()
+        self._wide: set[Value] = set()  # of NumPy in a period by the rules of IEEE 754
 
     def line(self, text: str) -> None:
         """A line of code, broken where it is long: it is in brackets or has a call."""
@@ -33,7 +34,7 @@ class PythonWriter(Writer):
     def constant(self, value: Value) -> Text:
         """A named number of the controller, or a number."""
         if value.name:
-            return self.named(value.name, value), ATOM
+            return self.named(value), ATOM
         number = value.info
         if value.kind == FLOAT and not math.isfinite(number):
             return f'float("{number}")', ATOM
@@ -48,6 +49,8 @@ class PythonWriter(Writer):
         if value.is_array:
             return array_expression(self, value)
         op, args = value.op, value.args
+        if self._is_wide(value):
+            self._wide.add(value)
         if op in INFIX:
             return self.infix(value, *INFIX[op])
         if op in MATH or op in ("mod", "finite"):
@@ -59,7 +62,7 @@ class PythonWriter(Writer):
         if op == "abs":
             return f"abs({self.text(args[0])})", ATOM
         if op == "rint":
-            big = self.named("ROUND", Value("const", info=ROUND, name="ROUND"))
+            big = self.named(Value("const", info=ROUND, name="ROUND"))
             return f"{self.text(args[0], 10)} + {big} - {big}", 10
         if op == "quotient":
             return f"int({self.text(args[0], 11)} / {self.text(args[1], 12)})", ATOM
@@ -69,10 +72,25 @@ class PythonWriter(Writer):
         """Two arguments and a symbol between them."""
         a, b = value.args
         left = strength + (strength == 4)
-        return (
-            f"{self.text(a, left)} {symbol} {self.text(b, strength + 1)}",
-            strength,
-        )
+        right = self.text(b, strength + 1)
+        if value.op == "div" and not value.is_array and not self._divides(a, b):
+            right = f"float({self.text(b)})"
+        return f"{self.text(a, left)} {symbol} {right}", strength
+
+    def _divides(self, a: Value, b: Value) -> bool:
+        """Whether a / b is a number where b is 0: of plain floats Python refuses it."""
+        known = b.op == "const" and b.info != 0
+        return known or any(v.op == "input" or v in self._wide for v in (a, b))
+
+    def _is_wide(self, value: Value) -> bool:
+        """Whether it is a float of NumPy where what goes into the period is one."""
+        if value.kind != FLOAT or value.is_array:
+            return False
+        if value.op in MATH or value.op in ("mod", "div", "convert"):
+            return True
+        numbers = [a for a in value.args if a.kind == FLOAT]
+        some = any if value.op in ("add", "sub", "mul", "neg", "abs", "rint") else all
+        return some(a.op == "input" or a in self._wide for a in numbers)
 
     def _call(self, value: Value) -> Text:
         inside = ", ".join(self.text(a) for a in value.args)
@@ -96,14 +114,12 @@ class PythonWriter(Writer):
             return f"{low} if {x} < {low} else {high} if {x} > {high} else {x}", 0
         if op in ("max", "min"):
             return self._extreme(value), 0
-        kind = value.args[0].kind
         if value.kind == BOOL:
             return f"{self.text(value.args[0], 5)} != 0", 4
-        if kind == BOOL:
-            one, zero = ("1.0", "0.0") if value.kind == FLOAT else ("1", "0")
-            return f"{one} if {args[0]} else {zero}", 0
         if value.kind == FLOAT:
-            return f"1.0 * {self.text(value.args[0], 11)}", 11
+            return f"float({self.text(value.args[0])})", ATOM
+        if value.args[0].kind == BOOL:
+            return f"1 if {args[0]} else 0", 0
         return f"int({self.text(value.args[0])})", ATOM
 
     def _extreme(self, value: Value) -> str:

@@ -49,8 +49,6 @@ def array_expression(writer: Any, value: Value) -> Text:
         return f"{writer.text(args[0], ATOM)}[{cut}]", ATOM
     if op == "convert":
         return f"{writer.text(args[0], ATOM)}.astype({TYPES[value.kind]})", ATOM
-    if op == "clip":
-        inside = [inside[1], inside[0], inside[2]]
     name = {"quotient": "trunc_divide"}.get(op, NUMPY.get(op, op))
     return f"np.{name}({', '.join(inside)})", ATOM
 

@@ -45,7 +45,7 @@ class Writer(abc.ABC):
         self.names = names
         self.lines: list[str] = []
         self._items: dict[Value, dict[int, Value]] = {}
-        self.constants: dict[str, tuple[str, Value]] = {}
+        self.constants: dict[Any, tuple[str, Value]] = {}
         self.tables: dict[Any, tuple[str, Value]] = {}
         self.depth = 1
         self._texts: dict[Value, Text] = {}
@@ -142,11 +142,12 @@ class Writer(abc.ABC):
             self.tables[key] = name, value
         return self.tables[key][0]
 
-    def named(self, wanted: str, value: Value) -> str:
-        """Name of a number that is known."""
-        if wanted not in self.constants:
-            self.constants[wanted] = self.names.new(wanted), value
-        return self.constants[wanted][0]
+    def named(self, value: Value) -> str:
+        """Name of a number that is known; two numbers never share one."""
+        key = value.name, value.kind, repr(value.info)
+        if key not in self.constants:
+            self.constants[key] = self.names.new(value.name), value
+        return self.constants[key][0]
 
     def line(self, text: str) -> None:
         """A line of code."""

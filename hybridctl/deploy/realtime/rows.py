@@ -111,9 +111,11 @@ class Recorder:
         """At once, so that a process that is killed leaves whole rows."""
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(rows)
+        data = text.getvalue().encode()
         try:
             if self._file is not None and self.error is None:
-                self._file.write(text.getvalue().encode())
+                if (self._file.write(data) or 0) < len(data):
+                    raise OSError("only a part of a row was taken")
         except OSError as error:  # a full disk is no reason to let the rig fall
             self.error = error
 

@@ -61,10 +61,8 @@ def _draw(
         value, low, high = np.clip(bounds, LOW, HIGH)
         colour, y = looks[name]["color"], place + step
         axis.plot([low, high], [y, y], "-", color=colour, lw=1.6, solid_capstyle="butt")
-        far = value >= HIGH
-        axis.plot(
-            value, y, color=colour, **_mark(name in fair, ">" if far else shapes[name])
-        )
+        edge = ">" if value >= HIGH else "<" if value <= LOW else shapes[name]
+        axis.plot(value, y, color=colour, **_mark(name in fair, edge))
     if bound := rows[result.suite.against]["to_bound"]:
         axis.plot(1 / bound, place, zorder=0.5, **BOUND)
 
@@ -95,10 +93,11 @@ def _finish(axis: Any, titles: list[str], against: str) -> None:
     axis.tick_params(axis="y", length=0)
     axis.set_ylim(len(titles) - 0.5, -0.5)
     axis.set_xscale("log")
-    axis.set_xlim(LOW, HIGH * 1.03)
+    axis.set_xlim(LOW / 1.03, HIGH * 1.03)
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xticks([0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0, 4.0])
+    ends = {LOW: "≤ ", HIGH: "≥ "}
     axis.xaxis.set_major_formatter(
-        FuncFormatter(lambda v, _: "≥ 4" if v >= HIGH else f"{v:g}")
+        FuncFormatter(lambda v, _: f"{ends.get(v, '')}{v:g}")
     )
     axis.set_xlabel(f"J / J of {against} [–]")

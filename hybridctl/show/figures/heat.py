@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hybridctl.checks import one_of
 from hybridctl.contests.over import MEASURES, Grid
+from hybridctl.describe import units_of
 from hybridctl.describe.style import COLOURS
 from hybridctl.show.style import BOTTOM, GAP, LEFT, STYLE
 from hybridctl.tasks import Task
@@ -18,7 +19,6 @@ PANEL = 3.3  # widest panel [in]
 DARK, LIGHT = "#1a1a1a", "#ffffff"
 NOMINAL = COLOURS[1]
 NEVER = "#d9d9d9"  # of a cell without a value
-UNITS = {"m_c": "kg", "m_p": "kg", "L": "m", "g": "m/s²", "lag": "s"}
 LABELS = {"success": "{} [%]", "J": "mean J [–]", "settle": "settling, median [s]"}
 DECADES = 1000.0  # largest value of a scale of colours over its smallest
 
@@ -89,7 +89,7 @@ def _one_map(grid: Grid, rows: dict[str, NDArray], scale: Scale) -> Any:
     _ticks(axes[0].xaxis, values)
     axes[0].set_yticks(range(len(rows)), names)
     axes[0].invert_yaxis()
-    axes[0].set_xlabel(label_of(name))
+    axes[0].set_xlabel(label_of(name, grid.task))
     column = _nearest(values, grid.nominal[name])
     frame(axes[0], column, 0 if column is not None else None, len(rows))
     bar(figure, axes[0], scale)
@@ -112,10 +112,10 @@ def _maps(grid: Grid, rows: dict[str, NDArray], scale: Scale) -> Any:
         )
         frame(axis, column, line)
         if i % ACROSS == 0:
-            axis.set_ylabel(label_of(down))
+            axis.set_ylabel(label_of(down, grid.task))
         else:
             axis.tick_params(labelleft=False)
-        axis.set_xlabel(label_of(across))
+        axis.set_xlabel(label_of(across, grid.task))
     bar(figure, axes[min(ACROSS, len(axes)) - 1], scale)
     return figure
 
@@ -231,10 +231,12 @@ def _nearest(values: Sequence[float], nominal: float) -> int | None:
     return int(hits[0]) if len(hits) else None
 
 
-def label_of(name: str) -> str:
-    """A parameter with its unit, where that is known."""
-    short = name.split(".")[-1]
-    return f"{name} [{UNITS[short]}]" if short in UNITS else name
+def label_of(name: str, task: Task) -> str:
+    """A parameter with its unit, as the docstrings of plant and loop tell it."""
+    parts = task.plant, task.loop.actuator, task.loop.sensor, task.loop.disturbance
+    told = (units_of(type(part)).get(name.split(".")[-1]) for part in parts)
+    unit = next(filter(None, told), "")
+    return f"{name} [{unit}]" if unit else name
 
 
 def _short(name: str) -> str:

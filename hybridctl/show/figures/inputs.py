@@ -94,19 +94,15 @@ def spans(
     columns = [at.states.index(name) for name in states]
     centre = [float(at.x[i]) for i in columns]
     half = [np.pi if i in at.angles else 3.0 for i in columns]
-    low = (
-        tuple(c - h for c, h in zip(centre, half, strict=True)) if low is None else low
-    )
-    high = (
-        tuple(c + h for c, h in zip(centre, half, strict=True))
-        if high is None
-        else high
-    )
+    low = np.subtract(centre, half) if low is None else np.asarray(low)
+    high = np.add(centre, half) if high is None else np.asarray(high)
     require(
-        len(low) == len(high) == 2 and low[0] < high[0] and low[1] < high[1],
-        f"low={low} and high={high} must be two numbers each, low below high",
+        low.shape == high.shape == (2,) and bool((low < high).all()),
+        f"low={low.tolist()} and high={high.tolist()} must be two numbers each, low "
+        "below high",
     )
-    return low, high
+    (a, b), (c, d) = low.tolist(), high.tolist()
+    return (a, b), (c, d)
 
 
 def in_mode(controller: Controller, mode: str | None) -> Controller:

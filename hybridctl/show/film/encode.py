@@ -90,15 +90,15 @@ def gif(
     return _several(pictures, "GIF", duration=durations(len(pictures), fps))
 
 
-def durations(count: int, fps: float) -> list[int]:
-    """How long each frame is shown [ms]: in hundredths of seconds, right in sum.
+def durations(count: int, fps: float, step: int = 10) -> list[int]:
+    """How long each frame is shown [ms]: in steps of so many, right in sum.
 
     Example:
         >>> durations(4, 30.0)
         [30, 40, 30, 30]
     """
-    ends = [round(100 * i / fps) for i in range(count + 1)]
-    return [10 * (after - before) for before, after in itertools.pairwise(ends)]
+    ends = [round(1000 * i / (step * fps)) for i in range(count + 1)]
+    return [step * (after - before) for before, after in itertools.pairwise(ends)]
 
 
 def apng(frames: Iterable[np.ndarray], fps: float) -> bytes:
@@ -106,7 +106,7 @@ def apng(frames: Iterable[np.ndarray], fps: float) -> bytes:
     from PIL import Image
 
     pictures = [Image.fromarray(frame) for frame in frames]
-    return _several(pictures, "PNG", duration=1000 / fps)
+    return _several(pictures, "PNG", duration=durations(len(pictures), fps, 1))
 
 
 def _several(pictures: list[Any], kind: str, duration: Any) -> bytes:

@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const DT = DATA.dt, HAND = "you";
 const KICK = 0.1;  // a push lasts that long [s]
+const READ = 4500;  // words stay that long, and what has failed [ms]
 const BUSY = 40;  // a picture waits that long for the loop at most [ms]
 const names = DATA.controllers.map((c) => c.name);
 const settings = { p: DATA.p.slice(), noise: DATA.noisy, delay: 0, start: Object.keys(DATA.starts)[0] };
@@ -197,7 +198,7 @@ function say(words) {
     $("toast").textContent = words;
     $("toast").classList.toggle("shown", words !== "");
     clearTimeout(silence);
-    silence = setTimeout(() => $("toast").classList.remove("shown"), 4500);
+    silence = setTimeout(() => $("toast").classList.remove("shown"), READ);
 }
 
 function save() {
@@ -292,8 +293,8 @@ function frame(now) {
     const passed = Math.min((now - clock.last) / 1000, 0.1);
     clock.last = now;
     clock.frames += 1;
-    if (clock.over !== null && now - clock.over > 1600) { restart(); }
     if (clock.running) {
+        if (clock.over !== null && now - clock.over > READ) { restart(); }
         clock.left += passed * clock.slow;
         while (clock.left >= DT && performance.now() - now < BUSY) {
             period();

@@ -125,7 +125,8 @@ class Plots {
         ctx.clip();
         const front = this.data.controllers.find((c) => c.name === view.front);
         if (front) { front.shown = view.colours[front.name]; }
-        if (front?.set) { ctx.drawImage(this.shade(front), box.left, box.top, box.width, box.height); }
+        const [a, b] = this.data.phase.span;  // of the set
+        if (front?.set) { ctx.drawImage(this.shade(front), x(-a), y(b), x(a) - x(-a), y(-b) - y(b)); }
         ctx.strokeStyle = colours.line;
         ctx.lineWidth = 1;
         segment(ctx, x(0), box.top, x(0), box.top + box.height);
@@ -192,5 +193,5 @@ function text(ctx, words, x, y, colour, align = "left") {
 
 function short(v) {
     const size = Math.abs(v);
-    return size >= 100 ? v.toFixed(0) : size >= 10 ? v.toFixed(0) : size >= 1 ? v.toFixed(1) : v.toPrecision(1);
+    return size >= 10 ? v.toFixed(0) : size >= 1 ? v.toFixed(1) : `${Number(v.toPrecision(2))}`;
 }

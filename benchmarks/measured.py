@@ -315,7 +315,7 @@ def tutorial() -> tuple[str, ...]:
     rows = []
     for name, told in names.items():
         run = found[name]
-        compiled = found[name.replace("long", "first")]["compile"]
+        compiled = found[name.replace("long", "first")]["compiled"]
         train = run["compile"] + run["train"] - compiled
         seconds = [f"{part:.1f}" for part in (compiled, train, run["eval"])]
         rows.append((told, f"{run['steps']:,}", *seconds, f"{run['length']:.0f}"))

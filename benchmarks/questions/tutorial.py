@@ -5,9 +5,9 @@ The settings that this package grew out of (preset "seed_long": 20 million decis
 |u| <= 1 N to their end, and so does the preset that is meant for the task, until it
 reaches its target. Each in a process of its own with an empty compilation cache: the
 seconds until it is compiled, those of training and of validating, and how long 128
-episodes last that decided nothing. What a long run takes to compile, four updates of it
-tell. Writes benchmarks/results/tutorial.json, run by run; `--only` names those that are
-left.
+episodes last that decided nothing. What is compiled JAX tells itself ("compiled": its
+lowering and XLA's work), of a long run in a process that makes one update. Writes
+benchmarks/results/tutorial.json, run by run; `--only` names those that are left.
 
 On one core, about an hour: `taskset -c 0 python -m benchmarks.questions.tutorial`.
 """
@@ -25,7 +25,7 @@ from benchmarks.lib.about import about
 from benchmarks.questions.learn import process
 
 RESULT = results.path("tutorial")
-FIRST = {"steps": 655_360, "num_evals": 5}  # four updates, each validated
+FIRST = {"steps": 163_840, "num_evals": 2}  # one update
 RUNS: dict[str, tuple[str, str, dict[str, int]]] = {  # preset, engine and settings
     "preset": ("balance", "jax", {}),
     "long, jax": ("seed_long", "jax", {}),
@@ -36,14 +36,19 @@ RUNS: dict[str, tuple[str, str, dict[str, int]]] = {  # preset, engine and setti
 
 PROCESS = """
 import json, sys
-import hybridctl as hc
+import hybridctl as hc, jax
+compiling = ("jaxpr_to_mlir_module_duration", "backend_compile_duration")
+spent = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda name, s, **_: spent.append(s) if name.endswith(compiling) else None
+)
 preset, engine, settings = sys.argv[1:]
 task = hc.tasks.get("balance")
 given = {"config": preset, "engine": engine, "progress": False, **json.loads(settings)}
 run = hc.train(task, 1.0 * hc.Slot(1), seed=0, **given)
 scores = hc.evaluate(task, run.controller, n=128, seed=11)
 print(json.dumps({
-    "steps": run.steps, "stopped": run.stopped, **run.timing,
+    "steps": run.steps, "stopped": run.stopped, **run.timing, "compiled": sum(spent),
     "length": float(scores.length.mean()),
     "curve": [[row["steps"], row["length"]] for row in run.curve],
 }))

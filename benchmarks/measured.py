@@ -322,8 +322,9 @@ def tutorial() -> tuple[str, ...]:
     heads = "|decisions|compiling|training|validating|mean length"
     return (
         "The tutorial trains with 2048 environments and a value network of 5 x 256 "
-        "for 20 million decisions. Seconds on one core from an empty cache, and how "
-        "long 128 held-out episodes last, of 1000 periods:",
+        "for 20 million decisions. Seconds on one core of a machine with other work, "
+        "from an empty cache, and how long 128 held-out episodes last, of 1000 "
+        "periods:",
         table(heads.split("|"), rows),
         "From `benchmarks/questions/tutorial.py`.",
     )

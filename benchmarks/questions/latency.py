@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 import hybridctl as hc
 from benchmarks.lib import results
 from benchmarks.lib.about import about
-from hybridctl.checks import cast
+from hybridctl.checks import cast, split
 from hybridctl.controllers.fill import action_size
 from hybridctl.deploy.c_file import CFile
 from hybridctl.deploy.c_library import build, compiler
@@ -128,12 +128,12 @@ def timed(call: Callable, rows: NDArray, seconds: float) -> dict[str, float]:
 
 def jitted(made: Program) -> Callable:
     """The jitted controller, NumPy in and out, in float32."""
-    begin, step = verbs(jax.tree.structure(made.controller))
-    leaves = jax.tree.leaves(cast(made.controller))
+    leaves, rest = split(cast(made.controller))
+    begin, step = verbs(rest)
     call = jax.jit(
         lambda memory, k, y, u: step(leaves, memory, k * DT, k, y, None, u, u)
     )
-    rest = np.zeros(made.sizes.n_u, np.float32)
+    still = np.zeros(made.sizes.n_u, np.float32)
     state = {"memory": begin(leaves, *(example(made.sizes)))}
     state["memory"] = jax.tree.map(
         lambda m: np.asarray(m, np.float32 if m.dtype.kind == "f" else m.dtype),
@@ -141,7 +141,7 @@ def jitted(made: Program) -> Callable:
     )
 
     def run(y: NDArray) -> NDArray:
-        state["memory"], u = call(state["memory"], np.int32(0), y, rest)
+        state["memory"], u = call(state["memory"], np.int32(0), y, still)
         return np.asarray(u)
 
     return run

@@ -21,6 +21,15 @@ def total(parts: Sequence[Array]) -> Array:
     return functools.reduce(operator.add, parts)
 
 
+def product(a: Array, b: Array) -> Array:
+    """a @ b of small matrices, or of one and a vector, in sums.
+
+    Sums fuse into one loop under vmap, where XLA calls a dot once a lane.
+    """
+    columns = (a[:, k].reshape(-1, *[1] * (b.ndim - 1)) for k in range(len(b)))
+    return total([column * row for column, row in zip(columns, b, strict=True)])
+
+
 def seen(who: str, y: Array | Sequence[Array], places: Sequence[int]) -> list[Array]:
     """Entries of a measurement y; one that y lacks is refused, where JAX clamps.
 

@@ -10,7 +10,7 @@ from jax import Array
 
 from hybridctl.checks import as_float, count, positive, require, shape
 from hybridctl.controllers.controller import Controller, State, Tick
-from hybridctl.controllers.error import deviation, total
+from hybridctl.controllers.error import deviation, product, total
 from hybridctl.controllers.feedback import StateFeedback, within
 from hybridctl.controllers.value import Value, check_value
 from hybridctl.kinds import real_number
@@ -19,7 +19,7 @@ from hybridctl.plants.flow import fixed_step
 from hybridctl.ports import Ports, merged
 
 SWEEPS = 50  # over the inputs, where there are several
-SHARES = (1.0, 0.5, 0.2, 0.05, 0.0)  # of a step, tried side by side; 0 keeps the plan
+SHARES = (1.0, 0.5, 0.2, 0.05)  # of a step, tried side by side
 
 
 @runtime_checkable
@@ -32,14 +32,17 @@ class LeastSquares(Protocol):
 
 
 class Expansion(NamedTuple):
-    """A plan's dynamics and cost to first and second order, [H, ...] each."""
+    """Dynamics and cost along a plan, to first and second order in z = (x, u).
 
-    A: Array
-    B: Array
-    lx: Array
-    lu: Array
-    lxx: Array
-    luu: Array
+    Attributes:
+        F: slope of the next state, [H, n_x, n_x + n_u].
+        l: slope of the period's cost, [H, n_x + n_u].
+        L: its Gauss-Newton curvature, [H, n_x + n_u, n_x + n_u].
+    """
+
+    F: Array
+    l: Array  # noqa: E741
+    L: Array
 
 
 class MPC(Controller):
@@ -192,7 +195,7 @@ class MPC(Controller):
         if self.value is not None:
             return self.value.gradient(x), jnp.zeros_like(P)
         e = jnp.stack(deviation(x, self.terminal.x0, self.terminal.angles))
-        return 2 * P @ e, 2 * P
+        return product(2 * P, e), 2 * P
 
     def _rate(self, x: Array, u: Array) -> Array:
         return self.dt * total([e**2 for e in self._parts(x, u)])
@@ -213,7 +216,7 @@ class MPC(Controller):
 
         def body(now: Array, row: Any) -> Any:
             x, u, k, K = row
-            new = within(u + k + K @ (now - x), self.limit)
+            new = within(u + k + product(K, now - x), self.limit)
             after = self._ahead(now, new)
             return after, (after, new, self._rate(now, new))
 
@@ -223,31 +226,32 @@ class MPC(Controller):
 
     def _expand(self, x: Array, u: Array) -> Expansion:
         """Jacobians of the dynamics; gradient and Gauss-Newton Hessian of the cost."""
+        n = x.shape[-1]
 
-        def one(x: Array, u: Array) -> Expansion:
-            A, B = jax.jacfwd(self._ahead, (0, 1))(x, u)
-            parts = lambda x, u: jnp.stack(self._parts(x, u))  # noqa: E731
-            e, (Jx, Ju) = parts(x, u), jax.jacfwd(parts, (0, 1))(x, u)
+        def both(z: Array) -> Any:
+            e = jnp.stack(self._parts(z[:n], z[n:]))
+            return (self._ahead(z[:n], z[n:]), e), e
+
+        def one(z: Array) -> Expansion:
+            (F, J), e = jax.jacfwd(both, has_aux=True)(z)
             h = 2 * self.dt
-            return Expansion(
-                A, B, h * Jx.T @ e, h * Ju.T @ e, h * Jx.T @ Jx, h * Ju.T @ Ju
-            )
+            return Expansion(F, h * product(J.T, e), h * product(J.T, J))
 
-        return jax.vmap(one)(x, u)
+        return jax.vmap(one)(jnp.concatenate([x, u], -1))
 
     def _backward(self, plan: Expansion, end: Array, u: Array) -> tuple[Array, Array]:
         """Steps k [H, n_u] and gains K [H, n_u, n_x] from the end to the start."""
+        n = len(end)
 
         def body(after: Any, row: Any) -> Any:
-            (Vx, Vxx), (now, u) = after, row
-            Qx, Qu = now.lx + now.A.T @ Vx, now.lu + now.B.T @ Vx
-            VB = Vxx @ now.B
-            Qxx = now.lxx + now.A.T @ Vxx @ now.A
-            Quu, Qux = now.luu + now.B.T @ VB, VB.T @ now.A
-            k, K = self._bounded(Quu, Qu, Qux, u)
-            Vx = Qx + K.T @ (Quu @ k + Qu) + Qux.T @ k
-            Vxx = Qxx + K.T @ Quu @ K + K.T @ Qux + Qux.T @ K
-            return (Vx, 0.5 * (Vxx + Vxx.T)), (k, K)
+            (v, V), (now, u) = after, row
+            q = now.l + product(now.F.T, v)
+            Q = now.L + product(now.F.T, product(V, now.F))
+            k, K = self._bounded(Q[n:, n:], q[n:], Q[n:, :n], u)
+            M = jnp.concatenate([jnp.eye(n, dtype=K.dtype), K])  # z = M x
+            v = product(M.T, q + product(Q[:, n:], k))
+            V = product(M.T, product(Q, M))
+            return (v, 0.5 * (V + V.T)), (k, K)
 
         return jax.lax.scan(body, self._expand_end(end), (plan, u), reverse=True)[1]
 
@@ -263,7 +267,7 @@ class MPC(Controller):
 
         def sweep(_: Any, k: Array) -> Array:
             for i in range(self.n_u):
-                best = k[i] - (Qu[i] + Quu[i] @ k) / Quu[i, i]
+                best = k[i] - (Qu[i] + product(Quu, k)[i]) / Quu[i, i]
                 k = k.at[i].set(jnp.clip(best, low[i], high[i]))
             return k
 
@@ -272,7 +276,7 @@ class MPC(Controller):
         free = (k > low) & (k < high)
         both = free[:, None] & free[None, :]
         inverse = _inverse(jnp.where(both, Quu, jnp.eye(self.n_u)))
-        return k, -inverse @ jnp.where(free[:, None], Qux, 0.0)
+        return k, -product(inverse, jnp.where(free[:, None], Qux, 0.0))
 
 
 def _cheaper(old: Any, new: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import control
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,6 +37,29 @@ def test_mpc_is_the_lqr_where_nothing_is_limited():
     for x0 in ([0.05, np.pi + 0.02, 0, 0], [0, np.pi - 0.03, 0.1, 0]):
         tick = blank_tick(4).seeing(jnp.asarray(x0, jnp.float32))
         np.testing.assert_allclose(decide(tick), LQR.step(None, tick)[1], rtol=0.03)
+
+
+class Mixed(eqx.Module):
+    """A cost with cross terms: what is asked of the input depends on the state."""
+
+    def residuals(self, x, u):
+        e = x - jnp.asarray([0.0, np.pi, 0.0, 0.0])
+        return [e[0], 3.0 * e[1], e[2], e[3], 0.3 * u[0] + 3.0 * e[2] + 2.0 * e[3]]
+
+
+def test_mpc_knows_cross_terms_of_state_and_input():
+    """Near rest it is python-control's dlqr of the sampled problem."""
+    s, up = np.array([0.0, 0.0, 3.0, 2.0]), jnp.asarray([0.0, np.pi, 0.0, 0.0])
+    mpc = hc.MPC(PLANT, Mixed(), LQR, DT, 10.0, horizon=40, iterations=1)
+    A, B = map(np.asarray, jax.jacfwd(mpc._ahead, (0, 1))(up, jnp.zeros(1)))
+    Q, N = np.diag([1.0, 9.0, 1.0, 1.0]) + np.outer(s, s), 0.3 * s[:, None]
+    K, X, _ = control.dlqr(A, B, DT * Q, DT * np.array([[0.09]]), DT * N)
+    far = dataclasses.replace(LQR, K=0.5 * K, X=X)  # plans begin with this law
+    mpc = dataclasses.replace(mpc, terminal=far)
+    decide = jax.jit(lambda tick: mpc.step(mpc.init(tick), tick)[1])
+    for x0 in ([0.05, np.pi + 0.02, 0, 0], [0, np.pi - 0.03, 0.1, 0]):
+        tick = blank_tick(4).seeing(jnp.asarray(x0, jnp.float32))
+        np.testing.assert_allclose(decide(tick), -K @ (x0 - np.array(up)), rtol=0.01)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def total(parts: Sequence[Array]) -> Array:
 
 
 def product(a: Array, b: Array) -> Array:
-    """a @ b of small matrices, or of one and a vector, in sums.
+    """Matrix product of small a and b, where b may be a vector, in sums.
 
     Sums fuse into one loop under vmap, where XLA calls a dot once a lane.
     """

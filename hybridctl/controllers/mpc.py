@@ -267,7 +267,7 @@ class MPC(Controller):
 
         def sweep(_: Any, k: Array) -> Array:
             for i in range(self.n_u):
-                best = k[i] - (Qu[i] + product(Quu, k)[i]) / Quu[i, i]
+                best = k[i] - (Qu[i] + product(Quu[i : i + 1], k)[0]) / Quu[i, i]
                 k = k.at[i].set(jnp.clip(best, low[i], high[i]))
             return k
 

@@ -382,33 +382,52 @@ def estimated() -> str:
 def clones() -> str:
     """What a student of a controller is worth."""
     result = load("teach")
-    rows = []
+    rows, beside = [], {}
     for lesson in [name for name in result if " " in name]:
         found = result[lesson]
         runs, (value, low, high) = found["runs"], found["J_of_teacher"]
         least = min(run["success"] for run in runs)
         seconds = [run["seconds"] for run in runs]
         worse = sum(run["on_minus_clone"][1] > 0 for run in runs)
+        beside |= found.get("beside", {})
         rows.append(
             (
                 "`, `".join(lesson.split()).join("``"),
                 f"{value:.3f} [{low:.3f}, {high:.3f}]",
                 f"{least:.1%} ({found['teacher']['success']:.1%})",
                 f"{min(seconds):.0f}–{max(seconds):.0f}",
+                period_us(found),
                 f"{worse} of {len(runs)}",
             )
         )
+    heads = ("task, teacher", "J", "success", "s", "µs a period", "worse later")
     return section(
         "Clones",
         "How good is the clone of a controller, a network of 2x64, and is it worse "
         "after PPO has gone on from it?",
         "On the teacher's held-out episodes, in pairs: cost J as a multiple of the "
         "teacher's; success of the worst seed (of the teacher); seconds from an empty "
-        "cache; how many of the seeds were worse, 95 % sure, after "
-        f"{result['steps']:,} decisions more:",
-        table(("task, teacher", "J", "success", "s", "worse later"), rows),
+        "cache; a period of the closed loop (of the teacher's); how many of the seeds "
+        f"were worse, 95 % sure, after {result['steps']:,} decisions more:",
+        table(heads, rows),
+        "The planner looks 25 periods ahead and ends in the hybrid's value. "
+        + "; ".join(
+            f"{name}: J {row['J']:.4g} in {row['n']} episodes, {row['period_us']:.0f} "
+            "µs a period"
+            for name, row in beside.items()
+        )
+        + ". What the reference MPC does depends on its plan, not on the state alone, "
+        "so no network without a memory is its clone.",
         "From `benchmarks/questions/teach.py`.",
     )
+
+
+def period_us(found: dict[str, Any]) -> str:
+    """Time of a period, the clone's and the teacher's."""
+    us = [run.get("period_us") for run in found["runs"]]
+    if None in us:
+        return "–"
+    return f"{np.median(us):.1f} ({found['teacher']['period_us']:.0f})"
 
 
 def rig() -> str:

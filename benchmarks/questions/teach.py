@@ -33,7 +33,7 @@ from hybridctl.tasks.statistics import student_mean
 
 RESULT = results.path("teach")
 PART = results.path("teach.part")
-# Episodes, and periods of a decision: those of the template "ppo", or the planner's own.
+# Episodes, and periods of a decision: those of the template "ppo", or the planner's.
 LESSONS = {"global machine": (1024, 4), "short_track planner": (256, 1)}
 HORIZON = 25  # periods of the planner
 FEW = 64  # episodes of the controllers beside it

@@ -76,8 +76,8 @@ def teacher_of(lesson: str) -> hc.Controller:
     task = hc.tasks.get(name)
     if kind != "planner":
         return hc.reference(kind, task)
-    hybrid, given = hc.template("hybrid", task), {"target": float("inf")}
-    run = hc.train(task, hybrid, progress=False, **given)
+    hybrid, endless = hc.template("hybrid", task), float("inf")
+    run = hc.train(task, hybrid, progress=False, target=endless)
     return planner(task, run.policy.inner, HORIZON)  # type: ignore[union-attr]
 
 

@@ -86,12 +86,11 @@ def learned(
 ) -> tuple[hc.Controller, dict[str, Any]]:
     """A controller that was taught, and what the process said."""
     with tempfile.TemporaryDirectory() as name:
-        cache, saved, known = (Path(name) / part for part in ("cache", "clone", "it"))
-        hc.save(known.with_suffix(".safetensors"), teacher)
-        saved = saved.with_suffix(".safetensors")
-        words = (known.with_suffix(".safetensors"), seed, steps, saved, every)
+        known, saved = (Path(name) / f"{part}.safetensors" for part in ("it", "clone"))
+        hc.save(known, teacher)
         head = (sys.executable, "-c", PROCESS, time.time(), task.name)
-        said = process(*head, *words, cache=cache)
+        words = (known, seed, steps, saved, every)
+        said = process(*head, *words, cache=Path(name) / "cache")
         return hc.load(saved), said
 
 

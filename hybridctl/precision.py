@@ -14,10 +14,13 @@ Tree = TypeVar("Tree")
 
 
 def float64(tree: Tree) -> Tree:
-    """A plant or controller with its parameters in float64 on the host."""
+    """A plant or controller with its parameters in float64 on the host.
+
+    Copies: an array that a jitted function closed over is float32 to JAX for good.
+    """
 
     def widen(leaf):
-        return np.asarray(leaf, np.float64) if eqx.is_inexact_array_like(leaf) else leaf
+        return np.array(leaf, np.float64) if eqx.is_inexact_array_like(leaf) else leaf
 
     return jax.tree.map(widen, tree)
 

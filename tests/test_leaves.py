@@ -274,3 +274,17 @@ def test_bad_input_is_told_in_one_sentence(name):
 def test_an_endless_task_is_told():
     with pytest.raises(ValueError, match="periods"):
         hc.evaluate(hc.tasks.get("balance", seconds=1e9), hc.Constant([0.0]), n=1)
+
+
+def test_a_plant_that_jit_closed_over_is_linearized_in_float64():
+    """To JAX its parameters are constants in float32 from then on."""
+    plant, x, u = hc.CartPole(), jnp.asarray(START), jnp.zeros(1)
+    expected = hc.linearize(plant, plant.upright())
+    jax.clear_caches()  # what was compiled for them in float64 hides it
+
+    def ahead(x, u):
+        return jax.lax.fori_loop(0, 2, lambda _, x: x + DT * plant.ode(0.0, x, u), x)
+
+    jax.jit(ahead)(x, u)
+    for A, B in zip(hc.linearize(plant, plant.upright()), expected, strict=True):
+        np.testing.assert_array_equal(A, B)

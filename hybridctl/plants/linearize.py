@@ -190,7 +190,7 @@ def derivatives(plant: Dynamics, x: Any, u: Any) -> Any:
 
 
 def _rest(plant: Dynamics, equilibrium: Equilibrium) -> tuple[NDArray, NDArray]:
-    x, u = (np.asarray(v, np.float64) for v in (equilibrium.x, equilibrium.u))
+    x, u = (np.array(v, np.float64) for v in (equilibrium.x, equilibrium.u))
     for name, value, n in (("x", x, plant.n_x), ("u", u, plant.n_u)):
         shape(f"equilibrium.{name}", value, (n,))
         finite_entries(f"equilibrium.{name}", value)

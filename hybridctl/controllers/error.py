@@ -26,8 +26,9 @@ def product(a: Array, b: Array) -> Array:
 
     Sums fuse into one loop under vmap, where XLA calls a dot once a lane.
     """
-    columns = (a[:, k].reshape(-1, *[1] * (b.ndim - 1)) for k in range(len(b)))
-    return total([column * row for column, row in zip(columns, b, strict=True)])
+    if b.ndim == 1:
+        return total([a[:, k] * b[k] for k in range(len(b))])
+    return total([a[:, k, None] * b[None, k] for k in range(len(b))])
 
 
 def seen(who: str, y: Array | Sequence[Array], places: Sequence[int]) -> list[Array]:

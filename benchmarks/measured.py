@@ -410,7 +410,7 @@ def clones() -> str:
         "cache; a period of the closed loop (of the teacher's); how many of the seeds "
         f"were worse, 95 % sure, after {result['steps']:,} decisions more:",
         table(heads, rows),
-        "The planner looks 25 periods ahead and ends in the hybrid's value. "
+        "The planner is an MPC of a short horizon that ends in the hybrid's value. "
         + "; ".join(
             f"{name}: J {row['J']:.4g} in {row['n']} episodes, {row['period_us']:.0f} "
             "µs a period"

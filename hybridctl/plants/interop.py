@@ -51,7 +51,7 @@ def linear_system(
     import control
 
     A, B = linearize(plant, equilibrium)
-    at = (np.asarray(v, np.float64) for v in (equilibrium.x, equilibrium.u))
+    at = (np.array(v, np.float64) for v in (equilibrium.x, equilibrium.u))
     with float64_on_host():
         C, D = map(np.asarray, output_slopes(float64(plant), *at))
     sampled = plant.clocks
